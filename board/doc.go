@@ -1,0 +1,52 @@
+// Package board drives what hangs on the wires of a door station: bell buttons, door sensors and tamper contacts (inputs),
+// strikes (relays) and lamps, on the Linux GPIO character device, or on a simulated board.
+//
+// # The promises
+//
+//   - A relay is a lease. [Relay].Energize names how long at most, the Output's MaxOn caps it, and a runtime timer of the board's
+//     own ends it, whether or not Run runs and whatever the caller does. A release that fails is tried again until it succeeds.
+//   - A relay does not move at Open or Close: lines are requested with their inactive level in the same ioctl.
+//   - The first edge of a press is delivered at once. Bounces are ignored until the line has been quiet for Debounce; then the
+//     true level is read, so that a release hidden in the bounces is never lost.
+//   - Times are the kernel's (CLOCK_MONOTONIC at the interrupt), not those of a late reader.
+//
+// # Map (linux/gpio.h, GPIO uAPI v2, Linux 5.10 and later)
+//
+//	GPIO_V2_GET_LINEINFO_IOCTL       chips.go    names, consumers, directions; who holds a busy line
+//	GPIO_V2_GET_LINE_IOCTL           uapi.go     the request: OUTPUT_VALUES, ACTIVE_LOW, bias, both edges
+//	GPIO_V2_LINE_GET/SET_VALUES      chardev.go  the level of an input, the level of an output
+//	struct gpio_v2_line_event        chardev.go  edges, read after ppoll
+//	BCM2835 peripherals, table 6-31  check.go    power-on pulls of GPIO0-27 (the RP1 of a Pi 5 has the same)
+//
+// The kernel (chardev.go) and the simulation (sim.go) stand behind one interface (lines.go). The rest is pure: debounce.go,
+// relay.go, find.go, check.go. periph.io lists the chips (chips.go) and does nothing else: see below.
+//
+// # Lines
+//
+// A line is named as the kernel names it ("GPIO17": on Raspberry Pi OS the same on every model), or by chip and offset, where the
+// chip is its name or its label ("gpiochip0:17", "pinctrl-bcm2711:17"). Of equal names the one on a chip labelled pinctrl-* wins
+// (the SoC's own header); otherwise an ambiguous name is an error that lists the candidates.
+//
+// To watch inputs live (wiring tests), Open a Config that holds only Inputs and Run it. Outputs are never read.
+//
+// # Limits
+//
+//   - The architectures with the generic ioctl numbering: amd64, 386, arm, arm64, riscv64. Not mips, ppc, sparc.
+//   - Chips are listed once per process; one plugged in later (USB) needs a restart.
+//   - A spike as short as the interrupt latency counts as a press, because a press is not delayed to be examined.
+//   - MaxOn bounds one continuous on-time. Opening again after a release is the caller's policy.
+//   - A stopped or killed process cannot end a lease: let systemd's WatchdogSec and ExecStopPost call [ReleaseAll].
+//   - A chip that vanishes ends Run at once, or at the next heartbeat (5 s) where the kernel does not wake its readers (6.1).
+//   - The simulated board holds a line's last level when its owner goes (as Raspberry Pi kernels do without strict_gpiod).
+//
+// # Traps
+//
+//   - periph's gpioioctl must not touch a line: its Out passes through low, its Read turns an output into an input with a pull-up,
+//     and it prefixes a second line of the same name. Its chip.Close, which runs where /dev/gpiochip4 is a link to gpiochip0
+//     (Pi 5), closes descriptor 0: chips.go puts standard input back.
+//   - host.Init() of periph would register bcm283x pins in place of the character device: only driverreg.Init() with gpioioctl
+//     imported is called.
+//   - On Raspberry Pi kernels without dtparam=strict_gpiod an output stays driven after its owner is gone; with it the pin becomes
+//     an input, so the wiring needs a pull to the released level.
+//   - Freeing a line of a BCM chip may end its alternate function: never request lines that the configuration does not name.
+package board
