@@ -1,0 +1,193 @@
+package sip
+
+import (
+	"log/slog"
+	"net/netip"
+	"strings"
+)
+
+// AgentConfig is what a user agent needs to know.
+type AgentConfig struct {
+	Log *slog.Logger
+	// Allow decides on a request outside of any dialog that would start a call: 0 lets it in, a status refuses it before any
+	// state is made for it. nil refuses all with 403.
+	Allow func(Flow, *Request) int
+	// Incoming hears the events of calls that others place; the first is Offered. It runs on the stack's loop and must not
+	// block.
+	Incoming func(*Call, CallEvent)
+}
+
+// Agent is a user agent (RFC 3261 §8, §12 to §15): the Core that places and takes calls and registers accounts.
+type Agent struct {
+	cfg   AgentConfig
+	log   *slog.Logger
+	s     *Stack
+	calls map[string]*Call // by Call-ID and local tag
+	regs  map[*Registration]bool
+
+	closing func() // set by Shutdown; runs when nothing is left
+}
+
+// NewAgent makes a user agent. It starts nothing.
+func NewAgent(cfg AgentConfig) *Agent {
+	a := &Agent{cfg: cfg, log: cfg.Log, calls: map[string]*Call{}, regs: map[*Registration]bool{}}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	return a
+}
+
+// Bind gives the agent its stack.
+func (a *Agent) Bind(s *Stack) { a.s = s }
+
+// Stack returns the stack that the agent lives on.
+func (a *Agent) Stack() *Stack { return a.s }
+
+const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+
+// Admit keeps strangers out before any state is made for them.
+func (a *Agent) Admit(flow Flow, req *Request) int {
+	if a.find(req) != nil {
+		return 0
+	}
+	switch req.Method {
+	case "INVITE":
+		if req.To.Tag() != "" {
+			return 481
+		}
+		if !req.URI.IsSIP() {
+			return 416
+		}
+		if a.closing != nil {
+			return 503
+		}
+		if a.cfg.Allow == nil {
+			return 403
+		}
+		return a.cfg.Allow(flow, req)
+	case "ACK":
+		return -1 // for a call that is gone, or one that was refused statelessly
+	case "OPTIONS":
+		return 0
+	case "BYE", "INFO", "UPDATE", "PRACK":
+		return 481
+	case "CANCEL":
+		return 481
+	}
+	return 405
+}
+
+// Request takes what Admit let in.
+func (a *Agent) Request(tx *ServerTx, req *Request) {
+	if req.Method != "ACK" && !a.acceptable(tx, req) {
+		return
+	}
+	if c := a.find(req); c != nil {
+		c.request(tx, req)
+		return
+	}
+	switch req.Method {
+	case "INVITE":
+		a.incoming(tx, req)
+	case "OPTIONS":
+		a.options(tx, req)
+	default:
+		tx.Respond(NewResponse(req, 481, ""))
+	}
+}
+
+// Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls in.
+func (a *Agent) Stray(flow Flow, res *Response) {
+	a.log.Debug("sip stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
+}
+
+// acceptable refuses extensions that are not understood (§8.2.2.3) and bodies that cannot be read (§8.2.3).
+func (a *Agent) acceptable(tx *ServerTx, req *Request) bool {
+	var unsupported []string
+	for _, v := range req.Values("Require") {
+		for t := range Tokens(v) {
+			unsupported = append(unsupported, t)
+		}
+	}
+	if len(unsupported) > 0 {
+		res := NewResponse(req, 420, "")
+		res.Set("Unsupported", strings.Join(unsupported, ", "))
+		tx.Respond(res)
+		return false
+	}
+	if enc := req.Get("Content-Encoding"); len(req.Body) > 0 && enc != "" && !strings.EqualFold(enc, "identity") {
+		res := NewResponse(req, 415, "")
+		res.Set("Accept-Encoding", "identity")
+		tx.Respond(res)
+		return false
+	}
+	if req.Method == "INVITE" && len(req.Body) > 0 && !isSDP(req.ContentType) {
+		res := NewResponse(req, 415, "")
+		res.Set("Accept", "application/sdp")
+		tx.Respond(res)
+		return false
+	}
+	return true
+}
+
+func isSDP(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "application/sdp")
+}
+
+// options answers what the agent can do (§11.2).
+func (a *Agent) options(tx *ServerTx, req *Request) {
+	res := NewResponse(req, 200, "")
+	res.Set("Allow", allowed)
+	res.Set("Accept", "application/sdp")
+	tx.Respond(res)
+}
+
+// find returns the call that a request belongs to.
+func (a *Agent) find(req *Request) *Call {
+	tag := req.To.Tag()
+	if tag == "" {
+		return nil
+	}
+	c := a.calls[callKey(req.CallID, tag)]
+	if c == nil || c.leg(req.From.Tag()) == nil {
+		return nil
+	}
+	return c
+}
+
+func callKey(callID, localTag string) string { return callID + "\x00" + localTag }
+
+// Calls returns how many calls have signalling left to do. It asks the loop.
+func (a *Agent) Calls() int {
+	n := make(chan int, 1)
+	a.s.Post(func() { n <- len(a.calls) })
+	return <-n
+}
+
+// Trusts reports whether addr is the server of the account. Only the loop may call it (Allow does).
+func (a *Agent) Trusts(acct *Account, addr netip.AddrPort) bool { return acct.trusts(addr) }
+
+// Shutdown ends all calls and registrations, then calls done on the loop. New calls are refused meanwhile. Bound it with a
+// deadline: servers may be gone.
+func (a *Agent) Shutdown(done func()) {
+	a.s.Post(func() {
+		a.closing = done
+		for _, c := range a.calls {
+			c.hangup()
+		}
+		for r := range a.regs {
+			r.stop()
+		}
+		a.rest()
+	})
+}
+
+// rest runs closing when nothing is left.
+func (a *Agent) rest() {
+	if a.closing != nil && len(a.calls) == 0 && len(a.regs) == 0 {
+		done := a.closing
+		a.closing = func() {}
+		done()
+	}
+}

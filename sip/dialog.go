@@ -1,0 +1,78 @@
+package sip
+
+import "slices"
+
+// dialog is the state that both ends of a call leg share (RFC 3261 §12).
+type dialog struct {
+	callID        string
+	local, remote Address // with tags, as From and To of our requests
+	localSeq      uint32
+	remoteSeq     uint32
+	remoteSeen    bool      // remoteSeq holds something
+	target        URI       // where the far end wants requests
+	routes        []Address // the route set, in the order of use
+	contact       Address   // where we want them
+}
+
+// newUACDialog makes the dialog that a response to our INVITE creates (§12.1.2).
+func newUACDialog(req *Request, res *Response) *dialog {
+	d := &dialog{callID: req.CallID, local: req.From, remote: res.To, localSeq: req.CSeq.Seq, contact: req.Contact[0]}
+	d.confirmUAC(res)
+	return d
+}
+
+// confirmUAC takes target and route set from a response; the 2xx has the last word (§13.2.2.4).
+func (d *dialog) confirmUAC(res *Response) {
+	if len(res.Contact) > 0 {
+		d.target = res.Contact[0].URI
+	}
+	d.routes = slices.Clone(res.RecordRoute)
+	slices.Reverse(d.routes)
+}
+
+// newUASDialog makes the dialog that our response to an INVITE creates (§12.1.1).
+func newUASDialog(req *Request, localTag string, contact Address) *dialog {
+	d := &dialog{callID: req.CallID, local: req.To.WithTag(localTag), remote: req.From,
+		remoteSeq: req.CSeq.Seq, remoteSeen: true, routes: slices.Clone(req.RecordRoute), contact: contact}
+	if len(req.Contact) > 0 {
+		d.target = req.Contact[0].URI
+	}
+	return d
+}
+
+// inOrder takes the CSeq of a request from the far end; false: it is older than one before (§12.2.2).
+func (d *dialog) inOrder(req *Request) bool {
+	if d.remoteSeen && req.CSeq.Seq <= d.remoteSeq {
+		return false
+	}
+	d.remoteSeq, d.remoteSeen = req.CSeq.Seq, true
+	return true
+}
+
+// request makes a request within the dialog (§12.2.1.1). ACK and CANCEL set their own CSeq afterwards.
+func (d *dialog) request(method string) *Request {
+	if method != "ACK" {
+		d.localSeq++
+	}
+	req := NewRequest(method, d.target)
+	req.From, req.To, req.CallID = d.local, d.remote, d.callID
+	req.CSeq = CSeq{d.localSeq, method}
+	req.Route = slices.Clone(d.routes)
+	if len(d.routes) > 0 && !d.routes[0].URI.Params.Has("lr") {
+		// A strict router of RFC 2543: it wants itself in the Request-URI and the target at the end of the route.
+		req.URI = d.routes[0].URI
+		req.Route = append(slices.Clone(d.routes[1:]), Address{URI: d.target})
+	}
+	if method == "INVITE" {
+		req.Contact = []Address{d.contact}
+	}
+	return req
+}
+
+// nextHop is the URI whose server gets a request (§8.1.2).
+func nextHop(req *Request) URI {
+	if len(req.Route) > 0 && req.Route[0].URI.Params.Has("lr") {
+		return req.Route[0].URI
+	}
+	return req.URI
+}

@@ -1,0 +1,89 @@
+package sip
+
+// outgoing is one request of ours with all its attempts: a challenge starts a second client transaction.
+type outgoing struct {
+	a      *Agent
+	acct   *Account // nil: no credentials for anybody
+	req    *Request // without Via and credentials
+	target Target
+	handle func(*Response, error)
+	seq    *uint32 // the CSeq counter that the request came from
+
+	tx       *ClientTx
+	answered bool // this attempt bears credentials
+	tries    int
+	gone     bool // cancelled: no further attempt
+}
+
+// maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
+const maxAttempts = 4
+
+func (a *Agent) send(acct *Account, req *Request, seq *uint32, t Target, handle func(*Response, error)) *outgoing {
+	o := &outgoing{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
+	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
+	if acct != nil && !acct.trusts(t.Addr) {
+		o.acct = nil
+	}
+	o.attempt()
+	return o
+}
+
+func (o *outgoing) attempt() {
+	req := o.req.Clone()
+	o.answered = o.authorize(req)
+	o.tries++
+	o.tx = o.a.s.Request(req, o.target, o.receive)
+}
+
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3).
+func (o *outgoing) authorize(req *Request) bool {
+	if o.acct == nil {
+		return false
+	}
+	had := false
+	uri := req.URI.String()
+	if v := o.acct.www.Authorize(req.Method, uri); v != "" {
+		req.Add("Authorization", v)
+		had = true
+	}
+	if v := o.acct.proxy.Authorize(req.Method, uri); v != "" {
+		req.Add("Proxy-Authorization", v)
+		had = true
+	}
+	return had
+}
+
+func (o *outgoing) receive(res *Response, err error) {
+	if err == nil && (res.Status == 401 || res.Status == 407) && o.retry(res) {
+		return
+	}
+	o.handle(res, err)
+}
+
+// retry answers a challenge with a new transaction (§22.2: same Call-ID, From tag and To, CSeq one higher).
+func (o *outgoing) retry(res *Response) bool {
+	if o.acct == nil || o.gone || o.tries >= maxAttempts {
+		return false
+	}
+	client, name := &o.acct.www, "WWW-Authenticate"
+	sent := o.tx.req.Get("Authorization") != ""
+	if res.Status == 407 {
+		client, name = &o.acct.proxy, "Proxy-Authenticate"
+		sent = o.tx.req.Get("Proxy-Authorization") != ""
+	}
+	if err := client.Challenged(res.Values(name), sent); err != nil {
+		o.a.log.Warn("sip challenge not answered", "account", o.acct.Name, "call_id", o.req.CallID, "status", res.Status, "err", err)
+		client.Forget()
+		return false
+	}
+	*o.seq++
+	o.req.CSeq.Seq = *o.seq
+	o.attempt()
+	return true
+}
+
+// cancel gives a pending INVITE up.
+func (o *outgoing) cancel() {
+	o.gone = true
+	o.tx.Cancel()
+}

@@ -1,0 +1,143 @@
+// Package siptest holds the fakes of package sip: a lossy network made of channels, and a scripted peer on it. Both work in a
+// testing/synctest bubble, where the real timers of RFC 3261 take no wall time.
+package siptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"portero/sip"
+)
+
+// Network joins transports. Its fields are set before the first packet flows.
+type Network struct {
+	Loss      float64       // share of packets that vanish
+	Duplicate float64       // share that arrive twice
+	Delay     time.Duration // one way
+	Jitter    time.Duration // added at random, so that packets overtake each other
+
+	// Drop, when set, sees each packet before chance does: true loses it.
+	Drop func(from, to netip.AddrPort, wire []byte) bool
+	// Fail, when set, makes the n-th Send of the network (from 1) fail with its error.
+	Fail func(n int) error
+
+	mu    sync.Mutex
+	rng   *rand.Rand
+	nodes map[netip.AddrPort]*Transport
+	sends int
+	log   []Sent
+}
+
+// Sent is one line of the network's log.
+type Sent struct {
+	At       time.Time
+	From, To netip.AddrPort
+	Wire     string
+	Lost     bool
+}
+
+// NewNetwork makes a network whose chances come from seed.
+func NewNetwork(seed uint64) *Network {
+	return &Network{rng: rand.New(rand.NewPCG(seed, 1)), nodes: map[netip.AddrPort]*Transport{}}
+}
+
+// Log returns all that was sent so far.
+func (n *Network) Log() []Sent {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.log)
+}
+
+// Listen makes a UDP transport at addr ("10.0.0.1:5060"). It panics if the address is taken: that is a mistake of the test.
+func (n *Network) Listen(addr string) *Transport {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	at := netip.MustParseAddrPort(addr)
+	if n.nodes[at] != nil {
+		panic("siptest: address in use: " + addr)
+	}
+	t := &Transport{n: n, at: at, inbox: make(chan sip.Packet, 4096)}
+	n.nodes[at] = t
+	return t
+}
+
+// Transport is one end of a Network. It implements sip.Transport.
+type Transport struct {
+	n     *Network
+	at    netip.AddrPort
+	inbox chan sip.Packet
+}
+
+// Proto returns UDP.
+func (t *Transport) Proto() sip.Proto { return sip.UDP }
+
+// Local returns the address of the transport.
+func (t *Transport) Local(sip.Target) (netip.AddrPort, error) { return t.at, nil }
+
+// ErrUnreachable is what a Send to nobody delivers, as an ICMP message would.
+var ErrUnreachable = errors.New("siptest: unreachable")
+
+// Send carries a packet as the network's chances will have it.
+func (t *Transport) Send(id uint64, to sip.Target, wire []byte) { t.send(id, to.Addr, wire) }
+
+func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
+	n := t.n
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sends++
+	entry := Sent{At: time.Now(), From: t.at, To: to, Wire: string(wire)}
+	if n.Fail != nil {
+		if err := n.Fail(n.sends); err != nil {
+			entry.Lost = true
+			n.log = append(n.log, entry)
+			t.put(sip.Packet{SendID: id, Err: fmt.Errorf("siptest: send %d: %w", n.sends, err)})
+			return
+		}
+	}
+	copies := 1
+	switch {
+	case n.Drop != nil && n.Drop(t.at, to, wire), n.rng.Float64() < n.Loss:
+		copies = 0
+	case n.rng.Float64() < n.Duplicate:
+		copies = 2
+	}
+	entry.Lost = copies == 0
+	n.log = append(n.log, entry)
+	dst := n.nodes[to]
+	if dst == nil {
+		return // like a host that is switched off: nobody says a word
+	}
+	for range copies {
+		p := sip.Packet{Flow: sip.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
+		delay := n.Delay
+		if n.Jitter > 0 {
+			delay += time.Duration(n.rng.Int64N(int64(n.Jitter)))
+		}
+		time.AfterFunc(delay, func() { dst.put(p) })
+	}
+}
+
+func (t *Transport) put(p sip.Packet) {
+	select {
+	case t.inbox <- p:
+	default: // a full socket buffer
+	}
+}
+
+// Run delivers what arrives until ctx ends.
+func (t *Transport) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case p := <-t.inbox:
+			deliver(p)
+		}
+	}
+}

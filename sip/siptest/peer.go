@@ -1,0 +1,89 @@
+package siptest
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"portero/sip"
+)
+
+// Peer is a far end that says what the test tells it to, and nothing by itself.
+type Peer struct {
+	t    testing.TB
+	tr   *Transport
+	Addr netip.AddrPort
+}
+
+// NewPeer makes a peer at addr.
+func (n *Network) NewPeer(t testing.TB, addr string) *Peer {
+	tr := n.Listen(addr)
+	return &Peer{t: t, tr: tr, Addr: tr.at}
+}
+
+// Send sends raw bytes.
+func (p *Peer) Send(to netip.AddrPort, wire []byte) { p.tr.send(0, to, wire) }
+
+// Respond answers req with a status; edit may change the response first.
+func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int, edit func(*sip.Response)) *sip.Response {
+	res := sip.NewResponse(req, status, "")
+	if edit != nil {
+		edit(res)
+	}
+	p.Send(to, res.Append(nil))
+	return res
+}
+
+// Within returns the next message that arrives within d, or nil, nil.
+func (p *Peer) Within(d time.Duration) (*sip.Request, *sip.Response) {
+	p.t.Helper()
+	select {
+	case pk := <-p.tr.inbox:
+		req, res, err := sip.Parse(pk.Data)
+		if err != nil {
+			p.t.Fatalf("peer %s got a message that does not parse: %v\n%s", p.Addr, err, pk.Data)
+		}
+		return req, res
+	case <-time.After(d):
+		return nil, nil
+	}
+}
+
+// Request returns the next message, which must be a request of the method and arrive within 40 s.
+func (p *Peer) Request(method string) *sip.Request {
+	p.t.Helper()
+	req, res := p.Within(40 * time.Second)
+	if req == nil || req.Method != method {
+		p.t.Fatalf("peer %s: want a %s, got %s", p.Addr, method, describe(req, res))
+	}
+	return req
+}
+
+// Response returns the next message, which must be a response of the status and arrive within 40 s.
+func (p *Peer) Response(status int) *sip.Response {
+	p.t.Helper()
+	req, res := p.Within(40 * time.Second)
+	if res == nil || res.Status != status {
+		p.t.Fatalf("peer %s: want a %d, got %s", p.Addr, status, describe(req, res))
+	}
+	return res
+}
+
+// Silence fails the test if anything arrives within d.
+func (p *Peer) Silence(d time.Duration) {
+	p.t.Helper()
+	if req, res := p.Within(d); req != nil || res != nil {
+		p.t.Fatalf("peer %s: want silence, got %s", p.Addr, describe(req, res))
+	}
+}
+
+func describe(req *sip.Request, res *sip.Response) string {
+	switch {
+	case req != nil:
+		return fmt.Sprintf("request %s", req.Method)
+	case res != nil:
+		return fmt.Sprintf("response %d to %s", res.Status, res.CSeq.Method)
+	}
+	return "nothing"
+}

@@ -1,0 +1,362 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// URI is a SIP, SIPS or other URI (RFC 3261 §19.1). Its strings are as on the wire: still escaped, and comparable only by
+// Equal. The zero URI is invalid.
+type URI struct {
+	Scheme   string // "sip", "sips", "tel", ... in lower case
+	User     string // escaped; "" with no user part
+	Password string
+	Host     string // name, IPv4, or IPv6 in brackets
+	Port     uint16 // 0: none given
+	Params   Params
+	Headers  string // after '?', without it
+	Opaque   string // all after the colon, for schemes other than sip and sips
+}
+
+// ParseURI parses an addr-spec: a URI without angle brackets or space around it. Of schemes other than sip and sips only the
+// characters are checked.
+func ParseURI(s string) (URI, error) {
+	var u URI
+	if err := u.parse(s); err != nil {
+		return URI{}, fmt.Errorf("sip: parse URI %q: %w", s, err)
+	}
+	return u, nil
+}
+
+var (
+	errScheme    = errors.New("no valid scheme")
+	errOpaque    = errors.New("invalid character or nothing after the scheme")
+	errUser      = errors.New("invalid user part")
+	errHost      = errors.New("invalid host")
+	errPort      = errors.New("invalid port")
+	errURIParam  = errors.New("invalid URI parameter")
+	errURIHeader = errors.New("invalid URI header")
+)
+
+// parse fills u, which must be zero; after an error u is undefined.
+func (u *URI) parse(s string) error {
+	switch {
+	case strings.HasPrefix(s, "sip:"):
+		u.Scheme, s = "sip", s[4:]
+	case strings.HasPrefix(s, "sips:"):
+		u.Scheme, s = "sips", s[5:]
+	default:
+		scheme, rest, ok := strings.Cut(s, ":")
+		if !ok || !isScheme(scheme) {
+			return errScheme
+		}
+		u.Scheme, s = strings.ToLower(scheme), rest
+	}
+	if !u.IsSIP() {
+		if s == "" || span(s, 0, charOpaque) != len(s) {
+			return errOpaque
+		}
+		u.Opaque = s
+		return nil
+	}
+	// Only the user part may hold ';' and '?', and nothing after it may hold '@': so '@' is looked for first.
+	if at := strings.IndexByte(s, '@'); at >= 0 {
+		end := spanEscaped(s[:at], 0, charUser)
+		u.User = s[:end]
+		if end < at {
+			if s[end] != ':' || spanEscaped(s[:at], end+1, charPass) != at {
+				return errUser
+			}
+			u.Password = s[end+1 : at]
+		}
+		if u.User == "" {
+			return errUser
+		}
+		s = s[at+1:]
+	}
+	n, err := scanHostPort(s, &u.Host, &u.Port)
+	if err != nil {
+		return err
+	}
+	s = s[n:]
+	if s == "" {
+		return nil
+	}
+	if s[0] == ';' {
+		i := 0
+		for i < len(s) && s[i] == ';' {
+			name := i + 1
+			if i = spanEscaped(s, name, charParam); i == name {
+				return errURIParam
+			}
+			for i < len(s) && s[i] == '=' {
+				i = spanEscaped(s, i+1, charParam) // base64 padding of some proxies brings more of them
+			}
+		}
+		if i < len(s) && s[i] != '?' {
+			return errURIParam
+		}
+		u.Params, s = Params(s[:i]), s[i:]
+	}
+	if s == "" {
+		return nil
+	}
+	if s[0] != '?' {
+		return errHost
+	}
+	if len(s) == 1 || spanEscaped(s, 1, charHeader) != len(s) {
+		return errURIHeader
+	}
+	u.Headers = s[1:]
+	return nil
+}
+
+func isScheme(s string) bool {
+	for i := range len(s) {
+		c := lower(s[i])
+		if (c < 'a' || c > 'z') && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// scanHostPort reads host [":" port] at the start of s and returns its length. Space may stand around the colon only in a
+// Via, which cuts it out beforehand.
+func scanHostPort(s string, host *string, port *uint16) (n int, err error) {
+	if s != "" && s[0] == '[' {
+		end := strings.IndexByte(s, ']')
+		if end < 0 {
+			return 0, errHost
+		}
+		if a, err := netip.ParseAddr(s[1:end]); err != nil || !a.Is6() || a.Zone() != "" {
+			return 0, errHost
+		}
+		n = end + 1
+	} else if n = span(s, 0, charHost); n == 0 {
+		return 0, errHost
+	}
+	*host = s[:n]
+	if n < len(s) && s[n] == ':' {
+		from := n + 1
+		for n = from; n < len(s) && '0' <= s[n] && s[n] <= '9'; n++ {
+		}
+		v, over, ok := digits(s[from:n], 65535)
+		if !ok || over || v == 0 {
+			return 0, errPort
+		}
+		*port = uint16(v)
+	}
+	return n, nil
+}
+
+// IsSIP reports whether u is a sip or sips URI.
+func (u URI) IsSIP() bool { return u.Scheme == "sip" || u.Scheme == "sips" }
+
+// Append writes u as on the wire.
+func (u *URI) Append(b []byte) []byte {
+	b = append(b, u.Scheme...)
+	b = append(b, ':')
+	if !u.IsSIP() {
+		return append(b, u.Opaque...)
+	}
+	if u.User != "" {
+		b = append(b, u.User...)
+		if u.Password != "" {
+			b = append(b, ':')
+			b = append(b, u.Password...)
+		}
+		b = append(b, '@')
+	}
+	b = appendHostPort(b, u.Host, u.Port)
+	b = append(b, u.Params...)
+	if u.Headers != "" {
+		b = append(b, '?')
+		b = append(b, u.Headers...)
+	}
+	return b
+}
+
+func appendHostPort(b []byte, host string, port uint16) []byte {
+	b = append(b, host...)
+	if port != 0 {
+		b = append(b, ':')
+		b = strconv.AppendUint(b, uint64(port), 10)
+	}
+	return b
+}
+
+// String returns u as on the wire.
+func (u URI) String() string { return string(u.Append(nil)) }
+
+// HostPort returns the host, an IPv6 address without its brackets, and the port, else the default one: 5061 for sips and
+// transport=tls, otherwise 5060. Whether a port was given, which decides on SRV look-ups (RFC 3263 §4.2), says Port.
+func (u URI) HostPort() (host string, port uint16) {
+	if port = u.Port; port == 0 {
+		transport, _ := u.Param("transport")
+		if port = 5060; u.Scheme == "sips" || equalFold(transport, "tls") {
+			port = 5061
+		}
+	}
+	return unbracket(u.Host), port
+}
+
+func unbracket(host string) string {
+	if n := len(host); n > 1 && host[0] == '[' && host[n-1] == ']' {
+		return host[1 : n-1]
+	}
+	return host
+}
+
+// Param returns the value of a URI parameter, "" for a flag. Unlike in Params.Get, name and value may be escaped on the wire:
+// ";%6Cr" is ";lr" (RFC 3261 §19.1.4).
+func (u URI) Param(name string) (value string, ok bool) {
+	value, ok = findEscaped(u.Params, name)
+	return unescape(value), ok
+}
+
+func findEscaped(p Params, name string) (value string, ok bool) {
+	for p != "" {
+		var n, v string
+		if n, v, p = p.next(); equalEscaped(n, name, true) {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// Username returns the user part without escapes; it may hold any byte, NUL too.
+func (u URI) Username() string { return unescape(u.User) }
+
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for s != "" {
+		var c byte
+		c, _, s = nextChar(s)
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// EscapeUser returns s as a user part: every byte that may not stand there as it is becomes %HH.
+func EscapeUser(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b []byte
+	for i := range len(s) {
+		c := s[i]
+		plain := chars[c]&charUser != 0 && c != '#'
+		if plain && b == nil {
+			continue
+		}
+		if b == nil {
+			b = append(make([]byte, 0, len(s)+8), s[:i]...)
+		}
+		if plain {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	if b == nil {
+		return s
+	}
+	return string(b)
+}
+
+// Equal reports whether u and v are equivalent (RFC 3261 §19.1.4; IPv6 hosts by RFC 5954 §4). URIs of other schemes must
+// agree byte for byte.
+func (u URI) Equal(v URI) bool {
+	if u.Scheme != v.Scheme {
+		return false
+	}
+	if !u.IsSIP() {
+		return u.Opaque == v.Opaque
+	}
+	return u.Port == v.Port && equalHost(u.Host, v.Host) &&
+		equalEscaped(u.User, v.User, false) && equalEscaped(u.Password, v.Password, false) &&
+		equalParams(u.Params, v.Params) && equalParams(v.Params, u.Params) && equalHeaders(u.Headers, v.Headers)
+}
+
+func equalHost(a, b string) bool {
+	if equalFold(a, b) {
+		return true
+	}
+	x, err := netip.ParseAddr(unbracket(a))
+	if err != nil || !x.Is6() {
+		return false
+	}
+	y, err := netip.ParseAddr(unbracket(b))
+	return err == nil && x == y
+}
+
+// equalParams compares the parameters of a with those of b: of the five below, both must have all; of others, only those
+// that both have must agree.
+func equalParams(a, b Params) bool {
+	for name, value := range a.All() {
+		if other, ok := findEscaped(b, name); ok {
+			if !equalEscaped(value, other, true) {
+				return false
+			}
+			continue
+		}
+		for _, must := range [...]string{"user", "ttl", "method", "maddr", "transport"} {
+			if equalEscaped(name, must, true) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// equalHeaders compares the header components as sets: each of a has its own in b.
+func equalHeaders(a, b string) bool {
+	if a == "" || b == "" {
+		return a == b
+	}
+	rest := strings.Split(b, "&")
+	for h := range strings.SplitSeq(a, "&") {
+		found := false
+		for i := range rest {
+			if found = equalEscaped(h, rest[i], true); found {
+				rest = append(rest[:i], rest[i+1:]...)
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return len(rest) == 0
+}
+
+// equalEscaped compares two escaped strings: %HH equals the character it stands for, unless that one is reserved.
+func equalEscaped(a, b string, fold bool) bool {
+	for a != "" && b != "" {
+		var x, y byte
+		var ex, ey bool
+		x, ex, a = nextChar(a)
+		y, ey, b = nextChar(b)
+		if fold {
+			x, y = lower(x), lower(y)
+		}
+		if x != y || ex != ey && strings.IndexByte(";/?:@&=+$,", x) >= 0 {
+			return false
+		}
+	}
+	return a == b
+}
+
+func nextChar(s string) (c byte, escaped bool, rest string) {
+	if s[0] == '%' && len(s) > 2 {
+		if hi, lo := unhex(s[1]), unhex(s[2]); hi >= 0 && lo >= 0 {
+			return byte(hi<<4 | lo), true, s[3:]
+		}
+	}
+	return s[0], false, s[1:]
+}
