@@ -1,0 +1,188 @@
+package access
+
+import (
+	"log/slog"
+	"time"
+
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+	"portero/sip/fsm"
+)
+
+// Clock makes timers whose f runs on the station's loop. stop reports whether it prevented f.
+type Clock interface {
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// State is a door's state.
+type State string
+
+// The states of a door.
+const (
+	Closed    State = "closed"    // relay released
+	Delayed   State = "delayed"   // opened, the trigger delay runs
+	Open      State = "open"      // relay energised
+	Releasing State = "releasing" // relay to be released, perhaps still energised
+)
+
+// doorEvent is what happens to a door.
+type doorEvent string
+
+const (
+	evOpen          doorEvent = "open"
+	evDelayOver     doorEvent = "delay-over"
+	evTimeOver      doorEvent = "time-over"
+	evClose         doorEvent = "close"
+	evEnergiseFails doorEvent = "energise-fails"
+	evReleased      doorEvent = "released"
+	evReleaseFails  doorEvent = "release-fails"
+	evRetry         doorEvent = "retry"
+)
+
+var doorTable = fsm.New("door", []fsm.Row[State, doorEvent, *door]{
+	{State: Closed, Event: evOpen, When: "no trigger delay", Guard: (*door).immediate, Next: Open, Does: "energise", Action: (*door).energise},
+	{State: Closed, Event: evOpen, Next: Delayed, Does: "start the delay", Action: (*door).delay},
+	{State: Delayed, Event: evDelayOver, Next: Open, Does: "energise", Action: (*door).energise},
+	{State: Delayed, Event: evClose, Next: Closed, Does: "forget the opening", Action: (*door).forget},
+	{State: Open, Event: evOpen, When: "before the longest time", Guard: (*door).extensible, Next: Open, Does: "energise for longer", Action: (*door).energise},
+	{State: Open, Event: evTimeOver, Next: Releasing, Does: "release", Action: (*door).release},
+	{State: Open, Event: evClose, Next: Releasing, Does: "release", Action: (*door).release},
+	{State: Open, Event: evEnergiseFails, Next: Releasing, Does: "report the failure, release", Action: (*door).giveUp},
+	{State: Releasing, Event: evReleased, Next: Closed, Does: "report closed", Action: (*door).closed},
+	{State: Releasing, Event: evReleaseFails, Next: Releasing, Does: "report the first failure, retry in 1 s", Action: (*door).retryLater},
+	{State: Releasing, Event: evRetry, Next: Releasing, Does: "release", Action: (*door).release},
+	{State: Releasing, Event: evClose, Next: Releasing, Does: "release", Action: (*door).release},
+})
+
+const releaseRetry = time.Second
+
+// door is one door's machine. Its fields beyond the state describe the opening that goes on.
+type door struct {
+	cfg    config.Door
+	off    bool // no code names it
+	relay  board.Relay
+	clock  Clock
+	emit   func(event.Event)
+	logger *slog.Logger
+	table  *fsm.Table[State, doorEvent, *door]
+
+	state  State
+	what   event.Event // Door, Who, How, Call of the opening
+	reason string      // why it ends
+	since  time.Time   // of the first energise; zero: not energised
+	failed error       // of the relay
+	told   bool        // a failing release was reported
+
+	stop  func() bool
+	timer int // number of the timer that counts; earlier ones that are on their way to the loop do not
+}
+
+func (d *door) step(e doorEvent) (taken bool) {
+	from := d.state
+	row := d.table.Step(&d.state, e, d)
+	if row == nil {
+		d.logger.Debug("door: ignored", "door", d.cfg.Name, "state", from, "event", e)
+		return false
+	}
+	d.logger.Debug("door", "door", d.cfg.Name, "from", from, "event", e, "to", row.Next)
+	return true
+}
+
+// after has e happen once in t, instead of what was to happen before.
+func (d *door) after(t time.Duration, e doorEvent) {
+	d.halt()
+	n := d.timer
+	d.stop = d.clock.AfterFunc(t, func() {
+		if n == d.timer {
+			d.step(e)
+		}
+	})
+}
+
+func (d *door) halt() {
+	d.timer++
+	if d.stop != nil {
+		d.stop()
+		d.stop = nil
+	}
+}
+
+func (d *door) report(k event.Kind, reason string) {
+	e := d.what
+	e.Kind, e.Reason = k, reason
+	if k == event.DoorClosed {
+		e.OnMS = time.Since(d.since).Milliseconds()
+	}
+	d.emit(e)
+}
+
+func (d *door) immediate() bool { return d.cfg.TriggerDelay <= 0 }
+
+// left is how much longer the relay may stay energised.
+func (d *door) left() time.Duration {
+	if d.since.IsZero() {
+		return d.cfg.Longest
+	}
+	return d.cfg.Longest - time.Since(d.since)
+}
+
+func (d *door) extensible() bool { return d.left() > 0 }
+
+func (d *door) delay() { d.after(d.cfg.TriggerDelay, evDelayOver) }
+
+func (d *door) forget() {
+	d.halt()
+	d.report(event.DoorFailed, d.reason)
+}
+
+func (d *door) energise() {
+	on := min(d.cfg.SwitchOn, d.left())
+	first := d.since.IsZero()
+	if first {
+		d.since = time.Now()
+	}
+	d.after(on, evTimeOver) // before the relay moves: whatever happens next, it ends
+	if err := d.relay.Energize(on); err != nil {
+		if first {
+			d.since = time.Time{}
+		}
+		d.failed = err
+		d.step(evEnergiseFails)
+		return
+	}
+	if first {
+		d.report(event.DoorOpened, "")
+	}
+}
+
+func (d *door) giveUp() {
+	d.report(event.DoorFailed, d.failed.Error())
+	d.reason = "relay failed"
+	d.release()
+}
+
+func (d *door) release() {
+	d.halt()
+	if err := d.relay.Release(); err != nil {
+		d.failed = err
+		d.step(evReleaseFails)
+		return
+	}
+	d.step(evReleased)
+}
+
+func (d *door) retryLater() {
+	if !d.told {
+		d.told = true
+		d.report(event.DoorFailed, d.failed.Error())
+	}
+	d.after(releaseRetry, evRetry)
+}
+
+func (d *door) closed() {
+	if !d.since.IsZero() {
+		d.report(event.DoorClosed, d.reason)
+	}
+	d.since, d.failed, d.told = time.Time{}, nil, false
+}

@@ -1,0 +1,126 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+)
+
+// Why a door is not opened.
+var (
+	ErrOff    = errors.New("the opener is off until a code is set")
+	ErrNoDoor = errors.New("no such door")
+	ErrStuck  = errors.New("the relay cannot be released")
+)
+
+// Doors are the station's doors. Its methods belong to the station's loop.
+type Doors struct{ doors []*door }
+
+// NewDoors makes the doors of c, all closed; it moves nothing. relay finds a relay by its name on the board (config.DoorRelay).
+// emit gets door.opening, door.opened, door.closed and door.failed.
+func NewDoors(c *config.Config, relay func(name string) board.Relay, clock Clock, emit func(event.Event), logger *slog.Logger) *Doors {
+	ds := &Doors{}
+	for _, cfg := range c.Doors {
+		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger, table: doorTable, state: Closed}
+		for _, code := range c.Codes {
+			for _, name := range code.Doors {
+				if name == cfg.Name && code.Code != "" {
+					d.off = false
+				}
+			}
+		}
+		ds.doors = append(ds.doors, d)
+	}
+	return ds
+}
+
+func (ds *Doors) find(name string) *door {
+	for _, d := range ds.doors {
+		if d.cfg.Name == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// Open opens a door for who, by how (event.ByCode, ByREX, ByAPI), in a call or "". It is the only path to a relay. The outcome is
+// in the events; the error ([ErrOff], [ErrNoDoor], [ErrStuck], or the relay's) says why nothing opens. A door that is open stays so
+// for another switch_on from now, within its longest time; one that waits for its trigger delay goes on waiting.
+func (ds *Doors) Open(name, who, how, call string) error {
+	d := ds.find(name)
+	if d == nil {
+		return fmt.Errorf("access: open door %q: %w", name, ErrNoDoor)
+	}
+	refuse := func(err error) error {
+		d.emit(event.Event{Kind: event.DoorFailed, Door: name, Who: who, How: how, Call: call, Reason: err.Error()})
+		return fmt.Errorf("access: open door %q: %w", name, err)
+	}
+	switch {
+	case how != event.ByCode && how != event.ByREX && how != event.ByAPI:
+		return refuse(fmt.Errorf("unknown way %q", how))
+	case d.off:
+		return refuse(ErrOff)
+	case d.state == Releasing:
+		return refuse(ErrStuck)
+	case d.state == Delayed:
+		return nil
+	}
+	opening := event.Event{Kind: event.DoorOpening, Door: name, Who: who, How: how, Call: call}
+	if d.state == Closed {
+		d.what, d.reason = opening, "time over"
+	}
+	d.emit(opening)
+	d.step(evOpen)
+	// Left by the action when the relay refused, whether or not it was released since.
+	if d.state != Open && d.state != Delayed {
+		return fmt.Errorf("access: open door %q: the relay failed", name)
+	}
+	return nil
+}
+
+// Close ends an opening early, for a reason that the event carries. A closed door stays closed.
+func (ds *Doors) Close(name, reason string) error {
+	d := ds.find(name)
+	if d == nil {
+		return fmt.Errorf("access: close door %q: %w", name, ErrNoDoor)
+	}
+	d.end(reason)
+	return nil
+}
+
+// CloseAll ends every opening: for tamper, reload and the station's end.
+func (ds *Doors) CloseAll(reason string) {
+	for _, d := range ds.doors {
+		d.end(reason)
+	}
+}
+
+func (d *door) end(reason string) {
+	if d.state == Closed {
+		return
+	}
+	d.reason = reason
+	d.step(evClose)
+}
+
+// State returns a door's state, "" for a door that does not exist.
+func (ds *Doors) State(name string) State {
+	if d := ds.find(name); d != nil {
+		return d.state
+	}
+	return ""
+}
+
+// Idle says whether every door is closed: only then may other Doors take over their relays.
+func (ds *Doors) Idle() bool {
+	for _, d := range ds.doors {
+		if d.state != Closed {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,190 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	secretType   = reflect.TypeFor[Secret]()
+)
+
+// bind puts a table's values into the fields of v that carry their names. Each unknown key and each wrong type is a fault.
+func (d *document) bind(at string, table map[string]any, v reflect.Value) {
+	fields := tomlFields(v.Type())
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		i, ok := fields[key]
+		if !ok {
+			d.unknown(at, key, v.Type())
+			continue
+		}
+		d.set(join(at, key), table[key], v.Field(i))
+	}
+}
+
+// tomlFields maps the keys of a struct to its fields.
+func tomlFields(t reflect.Type) map[string]int {
+	fields := map[string]int{}
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag.Get("toml"); tag != "" {
+			fields[tag] = i
+		}
+	}
+	return fields
+}
+
+// unknown reports a key without a field. Its value stays out of the message: it may be a misspelt password.
+func (d *document) unknown(at, key string, t reflect.Type) {
+	known := slices.Sorted(maps.Keys(tomlFields(t)))
+	remedy := "known here: " + strings.Join(known, ", ")
+	if n := nearest(key, known); n != "" {
+		remedy = fmt.Sprintf("did you mean %q?", n)
+	} else if home := homeOf(key, reflect.TypeFor[Config](), ""); home != "" {
+		remedy = fmt.Sprintf("%q belongs in %s", key, home)
+	}
+	d.report(Fault{Key: join(at, key), Problem: "unknown key", Remedy: remedy})
+}
+
+// homeOf finds the table that has the key: "[audio]", "[[bell]]".
+func homeOf(key string, t reflect.Type, at string) string {
+	for _, name := range slices.Sorted(maps.Keys(tomlFields(t))) {
+		field := t.Field(tomlFields(t)[name]).Type
+		table := join(at, name)
+		header := "[" + table + "]"
+		if field.Kind() == reflect.Slice {
+			field, header = field.Elem(), "["+header+"]"
+		}
+		if field.Kind() != reflect.Struct {
+			continue
+		}
+		if _, ok := tomlFields(field)[key]; ok {
+			return header
+		}
+		if home := homeOf(key, field, table); home != "" {
+			return home
+		}
+	}
+	return ""
+}
+
+func (d *document) set(key string, value any, v reflect.Value) {
+	wrong := func(problem, remedy string) {
+		f := Fault{Key: key, Problem: problem, Remedy: remedy}
+		if v.Type() != secretType {
+			f.Value = shown(value)
+		}
+		d.report(f)
+	}
+	switch {
+	case v.Type() == durationType:
+		text, ok := value.(string)
+		if !ok {
+			wrong("a duration is text with a unit", `write "3s", "45s", "10m" or "1h30m"`)
+			return
+		}
+		duration, err := time.ParseDuration(text)
+		if err != nil || duration < 0 {
+			wrong("not a duration", `write a number with a unit: "30ms", "3s", "10m" or "1h30m"`)
+			return
+		}
+		v.SetInt(int64(duration))
+
+	case v.Kind() == reflect.String:
+		text, ok := value.(string)
+		switch {
+		case !ok:
+			wrong("text is wanted", "put it between double quotes")
+		case strings.ContainsFunc(text, unicode.IsControl):
+			wrong("a line break or another control character in the text", "remove it")
+		default:
+			v.SetString(text)
+		}
+
+	case v.Kind() == reflect.Bool:
+		on, ok := value.(bool)
+		if !ok {
+			wrong("true or false is wanted", "write true or false, without quotes")
+			return
+		}
+		v.SetBool(on)
+
+	case v.Kind() == reflect.Int:
+		n, ok := value.(int64)
+		if !ok {
+			wrong("a whole number is wanted", "write it without quotes, unit and decimal point")
+			return
+		}
+		v.SetInt(n)
+
+	case v.Kind() == reflect.Struct:
+		table, ok := value.(map[string]any)
+		if !ok {
+			wrong("a table is wanted", fmt.Sprintf("write [%s], and its keys below", key))
+			return
+		}
+		d.bind(key, table, v)
+
+	case v.Kind() == reflect.Slice:
+		d.setList(key, value, v, wrong)
+
+	case v.Kind() == reflect.Map:
+		table, ok := value.(map[string]any)
+		if !ok {
+			wrong("a table is wanted", `write { "Name" = 80 }`)
+			return
+		}
+		if len(table) == 0 {
+			return
+		}
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			element := reflect.New(v.Type().Elem()).Elem()
+			d.set(join(key, name), table[name], element)
+			v.SetMapIndex(reflect.ValueOf(name), element)
+		}
+
+	default:
+		panic("config: no way to bind " + v.Type().String())
+	}
+}
+
+func (d *document) setList(key string, value any, v reflect.Value, wrong func(problem, remedy string)) {
+	list, ok := value.([]any)
+	if !ok {
+		if v.Type().Elem().Kind() == reflect.Struct {
+			wrong("there can be several of these", fmt.Sprintf("write [[%s]] with double brackets", key))
+		} else {
+			wrong("a list is wanted", `write ["a", "b"]`)
+		}
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
+	for i, value := range list {
+		element := v.Index(i)
+		if e, ok := element.Addr().Interface().(interface{ setDefaults() }); ok {
+			e.setDefaults()
+		}
+		d.set(fmt.Sprintf("%s[%d]", key, i), value, element)
+	}
+}
+
+// shown is a value as its author wrote it, in short; "" for tables and lists.
+func shown(value any) string {
+	switch v := value.(type) {
+	case string:
+		if r := []rune(v); len(r) > 60 {
+			v = string(r[:60]) + "..."
+		}
+		return strconv.Quote(v)
+	case map[string]any, []any:
+		return ""
+	}
+	return fmt.Sprint(value)
+}

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
+}
+
+func TestLoadWarnsOfReadableSecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "door.toml")
+	for mode, want := range map[os.FileMode]int{0o644: 1, 0o640: 0, 0o600: 0} {
+		write(t, path, good, mode)
+		c, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, f := range c.Warnings() {
+			if strings.Contains(f.Problem, "every user") {
+				n++
+				if f.Severity != Warning || f.File != "door.toml" || !strings.Contains(f.Remedy, "chmod") {
+					t.Errorf("%+v", f)
+				}
+			}
+		}
+		if n != want {
+			t.Errorf("mode %o: %d warnings, want %d", mode, n, want)
+		}
+	}
+	write(t, path, string(Sample), 0o644)
+	if c, err := Load(path); err != nil || strings.Contains(c.Warnings().Error(), "every user") {
+		t.Errorf("a file without secrets: %v", err)
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "absent.toml")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "config: read ") {
+		t.Errorf("%v", err)
+	}
+	if _, err := Load(t.TempDir()); err == nil {
+		t.Error("a directory is taken")
+	}
+}
+
+func TestPasswordFile(t *testing.T) {
+	dir := t.TempDir()
+	path, secret := filepath.Join(dir, "portero.toml"), filepath.Join(dir, "secret")
+	write(t, path, strings.Replace(good, `password = "secret-of-the-account"`, `password_file = "`+secret+`"`, 1), 0o600)
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "portero.toml:6: account[0].password_file") {
+		t.Errorf("absent: %v", err)
+	}
+	write(t, secret, "from the file\n", 0o600)
+	if c, err := Load(path); err != nil || c.Accounts[0].Password != "from the file" {
+		t.Errorf("%v", err)
+	}
+	write(t, secret, "from the file\n", 0o644)
+	if c, err := Load(path); err != nil || !strings.Contains(c.Warnings().Error(), "every user of this machine can read it") {
+		t.Errorf("%v", err)
+	}
+	for _, text := range []string{"", "\n", "two\nlines\n"} {
+		write(t, secret, text, 0o600)
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "not one line") || strings.Contains(err.Error(), "two") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestChimeFile(t *testing.T) {
+	dir := t.TempDir()
+	path, wav := filepath.Join(dir, "portero.toml"), filepath.Join(dir, "gong.wav")
+	write(t, path, strings.Replace(good, `name = "back"`, "name = \"back\"\nchime = \""+wav+`"`, 1), 0o600)
+	c, err := Load(path)
+	if err != nil || !strings.Contains(c.Warnings().Error(), "bell[1].chime") {
+		t.Errorf("the bell must ring without its chime: %v", err)
+	}
+	write(t, wav, "x", 0o600)
+	if c, err = Load(path); err != nil || strings.Contains(c.Warnings().Error(), "chime") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLastGood(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := LoadLastGood(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	withCaller := good + "[[incoming.allow]]\nfrom = \"sip:kitchen@portero.local\"\nsource = \"server\"\nauto_answer = true\n"
+	if err := mustParse(t, good).SaveLastGood(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := mustParse(t, withCaller).SaveLastGood(dir); err != nil { // replaces
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, lastGood)
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != withCaller {
+		t.Errorf("%v: %s", err, data)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", fi.Mode(), err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+	c, err := LoadLastGood(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Bells) != 2 || len(c.Accounts) != 1 || len(c.Server.Users) != 1 {
+		t.Errorf("the bells: %+v", c)
+	}
+	if len(c.Doors)+len(c.Codes)+len(c.Incoming.Allow) != 0 || len(c.BoardConfig().Relays) != 0 {
+		t.Errorf("it could open or listen: %+v", c)
+	}
+	if err := c.SaveLastGood(filepath.Join(dir, "absent")); err == nil {
+		t.Error("saved into nothing")
+	}
+	if err := Default().SaveLastGood(dir); err == nil {
+		t.Error("saved nothing")
+	}
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// commented is a setting that the sample shows but does not set: "#" directly before a key or a header.
+var commented = regexp.MustCompile(`(?m)^#([a-z\[])`)
+
+func TestSampleIsDefault(t *testing.T) {
+	c, err := Parse(Sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.source, want.warnings = c.source, c.warnings
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("the sample decodes to\n%+v\nDefault is\n%+v", c, want)
+	}
+}
+
+func TestSampleUncommentedIsAStation(t *testing.T) {
+	text := commented.ReplaceAllString(string(Sample), "$1")
+	c, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range c.Warnings() {
+		if f.Severity == Warning && f.Key != "server.user[0]" { // an account switches the built-in server off
+			t.Errorf("warning: %v", f)
+		}
+	}
+	var account Account
+	var bell Bell
+	var door Door
+	account.setDefaults()
+	bell.setDefaults()
+	door.setDefaults()
+	// What is not in the defaults has to be filled in by the owner; all else must show its default.
+	account.Name, account.Server, account.User, account.Password = "home", "fritz.box", "doorbell", c.Accounts[0].Password
+	bell.Name, bell.Line, bell.Targets = "front", "GPIO17", []string{"kitchen"}
+	door.Name, door.Line = "front", "GPIO27"
+	if !reflect.DeepEqual(c.Accounts, []Account{account}) {
+		t.Errorf("account %+v\nwant %+v", c.Accounts, account)
+	}
+	if !reflect.DeepEqual(c.Bells, []Bell{bell}) {
+		t.Errorf("bell %+v\nwant %+v", c.Bells, bell)
+	}
+	if !reflect.DeepEqual(c.Doors, []Door{door}) {
+		t.Errorf("door %+v\nwant %+v", c.Doors, door)
+	}
+}
+
+func TestSampleNamesEveryField(t *testing.T) {
+	text := commented.ReplaceAllString(string(Sample), "$1")
+	d := parseDocument("sample.toml", []byte(text))
+	if len(d.faults) > 0 {
+		t.Fatal(d.faults)
+	}
+	comments := strings.Split(text, "\n")
+	n := 0
+	var walk func(at string, ty reflect.Type)
+	walk = func(at string, ty reflect.Type) {
+		for i := range ty.NumField() {
+			f := ty.Field(i)
+			tag := f.Tag.Get("toml")
+			if tag == "" {
+				if f.IsExported() {
+					t.Errorf("%s.%s has no key", ty, f.Name)
+				}
+				continue
+			}
+			key, inner := join(at, tag), f.Type
+			if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {
+				key, inner = key+"[0]", inner.Elem()
+			}
+			line, ok := d.lines[key]
+			if !ok {
+				t.Errorf("the sample lacks %s", key)
+				continue
+			}
+			n++
+			if inner.Kind() == reflect.Struct {
+				walk(key, inner)
+				continue
+			}
+			// password_file shares password's comment.
+			if above := comments[line-2]; !strings.HasPrefix(above, "# ") && tag != "password_file" && !strings.HasPrefix(above, "#   ") {
+				t.Errorf("line %d: %s has no comment above it", line, key)
+			}
+		}
+	}
+	walk("", reflect.TypeFor[Config]())
+	if n < 80 {
+		t.Errorf("only %d keys looked at", n)
+	}
+}

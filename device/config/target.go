@@ -1,0 +1,182 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// LocalDomain is the built-in server's domain where the file names none.
+const LocalDomain = "portero.local"
+
+// Target is one party that a bell calls.
+type Target struct {
+	Text    string // as in the file
+	URI     string // "sip:user@host[:port][;params]"
+	Account string // the account to call through; "": directly, or through the built-in server
+	Local   bool   // a user of the built-in server: User is its name
+	User    string // user part, as in the URI
+}
+
+var (
+	sipURI    = regexp.MustCompile(`^sip:(?:([A-Za-z0-9_.!~*'()&=+$,;?/%-]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:;[A-Za-z0-9_.!~*'+%=-]+)*)$`)
+	extension = regexp.MustCompile(`^[A-Za-z0-9_.!~*'()+#-]+$`)
+	hostName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$`)
+)
+
+// Target reads one entry of a bell's targets: a user of the built-in server, else an extension at the bell's account, or a SIP URI.
+// A URI goes through the account whose domain or server it names, else through the account that the bell names, else directly.
+func (c *Config) Target(b *Bell, text string) (Target, error) {
+	if strings.Contains(text, ":") {
+		m := sipURI.FindStringSubmatch(text)
+		if m == nil {
+			return Target{}, fmt.Errorf("config: target %q: not a URI like sip:user@host or sip:host:port", text)
+		}
+		if !validHost(m[2]) || m[3] != "" && !validPort(m[3]) {
+			return Target{}, fmt.Errorf("config: target %q: bad host or port", text)
+		}
+		return Target{Text: text, URI: text, User: m[1], Account: c.accountFor(b, m[2])}, nil
+	}
+	if c.ServerOn() {
+		for _, u := range c.Server.Users {
+			if u.Name == text {
+				domain := c.Server.Domain
+				if domain == "" {
+					domain = LocalDomain
+				}
+				return Target{Text: text, URI: "sip:" + text + "@" + domain, User: text, Local: true}, nil
+			}
+		}
+	}
+	a := c.Account(b.Account)
+	if a == nil {
+		return Target{}, fmt.Errorf("config: target %q: neither a user of the built-in server nor a SIP URI", text)
+	}
+	if !extension.MatchString(text) {
+		return Target{}, fmt.Errorf("config: target %q: not a number or name that can be dialled", text)
+	}
+	user := strings.ReplaceAll(text, "#", "%23") // RFC 3261 §25.1: '#' is no user character
+	return Target{Text: text, URI: "sip:" + user + "@" + a.domain(), User: user, Account: a.Name}, nil
+}
+
+func (c *Config) accountFor(b *Bell, host string) string {
+	for _, a := range c.Accounts {
+		server, _ := SplitHostPort(a.Server, 0)
+		if strings.EqualFold(host, a.domain()) || strings.EqualFold(host, server) {
+			return a.Name
+		}
+	}
+	return b.Account
+}
+
+// domain is the host part of the account's address of record.
+func (a *Account) domain() string {
+	if a.Domain != "" {
+		return a.Domain
+	}
+	host, _ := SplitHostPort(a.Server, 0)
+	return host
+}
+
+// AOR is the account's address of record, "sip:user@domain".
+func (a *Account) AOR() string { return "sip:" + a.User + "@" + a.domain() }
+
+// Source is where an incoming call has to come from. One of the three is set.
+type Source struct {
+	Account string       // through the server of this account
+	Server  bool         // from an authenticated user of the built-in server
+	Net     netip.Prefix // from an address in it
+}
+
+// ParseSource reads "account:NAME", "server", an IP address or a network in CIDR notation.
+func ParseSource(text string) (Source, error) {
+	if name, ok := strings.CutPrefix(text, "account:"); ok && name != "" {
+		return Source{Account: name}, nil
+	}
+	if text == "server" {
+		return Source{Server: true}, nil
+	}
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return Source{Net: netip.PrefixFrom(addr, addr.BitLen())}, nil
+	}
+	if net, err := netip.ParsePrefix(text); err == nil {
+		return Source{Net: net.Masked()}, nil
+	}
+	return Source{}, fmt.Errorf(`config: source %q: not "account:NAME", "server", an IP address or a network like 192.168.1.0/24`, text)
+}
+
+// Ports returns the first (even) and last (odd) UDP port for RTP and RTCP.
+func (s SIP) Ports() (first, last uint16, err error) {
+	a, b, ok := strings.Cut(s.RTPPorts, "-")
+	lo, err1 := strconv.ParseUint(strings.TrimSpace(a), 10, 16)
+	hi, err2 := strconv.ParseUint(strings.TrimSpace(b), 10, 16)
+	switch {
+	case !ok || err1 != nil || err2 != nil:
+		return 0, 0, fmt.Errorf("config: rtp_ports %q: not a range of ports like 10000-10199", s.RTPPorts)
+	case lo < 1024:
+		return 0, 0, fmt.Errorf("config: rtp_ports %q: ports below 1024 are for the system", s.RTPPorts)
+	case lo%2 != 0 || hi%2 != 1:
+		return 0, 0, fmt.Errorf("config: rtp_ports %q: the first port must be even and the last odd: RTP and RTCP use pairs", s.RTPPorts)
+	case hi < lo+minRTPPorts-1:
+		return 0, 0, fmt.Errorf("config: rtp_ports %q: fewer than %d ports", s.RTPPorts, minRTPPorts)
+	}
+	return uint16(lo), uint16(hi), nil
+}
+
+const minRTPPorts = 16 // a bell that calls several phones needs a pair for each
+
+// SplitHostPort reads host[:port], with an IPv6 host in brackets; without a port it returns defaultPort.
+func SplitHostPort(text string, defaultPort uint16) (host string, port uint16) {
+	host, p, err := net.SplitHostPort(text)
+	if err != nil {
+		return strings.Trim(text, "[]"), defaultPort
+	}
+	n, _ := strconv.ParseUint(p, 10, 16)
+	return host, uint16(n)
+}
+
+// validHost accepts a host name, an IPv4 address and an IPv6 address in brackets.
+func validHost(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		addr, err := netip.ParseAddr(inner)
+		return ok && err == nil && addr.Is6()
+	}
+	if strings.Trim(host, "0123456789.") == "" { // digits and dots only: an address, or a slip
+		addr, err := netip.ParseAddr(host)
+		return err == nil && addr.Is4()
+	}
+	return len(host) <= 253 && hostName.MatchString(host)
+}
+
+func validPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
+// validServer accepts host[:port].
+func validServer(text string) bool {
+	host, port := text, "5060"
+	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
+		host, port = text[:i], text[i+1:]
+	}
+	return validHost(host) && validPort(port)
+}
+
+// splitListen reads "[host]:port" with an empty host, an IP address or "localhost".
+func splitListen(text string) (host string, port uint16, ok bool) {
+	host, p, err := net.SplitHostPort(text)
+	n, err2 := strconv.ParseUint(p, 10, 16)
+	if err != nil || err2 != nil {
+		return "", 0, false
+	}
+	if host == "" || host == "localhost" {
+		return host, uint16(n), true
+	}
+	_, err = netip.ParseAddr(host)
+	return host, uint16(n), err == nil
+}

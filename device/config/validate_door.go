@@ -1,0 +1,181 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The longest a relay may be held: a strike coil burns, and a door stays open.
+const (
+	maxLongest      = 2 * time.Minute
+	maxTriggerDelay = time.Minute
+)
+
+func (d *document) door(c *Config, i int) {
+	x := &c.Doors[i]
+	at := fmt.Sprintf("door[%d].", i)
+	d.name(at+"name", x.Name, "door")
+	d.between(at+"longest", x.Longest, 100*time.Millisecond, maxLongest)
+	switch {
+	case x.SwitchOn < 100*time.Millisecond:
+		d.fault(at+"switch_on", x.SwitchOn, "too short to open a door", `write a duration from "100ms"`)
+	case x.SwitchOn > x.Longest:
+		d.fault(at+"switch_on", x.SwitchOn, fmt.Sprintf("longer than longest (%s)", short(x.Longest)), "shorten it, or raise longest")
+	}
+	d.between(at+"trigger_delay", x.TriggerDelay, 0, maxTriggerDelay)
+	d.between(at+"hang_up_after", x.HangUpAfter, 0, 10*time.Minute)
+
+	hasCode := false
+	for _, code := range c.Codes {
+		for _, name := range code.Doors {
+			hasCode = hasCode || name == x.Name
+		}
+	}
+	if !hasCode {
+		d.warn(strings.TrimSuffix(at, "."), x.Name, "the opener is off until a code is set", fmt.Sprintf("add a [[code]] with doors = [%q]", x.Name))
+		return
+	}
+	d.report(Fault{Severity: Info, Key: strings.TrimSuffix(at, "."), Value: shown(x.Name),
+		Problem: "whoever opens the station's case reaches the wires of this relay", Remedy: "keep the relay indoors, or where opening the case is noticed"})
+}
+
+var (
+	lineForm = regexp.MustCompile(`^[^\s:]+$|^[^\s:]+:[0-9]{1,4}$`)
+	gpioName = regexp.MustCompile(`^GPIO([0-9]{1,2})$`)
+	piChip   = regexp.MustCompile(`^pinctrl-(?:bcm[0-9]+|rp1):([0-9]{1,2})$`)
+)
+
+// pinOf names a line in one way: on a Raspberry Pi's own chip the offset is the GPIO number. bcm is -1 for other lines.
+func pinOf(line string) (name string, bcm int) {
+	m := gpioName.FindStringSubmatch(strings.ToUpper(line))
+	if m == nil {
+		m = piChip.FindStringSubmatch(line)
+	}
+	if m == nil {
+		return line, -1
+	}
+	bcm, _ = strconv.Atoi(m[1])
+	return fmt.Sprintf("GPIO%d", bcm), bcm
+}
+
+// boardLines checks the lines of bells and doors, and that no line serves two.
+func (d *document) boardLines(c *Config) {
+	type use struct{ key, what string }
+	used := map[string]use{}
+	check := func(at, line, what string) {
+		key := at + ".line"
+		name, bcm := pinOf(line)
+		switch {
+		case line == "":
+			d.fault(key, "", "missing", `write line = "GPIO17"; "portero pins" lists them`)
+			return
+		case !lineForm.MatchString(line),
+			len(line) > 4 && strings.EqualFold(line[:4], "GPIO") && line[4] >= '0' && line[4] <= '9' && bcm < 0,
+			bcm > 53:
+			d.fault(key, line, "not a line", `write "GPIO17" or "gpiochip0:17"; "portero pins" lists them`)
+			return
+		}
+		first, taken := used[name]
+		if !taken {
+			used[name] = use{key, what}
+			return
+		}
+		problem := fmt.Sprintf("also the line of the %s in line %d", first.what, d.line(first.key))
+		if first.what != what {
+			problem += ": a button would open the door"
+		}
+		d.fault(key, line, problem, "give each its own line")
+	}
+	for i, b := range c.Bells {
+		check(fmt.Sprintf("bell[%d]", i), b.Line, "bell")
+	}
+	for i, x := range c.Doors {
+		at := fmt.Sprintf("door[%d]", i)
+		check(at, x.Line, "door")
+		// Raspberry Pi: GPIO0-8 are pulled up at power-on, GPIO9-27 down, until Linux sets them.
+		switch _, bcm := pinOf(x.Line); {
+		case x.ActiveLow && bcm >= 9 && bcm <= 27:
+			d.fault(at+".line", x.Line, "low from power-on: with active_low = true the door is open until Linux has started",
+				"use GPIO0 to GPIO8, or a relay that switches on high")
+		case !x.ActiveLow && bcm >= 0 && bcm <= 8:
+			d.fault(at+".line", x.Line, "high from power-on: with active_low = false the door is open until Linux has started",
+				"use GPIO9 to GPIO27, or a relay that switches on low")
+		}
+	}
+}
+
+// The lengths of a code. The longest keeps comparison in constant time simple.
+const (
+	MinCode = 4
+	MaxCode = 32
+)
+
+func (d *document) codes(c *Config) {
+	d.oneOf("access.end_with", c.Access.EndWith, "#", "length")
+	d.between("access.digit_pause", c.Access.DigitPause, time.Second, time.Minute)
+	if n := c.Access.WrongLimit; n < 1 || n > 20 {
+		d.fault("access.wrong_limit", n, "out of range", "write a number from 1 to 20")
+	}
+	d.between("access.lock_out", c.Access.LockOut, 10*time.Second, 24*time.Hour)
+
+	doors := names(c.Doors, func(x Door) string { return x.Name })
+	var good []int // codes that are worth comparing
+	for i, code := range c.Codes {
+		at := fmt.Sprintf("code[%d].", i)
+		if strings.TrimSpace(code.Who) == "" {
+			d.fault(at+"who", "", "missing: the audit of openings says whose code it was", `write who = "family"`)
+		}
+		switch digits := string(code.Code); {
+		case digits == "":
+			d.fault(at+"code", "", "missing: there is no default code", fmt.Sprintf("write at least %d digits", MinCode))
+		case strings.Trim(digits, "0123456789") != "":
+			d.fault(at+"code", "", "not digits", "use 0 to 9 only")
+		case len(digits) < MinCode || len(digits) > MaxCode:
+			d.fault(at+"code", "", fmt.Sprintf("%d digits", len(digits)), fmt.Sprintf("use %d to %d digits", MinCode, MaxCode))
+		default:
+			good = append(good, i)
+			if strings.Trim(digits, digits[:1]) == "" || strings.Contains("01234567890", digits) || strings.Contains("09876543210", digits) {
+				d.warn(at+"code", "", "easily guessed", "use digits without a pattern")
+			}
+		}
+		if len(code.Doors) == 0 {
+			d.fault(at+"doors", "", "missing: the code would open nothing", `write doors = ["front"]`)
+		}
+		for j, name := range code.Doors {
+			if !slices.Contains(doors, name) {
+				d.fault(fmt.Sprintf("%sdoors[%d]", at, j), name, "no such door", d.suggest(name, doors))
+			}
+		}
+	}
+	for n, i := range good {
+		for _, j := range good[:n] {
+			d.codePair(c, j, i)
+		}
+	}
+}
+
+// codePair refuses codes that could be taken for one another.
+func (d *document) codePair(c *Config, first, second int) {
+	a, b := string(c.Codes[first].Code), string(c.Codes[second].Code)
+	key := fmt.Sprintf("code[%d].code", second)
+	line := d.line(fmt.Sprintf("code[%d].code", first))
+	relation := ""
+	switch {
+	case a == b:
+		relation = "the same as"
+	case c.Access.EndWith == "length" && len(a) != len(b):
+		d.fault(key, "", fmt.Sprintf("not as long as the code in line %d, but end_with = \"length\"", line), `give all codes one length, or write end_with = "#"`)
+		return
+	case strings.HasPrefix(a, b) || strings.HasPrefix(b, a):
+		relation = "one begins with the other:"
+	case strings.HasSuffix(a, b) || strings.HasSuffix(b, a):
+		relation = "one ends with the other:"
+	default:
+		return
+	}
+	d.fault(key, "", fmt.Sprintf("%s the code in line %d", relation, line), "choose another code")
+}

@@ -1,0 +1,185 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func (d *document) sip(c *Config) {
+	const remedy = `write ":5062" for all addresses, or "192.168.1.5:5062"`
+	host, port, ok := splitListen(c.SIP.Listen)
+	if !ok {
+		d.fault("sip.listen", c.SIP.Listen, "not an address to listen on", remedy)
+	}
+	if a := c.SIP.PublicAddress; a != "" && !validHost(a) && !validHost("["+a+"]") {
+		d.fault("sip.public_address", a, "neither an IP address nor a host name", "write the address alone, without port")
+	}
+	first, last, err := c.SIP.Ports()
+	if err != nil {
+		_, problem, _ := strings.Cut(strings.TrimPrefix(err.Error(), "config: "), ": ")
+		d.fault("sip.rtp_ports", c.SIP.RTPPorts, problem, `write "10000-10199"`)
+	} else if ok && port >= first && port <= last {
+		d.fault("sip.rtp_ports", c.SIP.RTPPorts, fmt.Sprintf("holds the port %d of sip.listen", port), `write "10000-10199"`)
+	}
+	if !c.ServerOn() {
+		return
+	}
+	serverHost, serverPort, serverOK := splitListen(c.Server.Listen)
+	switch {
+	case !serverOK || serverPort == 0:
+		d.fault("server.listen", c.Server.Listen, "not an address to listen on", strings.ReplaceAll(remedy, "5062", "5060"))
+	case ok && port == serverPort && (host == serverHost || wildcard(host) || wildcard(serverHost)):
+		d.fault("server.listen", c.Server.Listen, "the same port as sip.listen", `write ":5060" here and ":5062" under [sip]`)
+	case err == nil && serverPort >= first && serverPort <= last:
+		d.fault("sip.rtp_ports", c.SIP.RTPPorts, fmt.Sprintf("holds the port %d of server.listen", serverPort), `write "10000-10199"`)
+	}
+}
+
+func wildcard(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+
+func (d *document) account(c *Config, i int) {
+	a := &c.Accounts[i]
+	at := fmt.Sprintf("account[%d].", i)
+	d.name(at+"name", a.Name, "account")
+
+	server := func(key, value string) {
+		if validServer(value) {
+			return
+		}
+		remedy := `write host or host:port: "fritz.box", "192.168.178.1:5060"`
+		if rest, ok := strings.CutPrefix(value, "sip:"); ok {
+			remedy = fmt.Sprintf("write %q, without \"sip:\"", rest)
+		}
+		d.fault(at+key, value, "not a server", remedy)
+	}
+	if a.Server == "" {
+		d.fault(at+"server", "", "missing", `write server = "fritz.box"`)
+	} else {
+		server("server", a.Server)
+	}
+	if a.OutboundProxy != "" {
+		server("outbound_proxy", a.OutboundProxy)
+	}
+	if a.Domain != "" && !validHost(a.Domain) {
+		d.fault(at+"domain", a.Domain, "not a domain", "write a host name without port")
+	}
+	switch {
+	case a.User == "":
+		d.fault(at+"user", "", "missing", "write the user name that the SIP server knows the station by")
+	case strings.ContainsAny(a.User, "@ \"<>:"):
+		d.fault(at+"user", a.User, "not a user name", "write the part before the @ alone")
+	}
+	switch {
+	case a.Password != "" && a.PasswordFile != "":
+		d.fault(at+"password_file", a.PasswordFile, "there is a password as well", "keep one of the two")
+	case a.PasswordFile != "" && a.PasswordFile[0] != '/':
+		d.fault(at+"password_file", a.PasswordFile, "not an absolute path", `write it from the root: "/etc/portero/fritz.password"`)
+	case a.Password == "" && a.PasswordFile == "":
+		d.warn(at+"password", "", "no password: a server that asks for one will refuse the station", "write password or password_file")
+	}
+	d.between(at+"expires", a.Expires, time.Minute, 24*time.Hour)
+}
+
+var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// trivial are passwords that are long enough and tried first.
+var trivial = map[string]bool{"password": true, "passwort": true, "password1": true, "passw0rd": true, "changeme": true, "12345678": true,
+	"123456789": true, "1234567890": true, "87654321": true, "11223344": true, "qwertyui": true, "qwertzui": true, "asdfghjk": true,
+	"abcdefgh": true, "abcd1234": true, "letmein1": true, "iloveyou": true, "raspberry": true, "portero1": true, "doorbell": true}
+
+func (d *document) server(c *Config) {
+	d.oneOf("server.enabled", c.Server.Enabled, "auto", "on", "off")
+	if dom := c.Server.Domain; dom != "" && !validHost(dom) {
+		d.fault("server.domain", dom, "not a domain", `write a host name, or "" for any`)
+	}
+	if len(c.Server.Users) > 0 && !c.ServerOn() {
+		d.warn("server.user[0]", "", "the built-in server is off: its users cannot log in", `write enabled = "on" under [server]`)
+	}
+	for i, u := range c.Server.Users {
+		at := fmt.Sprintf("server.user[%d].", i)
+		switch {
+		case u.Name == "":
+			d.fault(at+"name", "", "missing", `write name = "kitchen"`)
+		case !userName.MatchString(u.Name) || len(u.Name) > 64:
+			d.fault(at+"name", u.Name, "not a user name", "use letters, digits, dot, hyphen and underscore")
+		}
+		password, name := strings.ToLower(string(u.Password)), strings.ToLower(u.Name)
+		const remedy = "a long random one is typed into the phone only once"
+		switch {
+		case password == "":
+			d.fault(at+"password", "", "missing: there is no default password", "write password = \"...\" with at least 8 characters")
+		case len([]rune(password)) < 8:
+			d.fault(at+"password", "", "shorter than 8 characters", remedy)
+		case trivial[password] || strings.Trim(password, password[:1]) == "" || strings.Trim(strings.ReplaceAll(password, name, ""), "0123456789") == "" && name != "" && strings.Contains(password, name):
+			d.fault(at+"password", "", "easily guessed", remedy)
+		}
+	}
+}
+
+func (d *document) bell(c *Config, i int) {
+	b := &c.Bells[i]
+	at := fmt.Sprintf("bell[%d].", i)
+	d.name(at+"name", b.Name, "bell")
+	d.oneOf(at+"bias", b.Bias, "pull-up", "pull-down", "none")
+	if b.ActiveLow && b.Bias == "pull-down" || !b.ActiveLow && b.Bias == "pull-up" {
+		d.warn(at+"bias", b.Bias, fmt.Sprintf("pulls an open button to its pressed level (active_low = %v)", b.ActiveLow),
+			`a button to ground wants active_low = true with "pull-up", one to 3.3 V active_low = false with "pull-down"`)
+	}
+	d.between(at+"debounce", b.Debounce, 0, time.Second)
+	if b.StuckAfter != 0 {
+		d.between(at+"stuck_after", b.StuckAfter, time.Second, time.Hour)
+	}
+	d.oneOf(at+"strategy", b.Strategy, "parallel", "serial")
+	d.between(at+"ring_limit", b.RingLimit, 5*time.Second, 10*time.Minute)
+	d.between(at+"talk_limit", b.TalkLimit, 10*time.Second, time.Hour)
+	if b.Strategy == "serial" {
+		d.between(at+"hunt_after", b.HuntAfter, 3*time.Second, 2*time.Minute)
+		if n := len(b.Targets); n > 1 && b.HuntAfter*time.Duration(n-1) >= b.RingLimit {
+			d.warn(at+"ring_limit", b.RingLimit, fmt.Sprintf("ends before the last of %d targets rings", n),
+				fmt.Sprintf("write at least %q, or a shorter hunt_after", short(b.HuntAfter*time.Duration(n))))
+		}
+	}
+	d.oneOf(at+"when_busy", b.WhenBusy, "ignore", "busy-tone", "replace")
+	if b.Chime != "ding-dong" && b.Chime != "none" && (!strings.HasSuffix(b.Chime, ".wav") || b.Chime[0] != '/') {
+		d.fault(at+"chime", b.Chime, "unknown chime", `write "ding-dong", "none" or the absolute path of a .wav file`)
+	}
+	if b.Account != "" && c.Account(b.Account) == nil {
+		d.fault(at+"account", b.Account, "no such account", d.suggest(b.Account, names(c.Accounts, func(a Account) string { return a.Name })))
+	}
+	if len(b.Targets) == 0 {
+		d.fault(at+"targets", "", "missing: the bell would ring nowhere", `write targets = ["kitchen"], ["**9"] or ["sip:192.168.1.9"]`)
+	}
+	for j, text := range b.Targets {
+		d.target(c, b, fmt.Sprintf("%stargets[%d]", at, j), text)
+	}
+}
+
+func (d *document) target(c *Config, b *Bell, key, text string) {
+	_, err := c.Target(b, text)
+	if err == nil {
+		return
+	}
+	users := names(c.Server.Users, func(u ServerUser) string { return u.Name })
+	switch {
+	case text == "":
+		d.fault(key, "", "empty", "remove it")
+	case strings.HasPrefix(text, "sips:"):
+		d.fault(key, text, "SIP over TLS is not supported", "write sip:")
+	case strings.HasPrefix(text, "tel:"):
+		d.fault(key, text, "not a SIP URI", "write the number alone, or sip:number@server")
+	case strings.Contains(text, ":"):
+		d.fault(key, text, "not a SIP URI", `write "sip:user@host" or "sip:host:port"`)
+	case strings.Contains(text, "@"):
+		d.fault(key, text, "not a SIP URI", fmt.Sprintf("write %q", "sip:"+text))
+	case c.Account(b.Account) != nil || b.Account != "" || d.bad["account"]:
+		if c.Account(b.Account) != nil {
+			d.fault(key, text, "not a number or name that can be dialled", `write "**9", "61" or "sip:user@host"`)
+		}
+	case len(users) > 0 && !c.ServerOn():
+		d.fault(key, text, "the built-in server is off and there is no account", `write enabled = "on" under [server]`)
+	default:
+		d.fault(key, text, "neither a user of the built-in server nor a SIP URI, and there is no account to dial through", d.suggest(text, users))
+	}
+}

@@ -1,0 +1,100 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// full sets every field of v to a non-zero value.
+func full(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x" + v.Type().Name())
+	case reflect.Int, reflect.Int64:
+		v.SetInt(7)
+	case reflect.Uint64:
+		v.SetUint(8)
+	case reflect.Float64:
+		v.SetFloat(1.5)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		full(v.Elem())
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Date(2026, 3, 29, 2, 30, 0, 0, time.UTC)))
+			return
+		}
+		for i := range v.NumField() {
+			full(v.Field(i))
+		}
+	}
+}
+
+func TestEveryFieldIsInTheLog(t *testing.T) {
+	var e Event
+	full(reflect.ValueOf(&e).Elem())
+	var buf bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&buf, nil))
+	logger.LogAttrs(t.Context(), e.Level(), "event", e.LogAttrs()...)
+
+	var logged, marshalled map[string]any
+	if err := json.Unmarshal(buf.Bytes(), &logged); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &marshalled); err != nil {
+		t.Fatal(err)
+	}
+	if logged["msg"] != "event" {
+		t.Errorf("msg = %v", logged["msg"])
+	}
+	delete(marshalled, "at")
+	for key, want := range marshalled {
+		if !reflect.DeepEqual(logged[key], want) {
+			t.Errorf("log has %s = %v, JSON has %v", key, logged[key], want)
+		}
+	}
+	var back Event
+	if err := json.Unmarshal(data, &back); err != nil || !reflect.DeepEqual(back, e) {
+		t.Errorf("JSON round trip: %+v, %v", back, err)
+	}
+}
+
+func TestEmptyFieldsAreLeftOut(t *testing.T) {
+	e := Event{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Kind: DoorClosed, Door: "front", OnMS: 3000}
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"at":"2026-01-02T03:04:05Z","kind":"door.closed","door":"front","on_ms":3000}`; string(data) != want {
+		t.Errorf("got  %s\nwant %s", data, want)
+	}
+	if n := len(e.LogAttrs()); n != 3 {
+		t.Errorf("%d attributes, want 3: %v", n, e.LogAttrs())
+	}
+}
+
+func TestKinds(t *testing.T) {
+	seen := map[Kind]bool{}
+	for _, k := range Kinds() {
+		if seen[k] || strings.Count(string(k), ".") != 1 || strings.ToLower(string(k)) != string(k) {
+			t.Errorf("kind %q", k)
+		}
+		seen[k] = true
+	}
+	for _, k := range Audited {
+		if !seen[k] {
+			t.Errorf("audited kind %q is not in Kinds", k)
+		}
+	}
+}
