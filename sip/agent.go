@@ -74,7 +74,10 @@ func (a *Agent) Admit(flow Flow, req *Request) int {
 	case "CANCEL":
 		return 481
 	}
-	return 405
+	res := NewResponse(req, 405, "")
+	res.Set("Allow", allowed) // §8.2.1
+	a.s.RespondStateless(flow, req, res)
+	return -1
 }
 
 // Request takes what Admit let in.

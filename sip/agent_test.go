@@ -1,9 +1,7 @@
 package sip_test
 
 import (
-	"context"
-	"log/slog"
-	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,68 +10,8 @@ import (
 	"portero/sip/siptest"
 )
 
-// ua is a user agent on the test network, with what it heard.
-type ua struct {
-	*sip.Agent
-	addr   netip.AddrPort
-	events chan heard
-}
-
-type heard struct {
-	call *sip.Call
-	sip.CallEvent
-}
-
-// startUA runs a user agent until the test ends.
-func startUA(t *testing.T, n *siptest.Network, addr string) *ua {
-	u := &ua{addr: netip.MustParseAddrPort(addr), events: make(chan heard, 256)}
-	u.Agent = sip.NewAgent(sip.AgentConfig{
-		Log:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Allow:    func(sip.Flow, *sip.Request) int { return 0 },
-		Incoming: func(c *sip.Call, ev sip.CallEvent) { u.events <- heard{c, ev} },
-	})
-	stack := sip.NewStack(sip.Config{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}, u.Agent, n.Listen(addr))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- stack.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("stack %s: %v", addr, err)
-		}
-	})
-	return u
-}
-
-func (u *ua) call(t *testing.T, to string) *sip.Call {
-	uri, err := sip.ParseURI(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c *sip.Call
-	c = u.Invite(sip.Invite{To: uri, From: sip.URI{Scheme: "sip", User: "door", Host: u.addr.Addr().String()},
-		Offer: func(netip.Addr, sip.Target) ([]byte, error) { return []byte("v=0\r\n"), nil }},
-		func(ev sip.CallEvent) { u.events <- heard{c, ev} })
-	return c
-}
-
-func (u *ua) want(t *testing.T, kind sip.CallEventKind) heard {
-	t.Helper()
-	select {
-	case h := <-u.events:
-		if h.Kind != kind {
-			t.Fatalf("%s: want %s, heard %s (status %d, %q)", u.addr, kind, h.Kind, h.Status, h.Reason)
-		}
-		return h
-	case <-time.After(2 * time.Minute):
-		t.Fatalf("%s: want %s, heard nothing", u.addr, kind)
-	}
-	panic("unreachable")
-}
-
 func TestCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := siptest.NewNetwork(1)
+	bubble(t, func(t *testing.T, n *siptest.Network) {
 		n.Delay = 5 * time.Millisecond
 		a, b := startUA(t, n, "10.0.0.1:5060"), startUA(t, n, "10.0.0.2:5060")
 		a.call(t, "sip:kitchen@10.0.0.2")
@@ -90,21 +28,132 @@ func TestCall(t *testing.T) {
 			t.Fatalf("answer %q", ev.Body)
 		}
 		b.want(t, sip.Acked)
-		b.want2Hangup(t, a, offered.call)
+		hangUp(t, offered.call, b, a)
 	})
 }
 
-func (u *ua) want2Hangup(t *testing.T, far *ua, c *sip.Call) {
+// hangUp ends a call at one end and sees it end at both.
+func hangUp(t *testing.T, c *sip.Call, near, far *ua) {
 	t.Helper()
 	c.Hangup()
-	if ev := u.want(t, sip.Ended); ev.ByPeer {
+	if ev := near.want(t, sip.Ended); ev.ByPeer {
 		t.Fatal("own hang-up told as the peer's")
 	}
 	if ev := far.want(t, sip.Ended); !ev.ByPeer {
 		t.Fatal("the peer's hang-up told as own")
 	}
-	time.Sleep(time.Minute)
-	if a, b := u.Calls(), far.Calls(); a != 0 || b != 0 {
-		t.Fatalf("calls left: %d and %d", a, b)
-	}
+	near.settled(t)
+	far.settled(t)
+}
+
+// TestHangupByCaller is the other direction: the BYE of the UAC.
+func TestHangupByCaller(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a, b := startUA(t, n, "10.0.0.1:5060"), startUA(t, n, "10.0.0.2:5060")
+		c := a.call(t, "sip:kitchen@10.0.0.2")
+		b.want(t, sip.Offered).Leg.Answer(offer)
+		a.want(t, sip.Answered)
+		b.want(t, sip.Acked)
+		hangUp(t, c, a, b)
+	})
+}
+
+// TestHangupAtOnce hangs up before anything was sent: nothing may be.
+func TestHangupAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a := startUA(t, n, "10.0.0.1:5060")
+		f := newFar(t, n, "10.0.0.2:5060", a)
+		blocked := make(chan bool)
+		a.Stack().Post(func() { <-blocked }) // so that both wait for the loop together
+		c := a.call(t, "sip:kitchen@10.0.0.2")
+		c.Hangup()
+		close(blocked)
+		a.want(t, sip.Ended)
+		req, _ := f.Within(time.Second)
+		if req != nil { // the INVITE was first in the queue: then a CANCEL must follow it
+			f.answer(req, 100, "")
+			f.answer(f.Request("CANCEL"), 200, "")
+			f.answer(req, 487, "t")
+			f.Request("ACK")
+		}
+		a.settled(t)
+	})
+}
+
+// TestShutdown ends calls in all states and comes back only when the far ends have confirmed it, a lost BYE included.
+func TestShutdown(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a := startUA(t, n, "10.0.0.1:5060")
+		up := newFar(t, n, "10.0.0.2:5060", a)
+		ringing := newFar(t, n, "10.0.0.3:5060", a)
+		calling := newFar(t, n, "10.0.0.4:5060", a)
+		up.connect(a)
+		a.call(t, "sip:x@10.0.0.3")
+		invite := ringing.Request("INVITE")
+		ringing.answer(invite, 180, "r")
+		a.want(t, sip.Progress)
+		callingInvite, _ := calling.ring(a)
+
+		done := make(chan bool, 1)
+		a.Shutdown(func() { done <- true })
+		calling.ackRefusal(callingInvite, calling.Response(603))
+		cancel := ringing.Request("CANCEL")
+		ringing.answer(cancel, 200, "")
+		ringing.answer(invite, 487, "r")
+		ringing.Request("ACK")
+		bye := up.Request("BYE") // not answered: as if it was lost
+		for range 3 {
+			a.want(t, sip.Ended)
+		}
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Fatal("shut down while a BYE was not answered")
+		default:
+		}
+		if again := up.Request("BYE"); again.String() != bye.String() {
+			t.Fatal("BYE not repeated as it was")
+		}
+		up.answer(bye, 200, "")
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			t.Fatal("not shut down after all calls ended")
+		}
+		late := newFar(t, n, "10.0.0.5:5060", a)
+		late.request("INVITE")
+		late.Response(503)
+		a.settled(t)
+	})
+}
+
+// TestTrace shows that a trace holds the message but neither digest responses nor digits.
+func TestTrace(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		var trace strings.Builder
+		log := &captured{b: &trace}
+		a := startUA(t, n, "10.0.0.1:5060", func(o *uaOptions) { o.log = log; o.cfg.Trace = true; o.cfg.UserAgent = "Portero/1" })
+		f := newFar(t, n, "10.0.0.2:5060", a)
+		f.connect(a)
+		f.request("INFO", func(r *sip.Request) {
+			r.ContentType, r.Body = "application/dtmf-relay", []byte("Signal=7\r\nDuration=160\r\n")
+			r.Add("Authorization", `Digest username="u", realm="r", nonce="secretnonce", uri="sip:x", response="feedfacefeedface", cnonce="c0c0c0c0"`)
+		})
+		if res := f.Response(200); res.Get("Server") != "Portero/1" {
+			t.Errorf("Server %q", res.Get("Server"))
+		}
+		a.want(t, sip.Info)
+		text := trace.String()
+		for _, want := range []string{"INFO sip:", "sip trace", `username="u"`} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the trace lacks %q", want)
+			}
+		}
+		for _, secret := range []string{"Signal=7", "feedface", "secretnonce", "c0c0c0"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("the trace tells %q", secret)
+			}
+		}
+	})
 }

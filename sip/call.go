@@ -12,6 +12,7 @@ const (
 	Offered  CallEventKind = "offered"  // incoming INVITE or re-INVITE: Body is the offer, empty when the 2xx must make it
 	Acked    CallEventKind = "acked"    // incoming: the 2xx arrived; Body is the answer to an offer of ours
 	Info     CallEventKind = "info"     // an INFO within the call
+	Refused  CallEventKind = "refused"  // an own re-INVITE failed; the session goes on as it was
 	Ended    CallEventKind = "ended"    // the last event of every call
 )
 
@@ -25,7 +26,7 @@ type CallEvent struct {
 	Body        []byte
 	Err         error // Ended: a failure without a status
 	ByPeer      bool  // Ended: the far end's doing
-	Renewed     bool  // Offered: a re-INVITE
+	Renewed     bool  // Offered, Answered: a re-INVITE
 	From        Address
 	Flow        Flow // Offered: where it came from
 }
@@ -59,14 +60,15 @@ type Leg struct {
 	d         *dialog
 	confirmed bool
 	dead      bool // BYE sent or received
+	leaving   bool // our BYE waits for its answer
 
 	// as UAC
 	ack       []byte // what a repeated 2xx is answered with
 	ackTarget Target
+	offering  *outgoing // our re-INVITE that waits for its answer
 
 	// as UAS: the INVITE or re-INVITE that waits for its answer or ACK
 	tx      *ServerTx
-	tag     string
 	repeat  *Timer // of the 2xx
 	giveUp  *Timer
 	wait    *Response // the 2xx that waits for its ACK
@@ -107,7 +109,10 @@ func (c *Call) release() {
 		return
 	}
 	for _, l := range c.legs {
-		if !l.dead || l.wait != nil {
+		if c.out != nil && !l.confirmed {
+			continue // a branch that rang while another answered: nothing ends it but the final response
+		}
+		if !l.dead || l.leaving || l.wait != nil {
 			return
 		}
 	}
@@ -154,17 +159,22 @@ func (l *Leg) bye() {
 	l.dead = true
 	l.stopWaiting()
 	l.pendingRefused(487)
+	l.leaving = true
 	req := l.d.request("BYE")
 	c := l.call
-	c.a.s.Resolve(nextHop(req), func(ts []Target, err error) {
+	left := func() {
+		l.leaving = false
+		c.release()
+	}
+	c.a.s.Resolve(l.d.nextHop(), func(ts []Target, err error) {
 		if err != nil {
 			c.a.log.Warn("sip BYE not sent", "call_id", c.ID, "err", err)
-			c.release()
+			left()
 			return
 		}
 		c.a.send(c.acct, req, &l.d.localSeq, ts[0], func(res *Response, err error) {
 			if err != nil || res.Status >= 200 {
-				c.release()
+				left()
 			}
 		})
 	})

@@ -69,10 +69,10 @@ func (d *dialog) request(method string) *Request {
 	return req
 }
 
-// nextHop is the URI whose server gets a request (§8.1.2).
-func nextHop(req *Request) URI {
-	if len(req.Route) > 0 && req.Route[0].URI.Params.Has("lr") {
-		return req.Route[0].URI
+// nextHop is the URI whose server gets the requests within the dialog: the first route, loose or strict (§8.1.2, §12.2.1.1).
+func (d *dialog) nextHop() URI {
+	if len(d.routes) > 0 {
+		return d.routes[0].URI
 	}
-	return req.URI
+	return d.target
 }

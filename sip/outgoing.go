@@ -53,6 +53,18 @@ func (o *outgoing) authorize(req *Request) bool {
 	return had
 }
 
+// lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a phone could crack them.
+func (o *outgoing) lendCredentials(ack *Request, t Target) {
+	if o.acct == nil || !o.acct.trusts(t.Addr) {
+		return
+	}
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, v := range o.tx.req.Values(name) {
+			ack.Add(name, v)
+		}
+	}
+}
+
 func (o *outgoing) receive(res *Response, err error) {
 	if err == nil && (res.Status == 401 || res.Status == 407) && o.retry(res) {
 		return

@@ -173,7 +173,7 @@ func (c *Call) answered(res *Response) {
 	if !lost {
 		c.winner = l
 	}
-	l.acknowledge(func() {
+	l.acknowledge(c.out, func() {
 		if lost {
 			l.bye()
 		}
@@ -184,17 +184,13 @@ func (c *Call) answered(res *Response) {
 }
 
 // acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4, §22.1).
-func (l *Leg) acknowledge(then func()) {
+func (l *Leg) acknowledge(invite *outgoing, then func()) {
 	c := l.call
 	ack := l.d.request("ACK")
-	ack.CSeq = CSeq{c.invite.CSeq.Seq, "ACK"}
-	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
-		for _, v := range c.out.tx.req.Values(name) {
-			ack.Add(name, v)
-		}
-	}
-	c.a.s.Resolve(nextHop(ack), func(ts []Target, err error) {
+	ack.CSeq = CSeq{invite.req.CSeq.Seq, "ACK"}
+	c.a.s.Resolve(l.d.nextHop(), func(ts []Target, err error) {
 		if err == nil {
+			invite.lendCredentials(ack, ts[0])
 			l.ackTarget = ts[0]
 			l.ack, err = c.a.s.Send(ack, ts[0])
 		}

@@ -32,7 +32,7 @@ func (a *Agent) incoming(tx *ServerTx, req *Request) {
 	tag := tx.tag()
 	c := &Call{ID: req.CallID, a: a, notify: func(CallEvent) {}, merged: merged}
 	c.key = callKey(c.ID, tag)
-	l := &Leg{call: c, d: newUASDialog(req, tag, contactAt(req.URI.User, local)), tx: tx, tag: tag, flow: tx.flow}
+	l := &Leg{call: c, d: newUASDialog(req, tag, contactAt(req.URI.User, local)), tx: tx, flow: tx.flow}
 	c.legs = []*Leg{l}
 	a.calls[c.key] = c
 	tx.OnCancel(func() {
@@ -48,6 +48,9 @@ func (a *Agent) incoming(tx *ServerTx, req *Request) {
 // reinvited handles a re-INVITE (§14.2).
 func (l *Leg) reinvited(tx *ServerTx, req *Request) {
 	switch {
+	case l.offering != nil: // §14.2: both ends ask at once
+		tx.Respond(NewResponse(req, 491, ""))
+		return
 	case !l.confirmed || l.tx != nil || l.wait != nil:
 		// §14.2: an earlier INVITE of the far end is not done yet.
 		res := NewResponse(req, 500, "")
@@ -92,7 +95,7 @@ func (l *Leg) respond(status int, body []byte) {
 		return
 	}
 	res := NewResponse(tx.req, status, "")
-	res.To = res.To.WithTag(l.tag)
+	res.To = res.To.WithTag(l.d.local.Tag())
 	if status > 100 && status < 300 { // §12.1.1
 		res.RecordRoute = tx.req.RecordRoute
 		res.Contact = []Address{l.d.contact}

@@ -25,7 +25,8 @@ type Doors struct{ doors []*door }
 func NewDoors(c *config.Config, relay func(name string) board.Relay, clock Clock, emit func(event.Event), logger *slog.Logger) *Doors {
 	ds := &Doors{}
 	for _, cfg := range c.Doors {
-		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger, table: doorTable, state: Closed}
+		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger,
+			table: doorTable, state: Closed}
 		for _, code := range c.Codes {
 			for _, name := range code.Doors {
 				if name == cfg.Name && code.Code != "" {

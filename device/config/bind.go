@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 )
@@ -15,6 +16,8 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	secretType   = reflect.TypeFor[Secret]()
 )
+
+const maxList = 1000 // keeps the comparison of all with all quick
 
 // bind puts a table's values into the fields of v that carry their names. Each unknown key and each wrong type is a fault.
 func (d *document) bind(at string, table map[string]any, v reflect.Value) {
@@ -46,33 +49,41 @@ func (d *document) unknown(at, key string, t reflect.Type) {
 	remedy := "known here: " + strings.Join(known, ", ")
 	if n := nearest(key, known); n != "" {
 		remedy = fmt.Sprintf("did you mean %q?", n)
-	} else if home := homeOf(key, reflect.TypeFor[Config](), ""); home != "" {
+	} else if home := homes()[key]; home != "" {
 		remedy = fmt.Sprintf("%q belongs in %s", key, home)
 	}
 	d.report(Fault{Key: join(at, key), Problem: "unknown key", Remedy: remedy})
 }
 
-// homeOf finds the table that has the key: "[audio]", "[[bell]]".
-func homeOf(key string, t reflect.Type, at string) string {
-	for _, name := range slices.Sorted(maps.Keys(tomlFields(t))) {
-		field := t.Field(tomlFields(t)[name]).Type
-		table := join(at, name)
-		header := "[" + table + "]"
-		if field.Kind() == reflect.Slice {
-			field, header = field.Elem(), "["+header+"]"
-		}
-		if field.Kind() != reflect.Struct {
-			continue
-		}
-		if _, ok := tomlFields(field)[key]; ok {
-			return header
-		}
-		if home := homeOf(key, field, table); home != "" {
-			return home
+// homes maps each key below the top to the header of the table that has it: "[audio]", "[[bell]]".
+var homes = sync.OnceValue(func() map[string]string {
+	found := map[string]string{}
+	var walk func(t reflect.Type, at string)
+	walk = func(t reflect.Type, at string) {
+		for i := range t.NumField() {
+			tag, field := t.Field(i).Tag.Get("toml"), t.Field(i).Type
+			if tag == "" {
+				continue
+			}
+			table := join(at, tag)
+			header := "[" + table + "]"
+			if field.Kind() == reflect.Slice {
+				field, header = field.Elem(), "["+header+"]"
+			}
+			if field.Kind() != reflect.Struct {
+				continue
+			}
+			for key := range tomlFields(field) {
+				if _, ok := found[key]; !ok {
+					found[key] = header
+				}
+			}
+			walk(field, table)
 		}
 	}
-	return ""
-}
+	walk(reflect.TypeFor[Config](), "")
+	return found
+})
 
 func (d *document) set(key string, value any, v reflect.Value) {
 	wrong := func(problem, remedy string) {
@@ -163,6 +174,10 @@ func (d *document) setList(key string, value any, v reflect.Value, wrong func(pr
 		} else {
 			wrong("a list is wanted", `write ["a", "b"]`)
 		}
+		return
+	}
+	if len(list) > maxList {
+		wrong(fmt.Sprintf("more than %d", maxList), "a station is not that large")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))

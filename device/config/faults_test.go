@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // faultsOf returns the faults of a text, warnings included.
@@ -245,6 +246,23 @@ func TestNotText(t *testing.T) {
 	}
 	mustParse(t, "\ufeff"+good)
 	mustParse(t, strings.ReplaceAll(good, "\n", "\r\n"))
+}
+
+func TestLargeFilesAreQuick(t *testing.T) {
+	start := time.Now()
+	for _, piece := range []string{"[[code]]\ncode=\"1234\"\n", "x%d=1\n", "a=\n", "[[bell]]\ntargets=[[[[[", "a.b.c%d.d={e=[{f=1}]}\n", "["} {
+		var b strings.Builder
+		for i := 0; b.Len() < maxFile/2; i++ {
+			b.WriteString(strings.ReplaceAll(piece, "%d", fmt.Sprint(i)))
+		}
+		if _, err := Parse([]byte(b.String())); err == nil {
+			t.Errorf("%q is taken", piece)
+		}
+		t.Logf("%v after %q", time.Since(start), piece)
+	}
+	if d := time.Since(start); d > time.Minute {
+		t.Errorf("took %v", d)
+	}
 }
 
 func TestMigrate(t *testing.T) {

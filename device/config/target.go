@@ -22,7 +22,8 @@ type Target struct {
 }
 
 var (
-	sipURI    = regexp.MustCompile(`^sip:(?:([A-Za-z0-9_.!~*'()&=+$,;?/%-]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:;[A-Za-z0-9_.!~*'+%=-]+)*)$`)
+	sipURI = regexp.MustCompile(`^sip:(?:([A-Za-z0-9_.!~*'()&=+$,;?/%-]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)` + // user, host
+		`(?::([0-9]{1,5}))?((?:;[A-Za-z0-9_.!~*'+%=-]+)*)$`) // port, parameters
 	extension = regexp.MustCompile(`^[A-Za-z0-9_.!~*'()+#-]+$`)
 	hostName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$`)
 )

@@ -139,7 +139,8 @@ func (d *document) incoming(c *Config) {
 		source, err := ParseSource(a.Source)
 		switch {
 		case a.Source == "":
-			d.fault(at+"source", "", "missing: a caller's name alone is easily forged", `write source = "account:NAME", "server" or the caller's IP address`)
+			d.fault(at+"source", "", "missing: a caller's name alone is easily forged",
+				`write source = "account:NAME", "server" or the caller's IP address`)
 		case err != nil:
 			d.fault(at+"source", a.Source, "not a source", `write "account:NAME", "server", an IP address or a network like "192.168.1.0/24"`)
 		case source.Account != "" && c.Account(source.Account) == nil:

@@ -36,11 +36,13 @@ func (d *document) door(c *Config, i int) {
 		}
 	}
 	if !hasCode {
-		d.warn(strings.TrimSuffix(at, "."), x.Name, "the opener is off until a code is set", fmt.Sprintf("add a [[code]] with doors = [%q]", x.Name))
+		d.warn(strings.TrimSuffix(at, "."), x.Name, "the opener is off until a code is set",
+			fmt.Sprintf("add a [[code]] with doors = [%q]", x.Name))
 		return
 	}
 	d.report(Fault{Severity: Info, Key: strings.TrimSuffix(at, "."), Value: shown(x.Name),
-		Problem: "whoever opens the station's case reaches the wires of this relay", Remedy: "keep the relay indoors, or where opening the case is noticed"})
+		Problem: "whoever opens the station's case reaches the wires of this relay",
+		Remedy:  "keep the relay indoors, or where opening the case is noticed"})
 }
 
 var (
@@ -168,7 +170,8 @@ func (d *document) codePair(c *Config, first, second int) {
 	case a == b:
 		relation = "the same as"
 	case c.Access.EndWith == "length" && len(a) != len(b):
-		d.fault(key, "", fmt.Sprintf("not as long as the code in line %d, but end_with = \"length\"", line), `give all codes one length, or write end_with = "#"`)
+		d.fault(key, "", fmt.Sprintf("not as long as the code in line %d, but end_with = \"length\"", line),
+			`give all codes one length, or write end_with = "#"`)
 		return
 	case strings.HasPrefix(a, b) || strings.HasPrefix(b, a):
 		relation = "one begins with the other:"

@@ -112,10 +112,16 @@ func (d *document) server(c *Config) {
 			d.fault(at+"password", "", "missing: there is no default password", "write password = \"...\" with at least 8 characters")
 		case len([]rune(password)) < 8:
 			d.fault(at+"password", "", "shorter than 8 characters", remedy)
-		case trivial[password] || strings.Trim(password, password[:1]) == "" || strings.Trim(strings.ReplaceAll(password, name, ""), "0123456789") == "" && name != "" && strings.Contains(password, name):
+		case trivial[password] || strings.Trim(password, password[:1]) == "" || nameAndDigits(password, name):
 			d.fault(at+"password", "", "easily guessed", remedy)
 		}
 	}
+}
+
+// nameAndDigits finds passwords like kitchen and kitchen2026.
+func nameAndDigits(password, name string) bool {
+	before, after, found := strings.Cut(password, name)
+	return found && name != "" && strings.Trim(before+after, "0123456789") == ""
 }
 
 func (d *document) bell(c *Config, i int) {

@@ -30,6 +30,7 @@ type Network struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	nodes map[netip.AddrPort]*Transport
+	fly   []flying // sorted by time
 	sends int
 	log   []Sent
 }
@@ -115,12 +116,30 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 	}
 	for range copies {
 		p := sip.Packet{Flow: sip.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
-		delay := n.Delay
+		delay := n.Delay + time.Duration(n.sends)*time.Nanosecond // packets of one instant keep their order
 		if n.Jitter > 0 {
 			delay += time.Duration(n.rng.Int64N(int64(n.Jitter)))
 		}
-		time.AfterFunc(delay, func() { dst.put(p) })
+		n.fly = append(n.fly, flying{time.Now().Add(delay), dst, p})
+		slices.SortStableFunc(n.fly, func(a, b flying) int { return a.at.Compare(b.at) })
+		time.AfterFunc(delay, n.land)
 	}
+}
+
+// flying is a packet under way.
+type flying struct {
+	at  time.Time
+	dst *Transport
+	p   sip.Packet
+}
+
+// land delivers the packet that is due first. Timers of one instant fire in any order, but packets keep theirs.
+func (n *Network) land() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f := n.fly[0]
+	n.fly = n.fly[1:]
+	f.dst.put(f.p)
 }
 
 func (t *Transport) put(p sip.Packet) {

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"portero/audio/alsa"
+	"portero/board"
+	"portero/device/config"
+)
+
+func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
+	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(*file)
+	var faults config.Faults
+	switch {
+	case errors.As(err, &faults):
+	case err != nil:
+		return err
+	default:
+		faults = cfg.Warnings()
+	}
+	errorsFound := 0
+	for _, f := range faults {
+		fmt.Println(f.Error())
+		if f.Severity == config.Error {
+			errorsFound++
+		}
+	}
+	if cfg != nil {
+		errorsFound += checkHardware(cfg, *file)
+	}
+	if errorsFound > 0 {
+		fmt.Printf("%d faults\n", errorsFound)
+		return exit(1)
+	}
+	fmt.Printf("%s is good: %d bells, %d doors, %d accounts, built-in server %v\n", *file, len(cfg.Bells), len(cfg.Doors), len(cfg.Accounts), cfg.ServerOn())
+	return nil
+}
+
+// checkHardware looks for the lines and the card without moving or playing anything.
+func checkHardware(cfg *config.Config, file string) (faults int) {
+	for _, err := range board.Check(cfg.BoardConfig()) {
+		var busy *board.BusyError
+		if errors.As(err, &busy) && busy.Ours() {
+			fmt.Printf("%s: info: %v (the running station's)\n", file, err)
+			continue
+		}
+		fmt.Printf("%s: %v\n", file, err)
+		faults++
+	}
+	if c := cfg.Audio.Card; c != "none" && !strings.HasPrefix(c, "wav:") {
+		if err := alsa.Check(alsa.Config{Card: c, Rate: cfg.Audio.Rate, Period: cfg.Audio.Period, Volumes: cfg.Audio.Volume}); err != nil {
+			fmt.Printf("%s: audio.card %q: %v; `portero tone -list` lists the cards, card = \"none\" does without\n", file, c, err)
+			faults++
+		}
+	}
+	return faults
+}
+
+func configVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	_, err := os.Stdout.Write(config.Sample)
+	return err
+}
+
+func pinsVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	chips, err := board.Chips()
+	if err != nil {
+		return err
+	}
+	if len(chips) == 0 {
+		fmt.Println("no GPIO chips (is this a board with GPIO, and may this user open /dev/gpiochip*? group gpio)")
+		return nil
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, c := range chips {
+		fmt.Fprintf(w, "%s\t%s\t%d lines\n", c.Name, c.Label, len(c.Lines))
+		for _, l := range c.Lines {
+			direction := "input"
+			if l.Output {
+				direction = "output"
+			}
+			fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", l.Offset, l.Name, direction, l.Consumer)
+		}
+	}
+	return w.Flush()
+}
+
+// releaseVerb drives all relays inactive: systemd calls it after the station ended, however it ended.
+func releaseVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
+	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	cfg, err := config.Load(*file)
+	if err != nil {
+		return err
+	}
+	return board.ReleaseAll(cfg.BoardConfig())
+}

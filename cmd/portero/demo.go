@@ -1,0 +1,533 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"portero/audio"
+	"portero/device"
+	"portero/device/config"
+	"portero/device/event"
+	"portero/sip"
+)
+
+//go:embed speech/visitor.wav
+var visitorSpeech []byte
+
+//go:embed speech/resident.wav
+var residentSpeech []byte
+
+// report is what the demo prints with -json.
+type report struct {
+	OK             bool    `json:"ok"`
+	Failed         string  `json:"failed,omitempty"` // the step, and why
+	RegisteredMS   float64 `json:"registered_ms"`
+	PressToInvite  float64 `json:"press_to_invite_ms"`
+	PressToRing    float64 `json:"press_to_ring_ms"`
+	PressToAnswer  float64 `json:"press_to_answer_ms"`
+	Audio          heard   `json:"audio"`
+	Digits         int     `json:"digits"` // how many the phone sent
+	Relay          relayOn `json:"relay"`
+	Call           result  `json:"call"`
+	DurationMS     float64 `json:"duration_ms"`
+	Version        string  `json:"version"`
+	RealTimeFaults int     `json:"card_faults"` // the card was lost or late
+}
+
+type heard struct {
+	ToPhone float64 `json:"to_phone_snr_db"`
+	ToDoor  float64 `json:"to_door_snr_db"`
+}
+
+type relayOn struct {
+	OnMS     float64 `json:"on_ms"`
+	Switches int     `json:"switches"`
+}
+
+type result struct {
+	Code   int    `json:"code"` // the SIP status of the answer
+	Codec  string `json:"codec"`
+	Reason string `json:"reason"`
+}
+
+// demoRate is the rate of both simulated cards in Hz: not the codec's, so that the resamplers work too.
+const demoRate = 48000
+
+const demoSwitchOn = time.Second
+
+// enoughSNR is what a whole utterance must reach at the far card, in dB. G.711 itself allows about 37.
+const enoughSNR = 20
+
+func demoVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
+	asJSON := fs.Bool("json", false, "print one JSON object on stdout; the steps go to stderr")
+	keep := fs.Bool("keep", false, "stay up afterwards, for a softphone of yours")
+	listen := fs.String("listen", "", "address and port of the built-in server, for phones elsewhere 0.0.0.0:5060 (default: 127.0.0.1, port 5060 or a free one)")
+	fault := fs.String("fault", "", "make it fail, to see that it notices: \"audio\" cuts the sound, \"code\" sends a wrong code")
+	verbose := fs.Bool("v", false, "log everything to stderr")
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	if *fault != "" && *fault != "audio" && *fault != "code" {
+		return fmt.Errorf("-fault %q: want audio or code", *fault)
+	}
+	d := &demo{out: os.Stdout, keep: *keep, listen: *listen, fault: *fault, verbose: *verbose, began: time.Now()}
+	if *asJSON {
+		d.out = os.Stderr
+	}
+	err := d.run(ctx)
+	d.report.OK = err == nil
+	d.report.Version = versionString()
+	d.report.DurationMS = ms(time.Since(d.began))
+	if err != nil {
+		d.report.Failed = err.Error()
+		d.say("FAILED: %v", err)
+	}
+	if *asJSON {
+		if err := json.NewEncoder(os.Stdout).Encode(d.report); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return exit(1)
+	}
+	return nil
+}
+
+// demo is one run: a door station, and a phone that does what a resident would.
+type demo struct {
+	out     io.Writer
+	keep    bool
+	listen  string
+	fault   string
+	verbose bool
+	began   time.Time
+	report  report
+
+	dir      string
+	code     string
+	password string // of the phone
+	soft     string // of the user's softphone
+	station  *house
+	events   *event.Subscription
+	phone    *demoPhone
+	invited  chan time.Time
+}
+
+func ms(d time.Duration) float64 { return math.Round(float64(d.Microseconds())) / 1000 }
+
+// say prints a step with its time.
+func (d *demo) say(format string, args ...any) {
+	fmt.Fprintf(d.out, "%7.3f s  %s\n", time.Since(d.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// demoConfig is a configuration as a user would write it.
+const demoConfig = `version = 1
+[station]
+name = "Demo door"
+data_dir = %q
+[sip]
+listen = %q
+rtp_ports = "30000-30199"
+[server]
+enabled = "on"
+listen = %q
+[[server.user]]
+name = "kitchen"
+password = %q
+[[server.user]]
+name = "softphone"
+password = %q
+[[bell]]
+name = "front"
+line = "GPIO17"
+display_name = "Front door"
+targets = [%s]
+[[door]]
+name = "front"
+line = "GPIO27"
+switch_on = %q
+hang_up_after = "0s"
+[[code]]
+who = "family"
+code = %q
+doors = ["front"]
+[audio]
+echo_cancelling = false  # there is no air between the two files
+noise_suppression = false
+gain_control = false
+[board]
+sim = true
+`
+
+func (d *demo) run(ctx context.Context) (err error) {
+	if d.dir, err = os.MkdirTemp("", "portero-demo-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(d.dir)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	log := slog.New(slog.DiscardHandler)
+	if d.verbose {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	if err := d.furnish(log); err != nil {
+		return err
+	}
+	stationDone := make(chan error, 1)
+	go func() { stationDone <- d.station.Run(ctx) }()
+	phoneDone := make(chan error, 1)
+	go func() { phoneDone <- d.phone.run(ctx) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-stationDone, <-phoneDone)
+	}()
+	limit := 15 * time.Second
+	if os.Getenv("PORTERO_DEMO_SLOW") != "" { // an emulated processor
+		limit = 2 * time.Minute
+	}
+	acts, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for _, act := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"register", d.register}, {"ring", d.ring}, {"answer", d.answer}, {"talk", d.talk}, {"open the door", d.open},
+		{"hang up", d.hangUp}, {"listen to the recordings", d.listenBack},
+	} {
+		if err := act.do(acts); err != nil {
+			return fmt.Errorf("%s: %w", act.name, err)
+		}
+	}
+	d.summary()
+	if d.keep {
+		return d.stay(ctx)
+	}
+	return nil
+}
+
+func (d *demo) furnish(log *slog.Logger) error {
+	if d.listen == "" {
+		var err error
+		if d.listen, err = freePort(); err != nil {
+			return err
+		}
+	}
+	host, _, err := net.SplitHostPort(d.listen)
+	if err != nil {
+		return fmt.Errorf("-listen %q: %w", d.listen, err)
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(9000))
+	if err != nil {
+		return err
+	}
+	d.code = fmt.Sprint(n.Int64() + 1000)
+	d.password, d.soft = rand.Text(), strings.ToLower(rand.Text()[:10])
+	targets := `"kitchen"`
+	if d.keep {
+		targets = `"kitchen", "softphone"`
+	}
+	cfg, err := config.Parse(fmt.Appendf(nil, demoConfig, d.dir, net.JoinHostPort(host, "0"), d.listen, d.password, d.soft, targets,
+		demoSwitchOn.String(), d.code))
+	if err != nil {
+		return err
+	}
+	visitor, resident := filepath.Join(d.dir, "visitor.wav"), filepath.Join(d.dir, "resident.wav")
+	if err := errors.Join(os.WriteFile(visitor, visitorSpeech, 0o600), os.WriteFile(resident, residentSpeech, 0o600)); err != nil {
+		return err
+	}
+	if d.fault == "audio" {
+		visitor = ""
+	}
+	door, err := audio.NewFileCard(audio.FileCardConfig{Rate: demoRate, Period: 10 * time.Millisecond, Capture: visitor, Loop: d.keep,
+		Record: filepath.Join(d.dir, "at-door.wav")})
+	if err != nil {
+		return err
+	}
+	events := event.NewLog(100)
+	d.events = events.Subscribe(1000)
+	d.invited = make(chan time.Time, 1)
+	tap := func(t sip.Transport) sip.Transport { return &inviteTap{Transport: t, seen: d.invited} }
+	d.station, err = build(cfg, log, events, options{card: &card{Open: door.Open, file: door}, tap: tap})
+	if err != nil {
+		door.Close()
+		return err
+	}
+	d.phone, err = newDemoPhone(d, net.JoinHostPort(host, "0"), resident, filepath.Join(d.dir, "at-phone.wav"), log)
+	if err != nil {
+		d.station.Close()
+	}
+	return err
+}
+
+// freePort returns 127.0.0.1:5060, or a port that nobody holds.
+func freePort() (string, error) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:5060")
+	if err != nil {
+		if c, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			return "", err
+		}
+	}
+	defer c.Close()
+	return c.LocalAddr().String(), nil
+}
+
+// inviteTap notes when the first INVITE leaves.
+type inviteTap struct {
+	sip.Transport
+	seen chan time.Time
+}
+
+func (t *inviteTap) Send(id uint64, to sip.Target, wire []byte) {
+	t.Transport.Send(id, to, wire)
+	if strings.HasPrefix(string(wire[:min(len(wire), 7)]), "INVITE ") {
+		select {
+		case t.seen <- time.Now():
+		default:
+		}
+	}
+}
+
+// want waits for a station event; others before it are passed over, except failures.
+func (d *demo) want(ctx context.Context, kind event.Kind) (event.Event, error) {
+	for {
+		ev, err := d.events.Next(ctx)
+		if err != nil {
+			return ev, fmt.Errorf("waiting for %s: %w", kind, err)
+		}
+		if ev.Kind == event.CardLost {
+			d.report.RealTimeFaults++
+		}
+		switch ev.Kind {
+		case kind:
+			return ev, nil
+		case event.DoorFailed, event.CodeWrong, event.RegistrationFailed:
+			return ev, fmt.Errorf("waiting for %s: %s %s", kind, ev.Kind, ev.Reason)
+		case event.CallEnded:
+			return ev, fmt.Errorf("waiting for %s: the call ended: %s", kind, ev.Reason)
+		}
+	}
+}
+
+// serverAddr is where phones find the built-in server.
+func (d *demo) serverAddr() netip.AddrPort {
+	addr, _ := d.station.locate() // never fails: loopback at the least
+	return addr
+}
+
+func (d *demo) register(ctx context.Context) error {
+	d.say("a door station with its own SIP server at %s", d.serverAddr())
+	if _, err := d.want(ctx, event.RegistrationUp); err != nil {
+		return err
+	}
+	if err := d.phone.registered(ctx); err != nil {
+		return err
+	}
+	d.report.RegisteredMS = ms(time.Since(d.began))
+	d.say("station and phone are registered")
+	return nil
+}
+
+func (d *demo) ring(ctx context.Context) error {
+	// The button is pressed on the simulated wire: from here on everything is the product.
+	if err := d.station.board.Sim().Press(config.BellInput("front"), true); err != nil {
+		return err
+	}
+	pressed := time.Now()
+	d.say("somebody presses the bell")
+	select {
+	case at := <-d.invited:
+		d.report.PressToInvite = ms(at.Sub(pressed))
+	case <-ctx.Done():
+		return fmt.Errorf("no INVITE: %w", ctx.Err())
+	}
+	rang, err := d.phone.rings(ctx)
+	if err != nil {
+		return err
+	}
+	d.report.PressToRing = ms(rang.Sub(pressed))
+	d.say("the phone rings: %q", d.phone.caller)
+	if err := d.station.board.Sim().Press(config.BellInput("front"), false); err != nil {
+		return err
+	}
+	_, err = d.want(ctx, event.CallRinging)
+	if err != nil {
+		return err
+	}
+	return pause(ctx, 400*time.Millisecond)
+}
+
+// pause lets a person take the time that a person takes.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *demo) answer(ctx context.Context) error {
+	if err := d.phone.answer(); err != nil {
+		return err
+	}
+	if _, err := d.want(ctx, event.CallAnswered); err != nil {
+		return err
+	}
+	d.report.Call.Code = 200
+	d.say("the phone answers")
+	return nil
+}
+
+func (d *demo) talk(ctx context.Context) error {
+	d.say("both talk at once")
+	longest := max(speechTime(visitorSpeech), speechTime(residentSpeech))
+	return pause(ctx, longest+500*time.Millisecond) // what a jitter buffer and two cards may hold back
+}
+
+func speechTime(wav []byte) time.Duration {
+	clip, err := audio.ReadWAV(strings.NewReader(string(wav)))
+	if err != nil {
+		panic(err) // embedded
+	}
+	return time.Duration(len(clip.Samples)) * time.Second / time.Duration(clip.Rate)
+}
+
+func (d *demo) open(ctx context.Context) error {
+	digits := d.code
+	if d.fault == "code" {
+		digits = "0000"
+	}
+	if err := d.phone.session().SendDigits(digits + "#"); err != nil {
+		return err
+	}
+	d.report.Digits = len(digits) + 1
+	d.say("the phone sends the code, %d keys", d.report.Digits)
+	if _, err := d.want(ctx, event.DoorOpened); err != nil {
+		return err
+	}
+	d.say("the relay closes: the door is open")
+	ev, err := d.want(ctx, event.DoorClosed)
+	if err != nil {
+		return err
+	}
+	d.say("the relay opens again after %d ms", ev.OnMS)
+	edges := d.station.board.Sim().Edges(config.DoorRelay("front"))
+	d.report.Relay.Switches = len(edges)
+	if len(edges) == 2 {
+		d.report.Relay.OnMS = ms(edges[1].At - edges[0].At)
+	}
+	on := time.Duration(d.report.Relay.OnMS * float64(time.Millisecond))
+	if len(edges) != 2 || on < demoSwitchOn-50*time.Millisecond || on > demoSwitchOn+500*time.Millisecond {
+		return fmt.Errorf("the relay moved %d times and was on for %v; want 2 and %v", len(edges), on, demoSwitchOn)
+	}
+	return nil
+}
+
+func (d *demo) hangUp(ctx context.Context) error {
+	d.phone.call.Hangup()
+	for {
+		ev, err := d.events.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("waiting for %s: %w", event.CallEnded, err)
+		}
+		if ev.Kind == event.CallEnded {
+			d.report.Call.Reason = ev.Reason
+			if ev.RTP != nil {
+				d.report.Call.Codec = ev.RTP.Codec
+				d.say("the phone hangs up; %d packets sent, %d received, %d lost", ev.RTP.Sent, ev.RTP.Received, ev.RTP.Lost)
+			}
+			return nil
+		}
+	}
+}
+
+func (d *demo) listenBack(context.Context) error {
+	for _, r := range []struct {
+		what   string
+		speech []byte
+		card   *audio.FileCard
+		file   string
+		db     *float64
+	}{
+		{"at the phone, the visitor", visitorSpeech, d.phone.card, "at-phone.wav", &d.report.Audio.ToPhone},
+		{"at the door, the resident", residentSpeech, d.station.card.file, "at-door.wav", &d.report.Audio.ToDoor},
+	} {
+		if err := r.card.Close(); err != nil { // completes the file
+			return err
+		}
+		said, err := audio.ReadWAV(strings.NewReader(string(r.speech)))
+		if err != nil {
+			return err
+		}
+		if said, err = said.Resample(demoRate); err != nil {
+			return err
+		}
+		recorded, err := audio.LoadWAV(filepath.Join(d.dir, r.file))
+		if err != nil {
+			return err
+		}
+		*r.db = math.Round(10*utteranceSNR(said, recorded)) / 10
+		d.say("%s is heard with an SNR of %.1f dB", r.what, *r.db)
+		if *r.db < enoughSNR {
+			return fmt.Errorf("%s is heard with an SNR of %.1f dB, less than %d", r.what, *r.db, enoughSNR)
+		}
+	}
+	return nil
+}
+
+func (d *demo) summary() {
+	r := d.report
+	fmt.Fprintf(d.out, "\nAll of it worked: registered in %.0f ms, INVITE %.1f ms after the press, ringing after %.1f ms;\nvoices at %.0f and %.0f dB; the relay was on for %.0f ms.\n",
+		r.RegisteredMS, r.PressToInvite, r.PressToRing, r.Audio.ToPhone, r.Audio.ToDoor, r.Relay.OnMS)
+}
+
+// stay waits for a softphone of the user's.
+func (d *demo) stay(ctx context.Context) error {
+	d.phone.leave()
+	fmt.Fprintf(d.out, `
+Now your own phone. Register any SIP softphone with
+  server    %s  (UDP)
+  user      softphone
+  password  %s
+then press Enter here: your phone rings. Answer, listen, and type %s# to open the door. Ctrl-C ends it.
+`, d.serverAddr(), d.soft, d.code)
+	lines := make(chan struct{})
+	go func() { // ends with standard input or the process
+		for s := bufio.NewScanner(os.Stdin); s.Scan(); {
+			lines <- struct{}{}
+		}
+	}()
+	go func() {
+		for {
+			ev, err := d.events.Next(ctx)
+			if err != nil {
+				return
+			}
+			d.say("%s %s%s%s", ev.Kind, ev.Target, ev.Who, ev.Reason)
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-lines:
+			d.station.station.Do(device.Press{})
+		}
+	}
+}

@@ -1,0 +1,397 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portero/board"
+	"portero/board/boardtest"
+	"portero/device/config"
+	"portero/device/event"
+)
+
+// loop is a station's loop: timers post to it, run executes what was posted.
+type loop chan func()
+
+func (l loop) AfterFunc(d time.Duration, f func()) func() bool {
+	return time.AfterFunc(d, func() { l <- f }).Stop
+}
+
+// run is the loop for d.
+func (l loop) run(d time.Duration) {
+	end := time.NewTimer(d)
+	for {
+		select {
+		case f := <-l:
+			f()
+			continue
+		case <-end.C:
+		}
+		break
+	}
+	synctest.Wait() // what is due at the same moment
+	for {
+		select {
+		case f := <-l:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// rows is a slog handler that notes the rows a door's table took.
+type rows map[string]bool
+
+func (r rows) Enabled(context.Context, slog.Level) bool { return true }
+func (r rows) WithAttrs([]slog.Attr) slog.Handler       { return r }
+func (r rows) WithGroup(string) slog.Handler            { return r }
+func (r rows) Handle(_ context.Context, rec slog.Record) error {
+	a := map[string]string{}
+	rec.Attrs(func(at slog.Attr) bool { a[at.Key] = at.Value.String(); return true })
+	if rec.Message == "door" {
+		r[a["from"]+" "+a["event"]+" "+a["to"]] = true
+	}
+	return nil
+}
+
+// house is doors on a real board with simulated wires.
+type house struct {
+	loop
+	*boardtest.Rig
+	*Doors
+	start  time.Time
+	events []string
+}
+
+// station has a door "front" that opens at once, "gate" with a trigger delay of 2 s, and "cellar" without a code.
+func station() *config.Config {
+	c := config.Default()
+	c.Doors = []config.Door{
+		{Name: "front", Line: "GPIO27", SwitchOn: 3 * time.Second, Longest: 10 * time.Second},
+		{Name: "gate", Line: "GPIO5", ActiveLow: true, SwitchOn: time.Second, Longest: 10 * time.Second, TriggerDelay: 2 * time.Second},
+		{Name: "cellar", Line: "GPIO22", SwitchOn: time.Second, Longest: 10 * time.Second},
+	}
+	c.Codes = []config.Code{{Who: "family", Code: "730158", Doors: []string{"front", "gate"}}}
+	return c
+}
+
+func newHouse(t *testing.T, logger slog.Handler) *house {
+	c := station()
+	h := &house{loop: make(loop, 100), Rig: boardtest.New(t, c.BoardConfig()), start: time.Now()}
+	h.Doors = NewDoors(c, h.Board.Relay, h.loop, h.note, slog.New(logger))
+	return h
+}
+
+func (h *house) note(e event.Event) {
+	s := fmt.Sprintf("%v %s %s", time.Since(h.start), e.Kind, e.Door)
+	for _, x := range []string{e.Who, e.How, e.Call, e.Reason} {
+		if x != "" {
+			s += " " + x
+		}
+	}
+	if e.OnMS != 0 {
+		s += fmt.Sprintf(" %dms", e.OnMS)
+	}
+	h.events = append(h.events, s)
+}
+
+func (h *house) want(t *testing.T, wires string, events ...string) {
+	t.Helper()
+	if got := h.Log(); got != wires {
+		t.Errorf("wires:\n%swant:\n%s", got, wires)
+	}
+	if len(events) != len(h.events) {
+		t.Errorf("events:\n%s\nwant:\n%s", strings.Join(h.events, "\n"), strings.Join(events, "\n"))
+		return
+	}
+	for i, e := range events {
+		if !strings.HasPrefix(h.events[i], e) {
+			t.Errorf("event %d is\n%s\nwant\n%s", i, h.events[i], e)
+		}
+	}
+}
+
+func TestTableIsTheGoldenFile(t *testing.T) {
+	data, err := os.ReadFile("testdata/door.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range doorTable.Rows {
+		got = append(got, r.String())
+	}
+	if want := strings.Split(strings.TrimSpace(string(data)), "\n"); !slices.Equal(got, want) {
+		t.Errorf("the table is\n%s\ntestdata/door.txt is\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// ignored are the pairs without a row, with the reason.
+var ignored = map[string]string{
+	"closed delay-over":        "the delay's timer is stopped when its opening is forgotten",
+	"closed time-over":         "the timer is stopped by the release",
+	"closed close":             "it is closed",
+	"closed energise-fails":    "nothing is energised",
+	"closed released":          "nothing is released",
+	"closed release-fails":     "nothing is released",
+	"closed retry":             "the timer is stopped by the release",
+	"delayed open":             "it is on its way",
+	"delayed time-over":        "the relay is not energised",
+	"delayed energise-fails":   "nothing is energised",
+	"delayed released":         "nothing is released",
+	"delayed release-fails":    "nothing is released",
+	"delayed retry":            "nothing is released",
+	"open delay-over":          "the delay is over once",
+	"open released":            "release enters releasing first",
+	"open release-fails":       "release enters releasing first",
+	"open retry":               "release enters releasing first",
+	"releasing open":           "a relay that cannot be released is not energised again",
+	"releasing delay-over":     "the delay is over",
+	"releasing time-over":      "the timer is stopped by the release",
+	"releasing energise-fails": "nothing is energised",
+}
+
+func TestIgnoredPairs(t *testing.T) {
+	unhandled := doorTable.Unhandled()
+	for _, pair := range unhandled {
+		if ignored[pair] == "" {
+			t.Errorf("%q has neither a row nor a reason", pair)
+		}
+	}
+	for pair := range ignored {
+		if !slices.Contains(unhandled, pair) {
+			t.Errorf("%q has a row, or no such state or event exists", pair)
+		}
+	}
+}
+
+// scenes are doors on the real board; together they take every row.
+var scenes = []struct {
+	name string
+	play func(t *testing.T, h *house)
+}{
+	{"code", func(t *testing.T, h *house) {
+		if err := h.Open("front", "family", event.ByCode, "call1"); err != nil {
+			t.Error(err)
+		}
+		h.run(20 * time.Second)
+		h.want(t, "0s door:front on\n3s door:front off\n",
+			"0s door.opening front family code call1",
+			"0s door.opened front family code call1",
+			"3s door.closed front family code call1 time over 3000ms")
+	}},
+	{"trigger delay", func(t *testing.T, h *house) {
+		_ = h.Open("gate", "", event.ByREX, "")
+		h.run(time.Second)
+		if s := h.State("gate"); s != Delayed {
+			t.Error(s)
+		}
+		_ = h.Open("gate", "", event.ByREX, "") // on its way already
+		h.run(20 * time.Second)
+		h.want(t, "2s door:gate on\n3s door:gate off\n", "0s door.opening gate rex", "2s door.opened gate rex", "3s door.closed gate rex time over 1000ms")
+	}},
+	{"closed during the trigger delay", func(t *testing.T, h *house) {
+		_ = h.Open("gate", "family", event.ByCode, "")
+		h.run(time.Second)
+		_ = h.Close("gate", "tamper")
+		h.run(20 * time.Second)
+		h.want(t, "", "0s door.opening gate", "1s door.failed gate family code tamper")
+	}},
+	{"opened again and again", func(t *testing.T, h *house) {
+		for range 20 {
+			_ = h.Open("front", "family", event.ByAPI, "")
+			h.run(600 * time.Millisecond) // 12 s in all: the longest time ends it once
+		}
+		h.run(20 * time.Second)
+		if log := h.Log(); log != "0s door:front on\n10s door:front off\n10.2s door:front on\n14.4s door:front off\n" {
+			t.Error(log)
+		}
+	}},
+	{"closed early", func(t *testing.T, h *house) {
+		_ = h.Open("front", "family", event.ByCode, "")
+		h.run(time.Second)
+		h.CloseAll("reload")
+		if !h.Idle() {
+			t.Error("not idle")
+		}
+		_ = h.Close("front", "twice")
+		h.run(20 * time.Second)
+		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened", "1s door.closed front family code reload 1000ms")
+	}},
+	{"the relay does not switch on", func(t *testing.T, h *house) {
+		h.FailEnergize("door:front", 1)
+		if err := h.Open("front", "family", event.ByCode, ""); err == nil {
+			t.Error("no error")
+		}
+		h.run(20 * time.Second)
+		if !h.Idle() {
+			t.Error("not idle")
+		}
+		h.want(t, "", "0s door.opening", "0s door.failed front family code board: energize")
+		if err := h.Open("front", "family", event.ByCode, ""); err != nil { // the next one works
+			t.Error(err)
+		}
+	}},
+	{"the relay fails while open", func(t *testing.T, h *house) {
+		_ = h.Open("front", "family", event.ByCode, "")
+		h.run(time.Second)
+		h.FailEnergize("door:front", 1)
+		if err := h.Open("front", "family", event.ByCode, ""); err == nil {
+			t.Error("no error")
+		}
+		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened", "1s door.opening",
+			"1s door.failed front", "1s door.closed front family code relay failed 1000ms")
+	}},
+	{"the relay does not switch off", func(t *testing.T, h *house) {
+		_ = h.Open("front", "family", event.ByCode, "")
+		h.FailRelease("door:front", 1, 12) // the board tries at growing distance, the door each second
+		h.run(3500 * time.Millisecond)
+		if s := h.State("front"); s != Releasing {
+			t.Error(s)
+		}
+		if err := h.Open("front", "family", event.ByCode, ""); !errors.Is(err, ErrStuck) {
+			t.Error(err)
+		}
+		_ = h.Close("front", "hurry")
+		h.run(30 * time.Second)
+		if h.State("front") != Closed || h.Sim.Level("door:front") {
+			t.Errorf("%s, %v", h.State("front"), h.Log())
+		}
+		last := h.events[len(h.events)-1]
+		if len(h.events) != 5 || !strings.Contains(h.events[2], "door.failed front family code board: release") || !strings.Contains(last, "door.closed") {
+			t.Errorf("events:\n%s", strings.Join(h.events, "\n"))
+		}
+	}},
+}
+
+func TestScenesTakeEveryRow(t *testing.T) {
+	taken := rows{}
+	for _, scene := range scenes {
+		t.Run(scene.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { scene.play(t, newHouse(t, taken)) })
+		})
+	}
+	for _, r := range doorTable.Rows {
+		if !taken[fmt.Sprintf("%s %s %s", r.State, r.Event, r.Next)] {
+			t.Errorf("no scene takes %v", r)
+		}
+	}
+}
+
+func TestNothingOpensUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, slog.DiscardHandler)
+		h.run(time.Hour)
+		for _, test := range []struct {
+			door, how string
+			want      error
+		}{{"cellar", event.ByCode, ErrOff}, {"cellar", event.ByREX, ErrOff}, {"cellar", event.ByAPI, ErrOff}, {"attic", event.ByCode, ErrNoDoor}, {"front", "", nil}, {"front", "dtmf", nil}} {
+			if err := h.Open(test.door, "family", test.how, ""); err == nil || test.want != nil && !errors.Is(err, test.want) {
+				t.Errorf("%+v: %v", test, err)
+			}
+		}
+		h.CloseAll("the end")
+		if err := h.Close("attic", ""); !errors.Is(err, ErrNoDoor) {
+			t.Error(err)
+		}
+		h.run(time.Hour)
+		if log := h.Log(); log != "" {
+			t.Errorf("wires moved:\n%s", log)
+		}
+		if !h.Idle() || h.State("attic") != "" || h.State("front") != Closed {
+			t.Error("states")
+		}
+	})
+}
+
+func TestNoRelayOnTheBoard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := station()
+		b, err := board.Open(board.Config{Sim: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		l := make(loop, 10)
+		ds := NewDoors(c, b.Relay, l, func(event.Event) {}, slog.New(slog.DiscardHandler))
+		if err := ds.Open("front", "family", event.ByCode, ""); err == nil {
+			t.Error("no error")
+		}
+		l.run(time.Minute)
+	})
+}
+
+// TestStuckLoop: the relay's own lease closes the door while the loop does not run its timers.
+func TestStuckLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, slog.DiscardHandler)
+		_ = h.Open("front", "family", event.ByCode, "")
+		h.WaitEdge("door:front", true, time.Second)
+		h.WaitEdge("door:front", false, time.Minute)
+		if log := h.Log(); log != "0s door:front on\n3s door:front off\n" {
+			t.Error(log)
+		}
+		h.run(time.Second)
+		if h.State("front") != Closed {
+			t.Error(h.State("front"))
+		}
+	})
+}
+
+// endless is a relay without a lease of its own: only the door ends it.
+type endless struct {
+	start time.Time
+	log   []string
+}
+
+func (r *endless) Energize(d time.Duration) error {
+	r.log = append(r.log, fmt.Sprintf("%v on for %v", time.Since(r.start), d))
+	return nil
+}
+
+func (r *endless) Release() error {
+	r.log = append(r.log, fmt.Sprintf("%v off", time.Since(r.start)))
+	return nil
+}
+
+func TestTheDoorItselfKeepsTheLongestTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, r := make(loop, 10), &endless{start: time.Now()}
+		ds := NewDoors(station(), func(string) board.Relay { return r }, l, func(event.Event) {}, slog.New(slog.DiscardHandler))
+		for range 5 {
+			_ = ds.Open("front", "family", event.ByCode, "")
+			l.run(2 * time.Second)
+		}
+		l.run(time.Minute)
+		want := []string{"0s on for 3s", "2s on for 3s", "4s on for 3s", "6s on for 3s", "8s on for 2s", "10s off"}
+		if !slices.Equal(r.log, want) {
+			t.Errorf("got  %v\nwant %v", r.log, want)
+		}
+	})
+}
+
+// TestLateTimer: a timer that waits in the loop's inbox while its opening is closed does not end the next opening.
+func TestLateTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, r := make(loop, 10), &endless{start: time.Now()}
+		ds := NewDoors(station(), func(string) board.Relay { return r }, l, func(event.Event) {}, slog.New(slog.DiscardHandler))
+		_ = ds.Open("front", "family", event.ByCode, "")
+		time.Sleep(4 * time.Second) // the loop is busy; time-over is in its inbox
+		synctest.Wait()
+		ds.CloseAll("test")
+		_ = ds.Open("front", "family", event.ByCode, "")
+		l.run(time.Minute)
+		want := []string{"0s on for 3s", "4s off", "4s on for 3s", "7s off"}
+		if !slices.Equal(r.log, want) {
+			t.Errorf("got  %v\nwant %v", r.log, want)
+		}
+	})
+}

@@ -1,0 +1,30 @@
+// Package device is the door station: bells, the calls of a visit, sound, codes and doors.
+//
+// One loop owns the station ([Station.Run]). Everybody else posts: the board its edges, the SIP stack its call events, the audio
+// engine its digits, signals and programs their commands. The station posts back and waits for nobody. What it does in which state
+// is one table (table.go); package access has another for each door.
+//
+//	table.go     the states and all that can happen in them
+//	station.go   the loop, commands, the snapshot
+//	visit.go     a visit in the order it goes: press, call, ring, answer, talk, end
+//	incoming.go  calls that others place: only callers on the list, each only from where it belongs
+//	entry.go     digits and doors
+//	media.go     SDP and sound of one call leg
+//	phone.go     accounts, targets, and who may call
+//	sounds.go    chime, ring-back and the other tones
+//
+// # What is promised
+//
+//   - The microphone is open only while a call talks. Ringing opens the card for playback alone, early media is heard but not
+//     answered, and an idle station has no card open. (Other stations send the visitor's voice as early media; this one does not,
+//     because nobody at the door can know who listens before somebody answers.)
+//   - Digits open doors only in calls that the station placed, or whose caller the configuration trusts with it. A phone that sends
+//     each key twice, as RTP event and as INFO, presses it once: the first way that brings a digit is the call's way.
+//   - A bell pressed while its own visit lasts is answered with the chime and nothing else.
+//   - A station that stops hangs up and closes its doors first.
+//
+// # Limits
+//
+// One visit at a time: another bell meanwhile is ignored, gets a busy tone or replaces the visit, as configured; there is no queue.
+// No transfer, no video, no early media from the door.
+package device

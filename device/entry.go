@@ -1,0 +1,82 @@
+package device
+
+import (
+	"time"
+
+	"portero/device/access"
+	"portero/device/event"
+)
+
+// furnish makes the doors and codes. What they do is told as events; an opened door is an occasion of the station too.
+func (s *Station) furnish() error {
+	emit := func(ev event.Event) {
+		s.tell(ev)
+		if ev.Kind == event.DoorOpened {
+			for i := range s.Config.Doors {
+				if d := &s.Config.Doors[i]; d.Name == ev.Door {
+					s.step(onOpened, occurrence{door: d})
+				}
+			}
+		}
+	}
+	s.lock = access.NewLockout(s.Config.Station.DataDir, s.Config.Access, emit, s.Log)
+	var err error
+	if s.codes, err = access.NewCodes(s.Config, s.lock, emit); err != nil {
+		return err
+	}
+	s.doors = access.NewDoors(s.Config, s.Board.Relay, loopClock{s}, emit, s.Log)
+	return nil
+}
+
+// loopClock fires the doors' timers on the station's loop.
+type loopClock struct{ s *Station }
+
+func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	fired := false
+	cancel := c.s.after(d, func() { fired = true; f() })
+	return func() bool {
+		cancel()
+		return !fired
+	}
+}
+
+// digitHeard takes a digit from the sound or from an INFO. The first way that brings one is the call's way: a phone that sends
+// both would press every key twice.
+func (s *Station) digitHeard(l *leg, by digitSource, digit rune) {
+	if l.over || l.v != s.visit || l != l.v.talk {
+		return
+	}
+	if l.digits == "" {
+		l.digits = by
+	}
+	if l.digits == by {
+		s.step(onDigit, occurrence{leg: l, digit: digit})
+	}
+}
+
+// digit is part of a code, in calls that may open: those the station placed, and those whose rule says so.
+func (s *Station) digit() {
+	v := s.visit
+	if v.entry == nil {
+		return
+	}
+	switch res := v.entry.Digit(s.on.digit, time.Now()); res.Outcome {
+	case access.Accepted:
+		for _, door := range res.Doors {
+			if err := s.doors.Open(door, res.Who, event.ByCode, v.talk.id()); err != nil {
+				s.Log.Error("door", "err", err)
+			}
+		}
+	case access.Wrong, access.LockedOut:
+		s.sounds.over(s.sounds.refused)
+	}
+}
+
+// opened tells the visitor, and ends the call a little later if the door says so.
+func (s *Station) opened() {
+	s.sounds.over(s.sounds.opened)
+	if wait := s.on.door.HangUpAfter; wait > 0 {
+		v := s.visit
+		v.stops = append(v.stops, s.after(wait, func() { s.step(onHangUp, occurrence{reason: "the door was opened"}) }))
+	}
+}

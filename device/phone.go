@@ -1,0 +1,180 @@
+package device
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"portero/device/config"
+	"portero/sip"
+)
+
+// builtIn names the account at the built-in server; no account of the config can bear it.
+const builtIn = "(built-in server)"
+
+// BuiltIn says how the station reaches the registrar and proxy in its own process.
+type BuiltIn struct {
+	Locate         func() (netip.AddrPort, error) // where it listens, as phones see it
+	User, Password string                         // the station's own, made anew at each start
+}
+
+// Phone is the station's user agent with its accounts: it knows which account a target is called through, and who may call.
+type Phone struct {
+	Agent    *sip.Agent
+	cfg      *config.Config
+	log      *slog.Logger
+	accounts map[string]*sip.Account
+	order    []string
+	allow    []allowRule
+	incoming func(*sip.Call, sip.CallEvent)
+}
+
+// allowRule is a config.Allow made ready.
+type allowRule struct {
+	config.Allow
+	from   sip.URI
+	source config.Source
+}
+
+// NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts nothing: give Agent to
+// sip.NewStack.
+func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, error) {
+	p := &Phone{cfg: cfg, log: log, accounts: map[string]*sip.Account{}}
+	for i := range cfg.Accounts {
+		if err := p.addAccount(&cfg.Accounts[i]); err != nil {
+			return nil, err
+		}
+	}
+	if builtin != nil {
+		domain := cfg.Server.Domain
+		if domain == "" {
+			domain = config.LocalDomain
+		}
+		p.add(sip.NewAccount(sip.AccountConfig{
+			Name:     builtIn,
+			AOR:      sip.URI{Scheme: "sip", User: builtin.User, Host: domain},
+			Server:   sip.URI{Scheme: "sip", Host: domain},
+			Password: builtin.Password,
+			Locate:   builtin.Locate,
+		}))
+	}
+	for _, a := range cfg.Incoming.Allow {
+		from, err := sip.ParseURI(a.From)
+		if err != nil {
+			return nil, fmt.Errorf("device: incoming.allow: %w", err)
+		}
+		source, err := config.ParseSource(a.Source)
+		if err != nil {
+			return nil, fmt.Errorf("device: incoming.allow: %w", err)
+		}
+		p.allow = append(p.allow, allowRule{a, from, source})
+	}
+	p.Agent = sip.NewAgent(sip.AgentConfig{
+		Log:   log,
+		Allow: func(flow sip.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
+		Incoming: func(c *sip.Call, ev sip.CallEvent) {
+			if p.incoming == nil {
+				c.Hangup()
+				return
+			}
+			p.incoming(c, ev)
+		},
+	})
+	return p, nil
+}
+
+func (p *Phone) add(a *sip.Account) {
+	p.accounts[a.Name] = a
+	p.order = append(p.order, a.Name)
+}
+
+func (p *Phone) addAccount(a *config.Account) error {
+	aor, err := sip.ParseURI(a.AOR())
+	if err != nil {
+		return fmt.Errorf("device: account %q: %w", a.Name, err)
+	}
+	server := a.Server
+	if a.OutboundProxy != "" {
+		server = a.OutboundProxy
+	}
+	uri, err := sip.ParseURI("sip:" + server)
+	if err != nil {
+		return fmt.Errorf("device: account %q: %w", a.Name, err)
+	}
+	ac := sip.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
+		Realm: a.Realm, Expires: a.Expires}
+	if p.cfg.SIP.PublicAddress != "" {
+		if addr, err := netip.ParseAddr(p.cfg.SIP.PublicAddress); err == nil {
+			_, port := config.SplitHostPort(p.cfg.SIP.Listen, 5062)
+			ac.PublicAddress = netip.AddrPortFrom(addr, port)
+		}
+	}
+	p.add(sip.NewAccount(ac))
+	return nil
+}
+
+// Account returns the account of that name in the config, the first for ""; nil when there is none.
+func (p *Phone) Account(name string) *sip.Account {
+	if name == "" && len(p.order) > 0 {
+		name = p.order[0]
+	}
+	return p.accounts[name]
+}
+
+// Register keeps all accounts registered that want it and tells notify, on the stack's loop, how each stands.
+func (p *Phone) Register(notify func(account string, ev sip.RegEvent)) {
+	for _, name := range p.order {
+		if a := p.cfg.Account(name); name != builtIn && (a == nil || !a.Register) {
+			continue
+		}
+		p.Agent.Register(p.accounts[name], func(ev sip.RegEvent) { notify(name, ev) })
+	}
+}
+
+// Dial calls a target.
+func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip.Addr, t sip.Target) ([]byte, error), notify func(sip.CallEvent)) (*sip.Call, error) {
+	to, err := sip.ParseURI(t.URI)
+	if err != nil {
+		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
+	}
+	inv := sip.Invite{To: to, DisplayName: displayName, Offer: offer, From: sip.URI{Scheme: "sip", User: "door", Host: config.LocalDomain}}
+	switch {
+	case t.Local:
+		inv.Account = p.accounts[builtIn]
+	case t.Account != "":
+		inv.Account = p.accounts[t.Account]
+	}
+	return p.Agent.Invite(inv, notify), nil
+}
+
+// admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on the stack's loop.
+func (p *Phone) admit(flow sip.Flow, from sip.URI) int {
+	if p.rule(flow, from) == nil {
+		return 403
+	}
+	return 0
+}
+
+// rule finds the first rule that lets a caller in. From is worth what its source is: the registrar's word, or an address.
+func (p *Phone) rule(flow sip.Flow, from sip.URI) *allowRule {
+	for i := range p.allow {
+		r := &p.allow[i]
+		if r.from.User == from.User && strings.EqualFold(r.from.Host, from.Host) && p.sourceFits(r.source, flow.Remote) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (p *Phone) sourceFits(s config.Source, addr netip.AddrPort) bool {
+	switch {
+	case s.Server:
+		a := p.accounts[builtIn]
+		return a != nil && p.Agent.Trusts(a, addr)
+	case s.Account != "":
+		a := p.accounts[s.Account]
+		return a != nil && p.Agent.Trusts(a, addr)
+	}
+	return s.Net.Contains(addr.Addr().Unmap())
+}

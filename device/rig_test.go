@@ -1,0 +1,261 @@
+package device
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"portero/audio"
+	"portero/audio/audiotest"
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+	"portero/sip"
+	"portero/sip/siptest"
+)
+
+// rig is a house in a bubble: a network for SIP, one for RTP, and what lives on them.
+type rig struct {
+	t   *testing.T
+	sip *siptest.Network
+	rtp *audiotest.Net
+	log *slog.Logger
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{t: t, sip: siptest.NewNetwork(1), rtp: &audiotest.Net{}, log: slog.New(slog.DiscardHandler)}
+	r.sip.Delay = 2 * time.Millisecond
+	if os.Getenv("DEVICE_TEST_LOG") != "" {
+		r.log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return r
+}
+
+// part runs f until the test ends, and fails the test if it ends badly.
+func (r *rig) part(name string, f func(context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	r.t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil && ctx.Err() == nil {
+			r.t.Errorf("%s: %v", name, err)
+		}
+	})
+}
+
+var nextPort atomic.Uint32
+
+// listen gives pairs of ports of the test network.
+func (r *rig) listen(addr netip.Addr) (audio.PacketConn, audio.PacketConn, error) {
+	port := 10000 + 2*nextPort.Add(1)%20000
+	return r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port)), r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port+1)), nil
+}
+
+// door is a whole door station.
+type door struct {
+	*Station
+	t         *testing.T
+	sim       *board.Sim
+	card      *audiotest.Card
+	heard     audiotest.Recorder
+	transport *siptest.Transport
+	sub       *event.Subscription
+	stop      func()
+}
+
+// doorConfig is a door that calls two phones directly. %s: more of it.
+const doorConfig = `version = 1
+[station]
+data_dir = %q
+[server]
+enabled = "off"
+[[bell]]
+name = "front"
+line = "GPIO17"
+display_name = "Front door"
+targets = [%s]
+%s
+[[door]]
+name = "front"
+line = "GPIO27"
+hang_up_after = "0s"
+[[code]]
+who = "family"
+code = "4711"
+doors = ["front"]
+[audio]
+echo_cancelling = false
+noise_suppression = false
+gain_control = false
+[board]
+sim = true
+`
+
+// door starts a station at addr; bell holds further keys of the bell and further tables.
+func (r *rig) door(addr, targets, bell, tables string) *door {
+	r.t.Helper()
+	cfg, err := config.Parse([]byte(fmt.Sprintf(doorConfig, r.t.TempDir(), targets, bell) + tables))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	d := &door{t: r.t, sim: board.NewSim(), card: audiotest.NewCard(48000, 480)}
+	d.card.Speaker = d.heard.Write
+	bc := cfg.BoardConfig()
+	bc.Log = r.log
+	b, err := d.sim.Open(bc)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	events := event.NewLog(1000)
+	d.sub = events.Subscribe(1000)
+	engine := audio.NewEngine(d.card.Open, audio.EngineOptions{Log: r.log, Echo: audio.EchoOptions{Off: true}, Events: func(ev audio.CardEvent) {
+		e := event.Event{Kind: event.CardOpened, Mic: ev.Use == audio.FullDuplex}
+		if ev.State == audio.CardClosed {
+			e.Kind = event.CardClosed
+		}
+		events.Emit(e)
+	}})
+	phone, err := NewPhone(cfg, nil, r.log)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	d.transport = r.sip.Listen(addr)
+	stack := sip.NewStack(sip.Config{Log: r.log}, phone.Agent, d.transport)
+	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, ListenRTP: r.listen})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.part("engine of "+addr, engine.Run)
+	r.part("stack of "+addr, stack.Run)
+	r.t.Cleanup(func() { b.Close() })
+	r.part("station "+addr, d.Run)
+	d.want(event.StationReady)
+	time.Sleep(time.Second) // the board has read the initial levels
+	return d
+}
+
+// want returns the next event of the kind; others before it are passed over, but for those in never.
+func (d *door) want(kind event.Kind, never ...event.Kind) event.Event {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	var seen []string
+	for {
+		ev, err := d.sub.Next(ctx)
+		if err != nil {
+			d.t.Fatalf("want %s, got %s", kind, strings.Join(seen, ", "))
+		}
+		if ev.Kind == kind {
+			return ev
+		}
+		for _, n := range never {
+			if ev.Kind == n {
+				d.t.Fatalf("want %s, got %+v", kind, ev)
+			}
+		}
+		seen = append(seen, string(ev.Kind))
+	}
+}
+
+// press pushes the bell button for 100 ms.
+func (d *door) press(bell string) {
+	d.t.Helper()
+	if err := d.sim.Press(config.BellInput(bell), true); err != nil {
+		d.t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { d.sim.Press(config.BellInput(bell), false) })
+}
+
+// edges are those of the relay.
+func (d *door) edges() []board.Edge { return d.sim.Edges(config.DoorRelay("front")) }
+
+// phone is a resident's phone: a user agent with sound.
+type phone struct {
+	t      *testing.T
+	addr   netip.AddrPort
+	agent  *sip.Agent
+	card   *audiotest.Card
+	heard  audiotest.Recorder
+	media  mediaConfig
+	events chan phoneEvent
+	keys   chan rune
+}
+
+type phoneEvent struct {
+	call *sip.Call
+	sip.CallEvent
+}
+
+func (r *rig) phone(addr string) *phone {
+	p := &phone{t: r.t, addr: netip.MustParseAddrPort(addr), card: audiotest.NewCard(48000, 480), events: make(chan phoneEvent, 256), keys: make(chan rune, 64)}
+	p.card.Speaker = p.heard.Write
+	engine := audio.NewEngine(p.card.Open, audio.EngineOptions{Log: r.log, Echo: audio.EchoOptions{Off: true}})
+	p.media = mediaConfig{engine: engine, listen: r.listen, codecs: []*audio.Codec{audio.PCMA}}
+	p.agent = sip.NewAgent(sip.AgentConfig{Log: r.log, Allow: func(sip.Flow, *sip.Request) int { return 0 },
+		Incoming: func(c *sip.Call, ev sip.CallEvent) { p.events <- phoneEvent{c, ev} }})
+	stack := sip.NewStack(sip.Config{Log: r.log}, p.agent, r.sip.Listen(addr))
+	r.part("engine of "+addr, engine.Run)
+	r.part("stack of "+addr, stack.Run)
+	return p
+}
+
+func (p *phone) want(kind sip.CallEventKind) phoneEvent {
+	p.t.Helper()
+	select {
+	case ev := <-p.events:
+		if ev.Kind != kind {
+			p.t.Fatalf("phone %s: want %s, got %s %d %s", p.addr, kind, ev.Kind, ev.Status, ev.Reason)
+		}
+		return ev
+	case <-time.After(5 * time.Minute):
+		p.t.Fatalf("phone %s: want %s, got nothing", p.addr, kind)
+	}
+	panic("unreachable")
+}
+
+// quiet fails the test if the phone hears of anything within d.
+func (p *phone) quiet(d time.Duration) {
+	p.t.Helper()
+	select {
+	case ev := <-p.events:
+		p.t.Fatalf("phone %s: want silence, got %s %d %s", p.addr, ev.Kind, ev.Status, ev.Reason)
+	case <-time.After(d):
+	}
+}
+
+// answer answers an offered call and starts its sound.
+func (p *phone) answer(ev phoneEvent) *media {
+	p.t.Helper()
+	m := p.media.newMedia(func(d audio.Digit) { p.keys <- d.Rune })
+	body, err := m.answer(ev.Body, p.addr.Addr(), ev.Flow.Remote.Addr())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ev.Leg.Answer(body)
+	p.want(sip.Acked)
+	m.start()
+	p.t.Cleanup(m.close)
+	return m
+}
+
+// dial calls a station.
+func (p *phone) dial(to string) (*sip.Call, *media) {
+	uri, err := sip.ParseURI(to)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	m := p.media.newMedia(func(audio.Digit) {})
+	p.t.Cleanup(m.close)
+	var c *sip.Call
+	c = p.agent.Invite(sip.Invite{To: uri, From: sip.URI{Scheme: "sip", User: "kitchen", Host: p.addr.Addr().String()},
+		Offer: func(local netip.Addr, t sip.Target) ([]byte, error) { return m.offer(local, t.Addr.Addr()) }},
+		func(ev sip.CallEvent) { p.events <- phoneEvent{c, ev} })
+	return c, m
+}

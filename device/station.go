@@ -1,0 +1,273 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"portero/audio"
+	"portero/board"
+	"portero/device/access"
+	"portero/device/config"
+	"portero/device/event"
+	"portero/sip"
+	"portero/sip/fsm"
+)
+
+// Parts are what a station is put together from; main makes, runs and closes them.
+type Parts struct {
+	Config    *config.Config
+	Board     *board.Board
+	Phone     *Phone
+	Engine    *audio.Engine
+	Events    *event.Log
+	ListenRTP ListenRTP // nil: the kernel's, in the config's range of ports
+	Log       *slog.Logger
+
+	// Alive is called from the loop at least every AliveEvery while it runs: a watchdog that is fed from anywhere else would
+	// not notice a station that hangs.
+	Alive      func()
+	AliveEvery time.Duration
+}
+
+// Station is the door station: one loop that owns bells, calls and doors.
+type Station struct {
+	Parts
+	box    *fsm.Mailbox
+	table  *fsm.Table[State, occasion, *Station]
+	state  State
+	on     occurrence // what the running action handles
+	visit  *visit     // nil: nobody
+	media  mediaConfig
+	doors  *access.Doors
+	codes  *access.Codes
+	lock   *access.Lockout
+	sounds sounds
+	tone   func() // ends the ending state early
+	idle   func() // waits for WhenIdle
+	snap   atomic.Pointer[Snapshot]
+}
+
+// occurrence is an occasion with its particulars.
+type occurrence struct {
+	bell   *config.Bell
+	leg    *leg
+	sip    sip.CallEvent
+	call   *sip.Call
+	rule   *allowRule
+	digit  rune
+	door   *config.Door
+	reason string
+}
+
+// Snapshot is an immutable picture of the station.
+type Snapshot struct {
+	State State     `json:"state"`
+	Bell  string    `json:"bell,omitempty"`
+	Peer  string    `json:"peer,omitempty"`
+	Since time.Time `json:"since"`
+}
+
+// Command is something that the station can be told to do.
+type Command interface{ do(*Station) }
+
+// Press presses a bell as a finger would; "" presses the first.
+type Press struct{ Bell string }
+
+// HangUp ends the call, whoever placed it.
+type HangUp struct{}
+
+func (p Press) do(s *Station) {
+	for i := range s.Config.Bells {
+		if b := &s.Config.Bells[i]; p.Bell == "" || b.Name == p.Bell {
+			s.press(b)
+			return
+		}
+	}
+	s.Log.Warn("no such bell", "bell", p.Bell)
+}
+
+func (HangUp) do(s *Station) { s.step(onHangUp, occurrence{reason: "asked to"}) }
+
+// New makes a station. It starts nothing.
+func New(p Parts) (*Station, error) {
+	s := &Station{Parts: p, box: fsm.NewMailbox(), table: stationTable, state: Idle}
+	listen := p.ListenRTP
+	if listen == nil {
+		first, last, err := p.Config.SIP.Ports()
+		if err != nil {
+			return nil, err
+		}
+		listen = func(addr netip.Addr) (audio.PacketConn, audio.PacketConn, error) {
+			return audio.ListenRTP(addr, int(first), int(last))
+		}
+	}
+	s.media = mediaConfig{engine: p.Engine, listen: listen, inBand: p.Config.Access.InBand}
+	for _, name := range p.Config.Audio.Codecs {
+		c := audio.CodecByName(name)
+		if c == nil {
+			return nil, fmt.Errorf("device: no codec %q", name)
+		}
+		s.media.codecs = append(s.media.codecs, c)
+	}
+	var err error
+	if s.sounds, err = loadSounds(p.Config, p.Engine); err != nil {
+		return nil, err
+	}
+	if err := s.furnish(); err != nil {
+		return nil, err
+	}
+	p.Phone.incoming = s.incoming
+	s.picture()
+	return s, nil
+}
+
+// Do hands a command to the station. It never waits. Any goroutine may call it.
+func (s *Station) Do(c Command) { s.box.Put(func() { c.do(s) }) }
+
+// WhenIdle calls f once, on the loop, as soon as nobody talks or rings and every door is closed; a later call replaces an
+// earlier one that still waits. f must not block.
+func (s *Station) WhenIdle(f func()) { s.box.Put(func() { s.idle = f }) }
+
+// Snapshot returns what the station was doing after the last thing that happened.
+func (s *Station) Snapshot() Snapshot { return *s.snap.Load() }
+
+// Run runs the station until ctx ends; it hangs up and closes its doors before it returns. The stack, the engine and the board
+// must run meanwhile.
+func (s *Station) Run(ctx context.Context) error {
+	run, stop := context.WithCancel(ctx)
+	g, run := errgroup.WithContext(run)
+	g.Go(func() error {
+		if err := s.Board.Run(run, func(ev board.Event) { s.box.Put(func() { s.input(ev) }) }); err != nil && run.Err() == nil {
+			return fmt.Errorf("device: board: %w", err)
+		}
+		return run.Err()
+	})
+	s.Phone.Register(func(account string, ev sip.RegEvent) { s.registration(account, ev) })
+	s.tell(event.Event{Kind: event.StationReady})
+	var alive <-chan time.Time
+	if s.Alive != nil {
+		ticker := time.NewTicker(s.AliveEvery)
+		defer ticker.Stop()
+		alive = ticker.C
+	}
+	for run.Err() == nil {
+		for f := s.box.Take(); f != nil; f = s.box.Take() {
+			f()
+		}
+		if s.idle != nil && s.state == Idle && s.doors.Idle() {
+			s.idle()
+			s.idle = nil
+		}
+		select {
+		case <-run.Done():
+		case <-s.box.Wake():
+		case <-alive:
+			s.Alive()
+		}
+	}
+	s.endVisit("the station stops", false)
+	s.doors.CloseAll("the station stops")
+	stop()
+	err := g.Wait()
+	// The last count of wrong codes is written after the last digit.
+	saved := s.lock.Run(run)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, saved)
+}
+
+// step is the only writer of the station's state.
+func (s *Station) step(ev occasion, on occurrence) {
+	from, before := s.state, s.on
+	s.on = on
+	row := s.table.Step(&s.state, ev, s)
+	s.on = before
+	if row == nil {
+		s.Log.Debug("station", "state", string(from), "event", string(ev), "ignored", true)
+		return
+	}
+	s.Log.Debug("station", "from", string(from), "event", string(ev), "to", string(row.Next))
+	s.picture()
+}
+
+func (s *Station) picture() {
+	snap := Snapshot{State: s.state, Since: time.Now()}
+	if v := s.visit; v != nil {
+		snap.Since = v.since
+		snap.Peer = v.who
+		if v.bell != nil {
+			snap.Bell = v.bell.Name
+		}
+	}
+	s.snap.Store(&snap)
+}
+
+func (s *Station) tell(ev event.Event) {
+	if ev.At.IsZero() {
+		ev.At = time.Now()
+	}
+	s.Events.Emit(ev)
+}
+
+// after runs f on the station's loop; the stop it returns also stops a call that waits in the mailbox.
+func (s *Station) after(d time.Duration, f func()) (stop func()) {
+	stopped := false // the loop's
+	t := time.AfterFunc(d, func() {
+		s.box.Put(func() {
+			if !stopped {
+				f()
+			}
+		})
+	})
+	return func() {
+		stopped = true
+		t.Stop()
+	}
+}
+
+// input takes a change of a line.
+func (s *Station) input(ev board.Event) {
+	for i := range s.Config.Bells {
+		b := &s.Config.Bells[i]
+		if config.BellInput(b.Name) != ev.Line {
+			continue
+		}
+		switch {
+		case ev.Stuck:
+			s.tell(event.Event{Kind: event.BellStuck, Bell: b.Name})
+		case ev.Active && !ev.Initial: // a button held down since before the start rings nobody
+			s.press(b)
+		}
+	}
+}
+
+func (s *Station) press(b *config.Bell) {
+	s.tell(event.Event{Kind: event.BellPressed, Bell: b.Name})
+	s.step(onPress, occurrence{bell: b})
+}
+
+// registration runs on the stack's loop.
+func (s *Station) registration(account string, ev sip.RegEvent) {
+	e := event.Event{Account: account, Status: ev.Status}
+	switch {
+	case ev.Registered:
+		e.Kind = event.RegistrationUp
+	case ev.Err == nil && ev.Status == 0:
+		e.Kind = event.RegistrationDown
+	default:
+		e.Kind = event.RegistrationFailed
+		e.Reason = sip.ReasonPhrase(ev.Status)
+		if ev.Err != nil {
+			e.Reason = ev.Err.Error()
+		}
+	}
+	s.tell(e)
+}

@@ -1,0 +1,373 @@
+package sip_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portero/sip"
+	"portero/sip/siptest"
+)
+
+// golden is a figure as typed from the RFC.
+type golden struct {
+	rows    []string
+	ignored map[string]string // "State event" -> reason
+}
+
+func readGolden(t *testing.T, name string, f sip.Figure) golden {
+	t.Helper()
+	text, err := os.ReadFile("testdata/figures/" + name + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := golden{ignored: map[string]string{}}
+	inIgnored := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#':
+		case line == "ignored":
+			inIgnored = true
+		case !inIgnored:
+			g.rows = append(g.rows, line)
+		default:
+			pairs, reason, ok := strings.Cut(line, ": ")
+			state, events, ok2 := strings.Cut(pairs, "  ")
+			if !ok || !ok2 || reason == "" {
+				t.Fatalf("%s: line %q is not \"State  events: reason\"", name, line)
+			}
+			for event := range strings.FieldsSeq(events) {
+				if event == "*" {
+					for _, s := range f.Steps {
+						g.ignored[state+" "+s.Event] = reason
+					}
+					continue
+				}
+				if g.ignored[state+" "+event] != "" {
+					t.Errorf("%s: %s %s is listed twice", name, state, event)
+				}
+				g.ignored[state+" "+event] = reason
+			}
+		}
+	}
+	return g
+}
+
+// TestFigures holds the tables against the figures of the RFCs: order, content, and a reason for each arrow that is missing.
+func TestFigures(t *testing.T) {
+	for name, f := range sip.Figures() {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name, f)
+			for i := range max(len(g.rows), len(f.Rows)) {
+				var want, got string
+				if i < len(g.rows) {
+					want = g.rows[i]
+				}
+				if i < len(f.Rows) {
+					got = f.Rows[i]
+				}
+				if got != want {
+					t.Errorf("row %d:\n  figure %q\n  table  %q", i+1, want, got)
+				}
+			}
+			for _, pair := range f.Unhandled {
+				if g.ignored[pair] == "" {
+					t.Errorf("%s: neither a row nor a reason", pair)
+				}
+			}
+			for pair := range g.ignored {
+				if !slices.Contains(f.Unhandled, pair) {
+					t.Errorf("%s: listed as ignored, but the table has a row or no such state or event", pair)
+				}
+			}
+		})
+	}
+}
+
+// stepLog notes the transitions that the machines log.
+type stepLog struct {
+	mu      sync.Mutex
+	taken   map[sip.Step]int
+	ignored map[string]int // "machine state event"
+}
+
+func newStepLog() *stepLog { return &stepLog{taken: map[sip.Step]int{}, ignored: map[string]int{}} }
+
+func (l *stepLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l *stepLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *stepLog) WithGroup(string) slog.Handler            { return l }
+
+func (l *stepLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != "sip" {
+		return nil
+	}
+	var s sip.Step
+	ignored := false
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "machine":
+			s.Machine = a.Value.String()
+		case "from":
+			s.From = a.Value.String()
+		case "event":
+			s.Event = a.Value.String()
+		case "to":
+			s.To = a.Value.String()
+		case "ignored":
+			ignored = true
+		}
+		return true
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ignored {
+		l.ignored[s.Machine+" "+s.From+" "+s.Event]++
+	} else {
+		l.taken[s]++
+	}
+	return nil
+}
+
+func (l *stepLog) count(s sip.Step) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken[s]
+}
+
+// tap is a transport whose last Send can be made to fail late, as an ICMP message would.
+type tap struct {
+	*siptest.Transport
+	mu      sync.Mutex
+	last    uint64
+	deliver func(sip.Packet) bool
+}
+
+func (w *tap) Send(id uint64, t sip.Target, wire []byte) {
+	w.mu.Lock()
+	if id != 0 {
+		w.last = id
+	}
+	w.mu.Unlock()
+	w.Transport.Send(id, t, wire)
+}
+
+func (w *tap) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
+	w.mu.Lock()
+	w.deliver = deliver
+	w.mu.Unlock()
+	return w.Transport.Run(ctx, deliver)
+}
+
+var errWire = errors.New("no route")
+
+func (w *tap) fail() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deliver(sip.Packet{SendID: w.last, Err: errWire})
+}
+
+// tu is the transaction user of a figure's drive: it lets all in and says nothing by itself.
+type tu struct {
+	stack    *sip.Stack
+	requests chan tuRequest
+}
+
+type tuRequest struct {
+	tx  *sip.ServerTx
+	req *sip.Request
+}
+
+func (c *tu) Bind(s *sip.Stack)                          { c.stack = s }
+func (c *tu) Admit(sip.Flow, *sip.Request) int           { return 0 }
+func (c *tu) Request(tx *sip.ServerTx, req *sip.Request) { c.requests <- tuRequest{tx, req} }
+func (c *tu) Stray(_ sip.Flow, res *sip.Response)        {}
+func (c *tu) run(t *testing.T, transport sip.Transport, h slog.Handler) {
+	s := sip.NewStack(sip.Config{Log: slog.New(h)}, c, transport)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("stack: %v", err)
+		}
+	})
+}
+
+// drive is one run of a machine through a row: the stack at one end of a wire, a scripted peer at the other.
+type drive struct {
+	*testing.T
+	s    *sip.Stack
+	wire *tap
+	log  *stepLog
+	peer *siptest.Peer
+	tu   *tu
+	mark time.Time
+
+	client *sip.ClientTx
+	told   chan tuTold
+	req    *sip.Request // as the peer got or sent it
+	server *sip.ServerTx
+	failed chan error // what OnFail heard
+}
+
+type tuTold struct {
+	res *sip.Response
+	err error
+}
+
+// stackAt is where the stack of a drive listens.
+var stackAt = netip.MustParseAddrPort("10.0.0.1:5060")
+
+func newDrive(t *testing.T) *drive {
+	n := siptest.NewNetwork(1)
+	d := &drive{T: t, wire: &tap{Transport: n.Listen("10.0.0.1:5060")}, log: newStepLog(), peer: n.NewPeer(t, "10.0.0.2:5060"),
+		tu: &tu{requests: make(chan tuRequest, 16)}, told: make(chan tuTold, 64), failed: make(chan error, 16), mark: time.Now()}
+	d.tu.run(t, d.wire, d.log)
+	d.s = d.tu.stack
+	synctest.Wait() // the transport reads
+	return d
+}
+
+// forEachRow runs one drive for each row of a figure and checks that the machine took it.
+func forEachRow(t *testing.T, name string, drives map[string]func(*drive)) {
+	f := sip.Figures()[name]
+	g := readGolden(t, name, f)
+	for i, row := range g.rows {
+		t.Run(row, func(t *testing.T) {
+			play := drives[row]
+			if play == nil {
+				t.Fatal("no drive goes through this row")
+			}
+			synctest.Test(t, func(t *testing.T) {
+				d := newDrive(t)
+				play(d)
+				synctest.Wait()
+				if i < len(f.Steps) && d.log.count(f.Steps[i]) == 0 {
+					t.Errorf("the machine never took %+v; it took %v", f.Steps[i], d.log.taken)
+				}
+			})
+		})
+	}
+	for row := range drives {
+		if !slices.Contains(g.rows, row) {
+			t.Errorf("drive for %q, which is no row", row)
+		}
+	}
+}
+
+// since fails unless exactly d passed since the mark, and sets the mark anew.
+func (d *drive) since(want time.Duration) {
+	d.Helper()
+	if got := time.Since(d.mark); got != want {
+		d.Fatalf("it came after %v, want %v", got, want)
+	}
+	d.mark = time.Now()
+}
+
+// start sends a request from the stack and takes it in at the peer.
+func (d *drive) start(method string) {
+	d.Helper()
+	req := sip.NewRequest(method, sip.URI{Scheme: "sip", User: "kitchen", Host: "10.0.0.2"})
+	req.From = sip.Address{URI: sip.URI{Scheme: "sip", User: "door", Host: "10.0.0.1"}}.WithTag("f")
+	req.To = sip.Address{URI: req.URI}
+	req.CallID, req.CSeq = "call-1", sip.CSeq{Seq: 1, Method: method}
+	d.s.Post(func() {
+		d.client = d.s.Request(req, sip.Target{Proto: sip.UDP, Addr: d.peer.Addr}, func(res *sip.Response, err error) {
+			d.told <- tuTold{res, err}
+		})
+	})
+	d.mark = time.Now()
+	d.req = d.peer.Request(method)
+	d.since(0)
+}
+
+// again fails unless the next thing the peer hears is the same request once more, after exactly the time since the mark.
+func (d *drive) again(after time.Duration) {
+	d.Helper()
+	req := d.peer.Request(d.req.Method)
+	if got, want := req.String(), d.req.String(); got != want {
+		d.Fatalf("repeated request differs:\n%s\n%s", got, want)
+	}
+	d.since(after)
+}
+
+func (d *drive) respond(status int) {
+	d.peer.Respond(d.req, stackAt, status, func(res *sip.Response) {
+		if status > 100 {
+			res.To = res.To.WithTag("t")
+		}
+	})
+	synctest.Wait()
+}
+
+func (d *drive) toldStatus(status int) {
+	d.Helper()
+	synctest.Wait()
+	select {
+	case got := <-d.told:
+		if got.err != nil || got.res.Status != status {
+			d.Fatalf("TU was told %v, %v; want %d", got.res, got.err, status)
+		}
+	default:
+		d.Fatalf("TU was not told of the %d", status)
+	}
+}
+
+func (d *drive) toldErr(want error) {
+	d.Helper()
+	synctest.Wait()
+	select {
+	case got := <-d.told:
+		if !errors.Is(got.err, want) {
+			d.Fatalf("TU was told %v, %v; want error %v", got.res, got.err, want)
+		}
+	default:
+		d.Fatalf("TU was not told of %v", want)
+	}
+}
+
+func (d *drive) toldNothing() {
+	d.Helper()
+	synctest.Wait()
+	select {
+	case got := <-d.told:
+		d.Fatalf("TU was told %v, %v; want nothing", got.res, got.err)
+	case err := <-d.failed:
+		d.Fatalf("TU was told of failure %v; want nothing", err)
+	default:
+	}
+}
+
+// holds fails unless the stack has so many transactions open.
+func (d *drive) holds(clients, servers int) {
+	d.Helper()
+	synctest.Wait()
+	if c, s, _ := d.s.Held(); c != clients || s != servers {
+		d.Fatalf("the stack holds %d client and %d server transactions, want %d and %d", c, s, clients, servers)
+	}
+}
+
+// endsAfter fails unless the only transaction ends exactly that long after the mark.
+func (d *drive) endsAfter(want time.Duration) {
+	d.Helper()
+	time.Sleep(want - time.Since(d.mark) - time.Nanosecond)
+	synctest.Wait()
+	if c, s, _ := d.s.Held(); c+s == 0 {
+		d.Fatalf("the transaction ended before %v", want)
+	}
+	time.Sleep(time.Nanosecond)
+	d.holds(0, 0)
+	if _, _, timers := d.s.Held(); timers != 0 {
+		d.Fatalf("%d timers outlive the transaction", timers)
+	}
+}

@@ -1,0 +1,149 @@
+package registrar
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"portero/sip"
+	"portero/sip/digest"
+)
+
+// dropped tells the stack that the request needs no answer, or has got one.
+const dropped = -1
+
+// Admit validates a request, preprocesses its route and challenges its sender (RFC 3261 §16.3, §16.4, §22), all without
+// state. What depends on the user is left to Request: a refusal that was lost must be repeated by a transaction, since
+// the same credentials do not pass twice.
+func (s *Server) Admit(flow sip.Flow, req *sip.Request) int {
+	s.plan = plan{req: req}
+	if req.URI.Scheme != "sip" { // sips needs TLS all the way, others are not ours
+		return 416
+	}
+	hop, within, forged := s.preprocess(req)
+	if req.Method == sip.ACK {
+		// Any other is for a response of ours that no transaction sent.
+		if !within || req.MaxForwards == 0 {
+			return dropped
+		}
+		s.plan.inDialog, s.plan.hop = true, hop
+		return 0
+	}
+	if !within && len(req.Route) == 0 && s.ours(req.URI) {
+		switch {
+		case req.Method == sip.REGISTER:
+			return s.admit(flow, req, 401)
+		case req.URI.User == "":
+			return s.asked(flow, req)
+		}
+	}
+	switch {
+	case req.MaxForwards == 0:
+		return 483
+	case s.unsupported(flow, req, "Proxy-Require", ""):
+		return dropped
+	case within:
+		s.plan.inDialog, s.plan.hop = true, hop
+		return 0
+	case forged:
+		return 481 // a dialog of before a restart: the phone gives it up
+	case req.Method == sip.REGISTER: // §10.3 step 1
+		s.log.Debug("registrar not our domain", "uri", req.URI.String(), "from", flow.Remote)
+		return 403
+	case s.cfg.Trusted != nil && s.cfg.Trusted(flow):
+		s.plan.trusted = true
+		return 0
+	}
+	return s.admit(flow, req, 407)
+}
+
+// asked answers a request to the server itself: OPTIONS (§11.2).
+func (s *Server) asked(flow sip.Flow, req *sip.Request) int {
+	status := 200
+	if req.Method != sip.OPTIONS {
+		status = 405
+	}
+	res := sip.NewResponse(req, status, "")
+	res.Add("Allow", "REGISTER, OPTIONS")
+	if status == 200 {
+		res.Add("Supported", "path")
+	}
+	s.stack.RespondStateless(flow, req, res)
+	return dropped
+}
+
+// unsupported refuses a request that requires more than the one extension (§16.3 item 5, §8.2.2.3).
+func (s *Server) unsupported(flow sip.Flow, req *sip.Request, header, known string) bool {
+	var list []string
+	for _, v := range req.Values(header) {
+		for t := range sip.Tokens(v) {
+			if !strings.EqualFold(t, known) {
+				list = append(list, t)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return false
+	}
+	res := sip.NewResponse(req, 420, "")
+	res.Add("Unsupported", strings.Join(list, ", "))
+	s.stack.RespondStateless(flow, req, res)
+	return true
+}
+
+// admit checks the credentials; status is the challenge's: 401 of the registrar, 407 of the proxy.
+func (s *Server) admit(flow sip.Flow, req *sip.Request, status int) int {
+	if status == 401 && s.unsupported(flow, req, "Require", "path") {
+		return dropped
+	}
+	now, source := time.Now(), flow.Remote.Addr()
+	if s.guard.blocked(source, now) && !s.location.reaches(flow.Remote) {
+		return 403
+	}
+	err := digest.ErrNoCredentials
+	var user string
+	if status == 407 {
+		user, err = s.digest.Check(req.Values("Proxy-Authorization"), req.Method, now)
+	}
+	// Registrar and proxy are one realm: credentials for either spare a phone the second challenge.
+	if errors.Is(err, digest.ErrNoCredentials) {
+		user, err = s.digest.Check(req.Values("Authorization"), req.Method, now)
+	}
+	if err == nil {
+		s.plan.user = user
+		return 0
+	}
+	if errors.Is(err, digest.ErrWrong) {
+		blocked := s.guard.failed(source, now)
+		s.log.Warn("registrar wrong credentials", "from", flow.Remote, "user", user, "method", req.Method, "call_id", req.CallID, "blocked", blocked)
+	}
+	res := sip.NewResponse(req, status, "")
+	name := "WWW-Authenticate"
+	if status == 407 {
+		name = "Proxy-Authenticate"
+	}
+	for _, c := range s.digest.Challenges(now, errors.Is(err, digest.ErrStale)) {
+		res.Add(name, c)
+	}
+	s.stack.RespondStateless(flow, req, res)
+	return dropped
+}
+
+// withoutCredentials removes what was shown to us: no phone shall see it, to crack or to replay (§22.3).
+func (s *Server) withoutCredentials(req *sip.Request) {
+	req.Other = slices.DeleteFunc(req.Other, func(h sip.Header) bool {
+		if h.Name != "Proxy-Authorization" && h.Name != "Authorization" {
+			return false
+		}
+		c, err := digest.ParseChallenge(h.Value) // the fields of credentials include those of a challenge
+		return err != nil || c.Realm == s.digest.Realm
+	})
+}
+
+// withoutClaims removes the identities that a phone would display in place of From (RFC 3325 §5).
+func withoutClaims(req *sip.Request) {
+	req.Other = slices.DeleteFunc(req.Other, func(h sip.Header) bool {
+		return h.Name == "P-Asserted-Identity" || h.Name == "P-Preferred-Identity" || h.Name == "Remote-Party-ID"
+	})
+}

@@ -1,0 +1,227 @@
+package registrar
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"portero/sip"
+)
+
+const (
+	timerC = 185 * time.Second // §16.6 item 11: more than 3 minutes
+	grace  = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
+)
+
+// fork is the response context of one request (RFC 3261 §16.7).
+type fork struct {
+	s        *Server
+	tx       *sip.ServerTx
+	req      *sip.Request
+	invite   bool
+	branches []*branch
+	pending  int // branches without a final response
+
+	best       *sip.Response
+	challenges []sip.Header // of all 401 and 407
+	answered   bool         // a 2xx went up
+	failed     bool         // another final response went up
+	cancelled  bool         // the caller gave up
+	grace      *sip.Timer
+}
+
+// branch is one target's client transaction.
+type branch struct {
+	f      *fork
+	tx     *sip.ClientTx
+	done   bool
+	timerC *sip.Timer
+}
+
+func newFork(s *Server, tx *sip.ServerTx, req *sip.Request) *fork {
+	f := &fork{s: s, tx: tx, req: req, invite: req.Method == sip.INVITE}
+	tx.OnCancel(func() { // §16.10
+		f.cancelled = true
+		f.cancel()
+	})
+	return f
+}
+
+func (f *fork) branch() *branch {
+	b := &branch{f: f}
+	f.branches = append(f.branches, b)
+	f.pending++
+	return b
+}
+
+func (b *branch) send(req *sip.Request, hop sip.Target) {
+	b.tx = b.f.s.stack.Request(req, hop, func(res *sip.Response, err error) { b.f.receive(b, res, err) })
+	b.watch()
+}
+
+// watch starts timer C anew (§16.7 item 2, §16.8).
+func (b *branch) watch() {
+	if b.f.invite {
+		b.timerC.Stop()
+		b.timerC = b.f.s.stack.After(timerC, b.tx.Cancel)
+	}
+}
+
+// receive handles what a branch brings.
+func (f *fork) receive(b *branch, res *sip.Response, err error) {
+	switch {
+	case errors.Is(err, sip.ErrTimeout):
+		f.refused(b, 408)
+	case err != nil:
+		f.s.log.Warn("registrar branch failed", "call_id", f.req.CallID, "err", err)
+		f.refused(b, 503) // §16.9
+	case res.Status < 200:
+		f.progress(b, res)
+	case res.Status < 300:
+		f.answer(b, res)
+	default:
+		f.refuse(b, res)
+	}
+}
+
+// progress passes a 1xx on, but for a 100, and those that a request other than INVITE must not have (RFC 4320 §4.1).
+func (f *fork) progress(b *branch, res *sip.Response) {
+	if res.Status == 100 || !f.invite || b.done {
+		return
+	}
+	b.watch()
+	if !f.answered && !f.failed {
+		f.pass(res)
+	}
+}
+
+// answer passes a 2xx on at once, each 2xx of an INVITE and each of its repetitions (§16.7 item 5), and ends the others.
+func (f *fork) answer(b *branch, res *sip.Response) {
+	b.end()
+	if f.failed && f.invite {
+		// It crossed our CANCEL and came after the grace: the transaction takes no 2xx any more.
+		res.Via = f.req.Via
+		f.s.stack.SendResponse(res)
+		return
+	}
+	if f.failed || f.answered && !f.invite {
+		return
+	}
+	first := !f.answered
+	f.answered = true
+	f.pass(res)
+	if first {
+		f.grace.Stop()
+		f.cancelOthers()
+	}
+}
+
+// refused is refuse with a response of our own.
+func (f *fork) refused(b *branch, status int) {
+	res := sip.NewResponse(f.req, status, "")
+	f.refuse(b, res)
+}
+
+// refuse collects a final response and concludes after the last; a 6xx ends the other branches (§16.7 items 3 to 6, 10).
+func (f *fork) refuse(b *branch, res *sip.Response) {
+	if b.done {
+		return
+	}
+	b.end()
+	if res.Status == 401 || res.Status == 407 {
+		for _, h := range res.Other {
+			if h.Name == "WWW-Authenticate" || h.Name == "Proxy-Authenticate" {
+				f.challenges = append(f.challenges, h)
+			}
+		}
+	}
+	if f.best == nil || rank(res.Status) < rank(f.best.Status) {
+		f.best = res
+	}
+	switch {
+	case f.answered || f.failed:
+	case f.pending == 0:
+		f.conclude()
+	case res.Status >= 600:
+		f.cancel()
+	}
+}
+
+func (b *branch) end() {
+	if !b.done {
+		b.done = true
+		b.f.pending--
+	}
+	b.timerC.Stop()
+}
+
+// cancel ends all branches, and waits for them only so long: a phone that is switched off says nothing for 32 s.
+func (f *fork) cancel() {
+	f.cancelOthers()
+	if !f.answered && !f.failed {
+		f.grace.Stop()
+		f.grace = f.s.stack.After(grace, f.conclude)
+	}
+}
+
+func (f *fork) cancelOthers() {
+	if !f.invite {
+		return
+	}
+	for _, b := range f.branches {
+		if !b.done && b.tx != nil {
+			b.tx.Cancel()
+		}
+	}
+}
+
+// conclude sends the best response up (§16.7 items 6 and 7).
+func (f *fork) conclude() {
+	if f.answered || f.failed {
+		return
+	}
+	f.grace.Stop()
+	f.failed = true
+	res := f.best
+	switch {
+	case res == nil || f.cancelled && res.Status == 408:
+		res = sip.NewResponse(f.req, 487, "")
+	case res.Status == 503: // one phone's trouble is not the server's
+		res = sip.NewResponse(f.req, 500, "")
+	case res.Status == 401 || res.Status == 407:
+		res.Del("WWW-Authenticate")
+		res.Del("Proxy-Authenticate")
+		res.Other = append(res.Other, f.challenges...)
+	}
+	f.pass(res)
+}
+
+// pass sends a response up, by the Vias that the request came with.
+func (f *fork) pass(res *sip.Response) {
+	res.Via = slices.Clone(f.req.Via)
+	f.tx.Respond(res)
+}
+
+// rank orders final responses, the best first (§16.7 item 6): 6xx, the lowest class, what helps the caller to try again, what
+// a person chose, and silence last.
+func rank(status int) int {
+	switch status {
+	case 401, 407, 415, 420, 484:
+		return 400
+	case 486:
+		return 401
+	case 480, 487:
+		return 403
+	case 408:
+		return 404
+	case 503:
+		return 600
+	}
+	switch {
+	case status >= 600:
+		return 0
+	case status >= 400 && status < 500:
+		return 402
+	}
+	return status / 100 * 100
+}

@@ -1,0 +1,135 @@
+package registrar
+
+import (
+	"portero/sip"
+)
+
+// target is one place that a request goes to.
+type target struct {
+	uri  sip.URI
+	path []sip.Address
+	hop  sip.Target
+}
+
+// proxy determines the targets of a request (RFC 3261 §16.5) and forwards it to them.
+func (s *Server) proxy(tx *sip.ServerTx, req *sip.Request, p plan) {
+	if p.inDialog {
+		if s.looped(req) {
+			tx.Respond(sip.NewResponse(req, 482, ""))
+			return
+		}
+		s.withoutCredentials(req)
+		s.forward(tx, req, []target{{uri: req.URI, path: req.Route, hop: p.hop}}, false)
+		return
+	}
+	targets, status := s.targets(tx.Flow(), req, p)
+	if status != 0 {
+		s.log.Info("registrar refused", "method", req.Method, "user", p.user, "to", req.URI.String(), "from", tx.Flow().Remote,
+			"status", status, "call_id", req.CallID)
+		tx.Respond(sip.NewResponse(req, status, ""))
+		return
+	}
+	s.withoutCredentials(req)
+	if !p.trusted {
+		withoutClaims(req)
+	}
+	s.forward(tx, req, targets, dialogMaking(req.Method))
+}
+
+// dialogMaking reports whether later requests must come by us, too.
+func dialogMaking(method string) bool {
+	return method == sip.INVITE || method == sip.SUBSCRIBE || method == sip.REFER
+}
+
+// targets are the bindings of the user that is called, else the status that says why there are none.
+func (s *Server) targets(flow sip.Flow, req *sip.Request, p plan) ([]target, int) {
+	switch {
+	case !p.trusted && (req.From.URI.Username() != p.user || !s.ours(req.From.URI)):
+		return nil, 403 // a forged caller
+	case s.looped(req):
+		return nil, 482
+	case len(req.Route) > 0 || !s.ours(req.URI):
+		return nil, 403 // no relay to others
+	}
+	callee := req.URI.Username()
+	if _, known := s.passwords[callee]; !known {
+		return nil, 404
+	}
+	var list []target
+	for _, b := range s.location.of(callee) {
+		if len(b.path) == 0 && b.hop.Addr == flow.Remote {
+			continue // a phone that asks for its own user does not want itself
+		}
+		list = append(list, target{b.contact.URI, b.path, b.hop})
+	}
+	if len(list) == 0 {
+		return nil, 480
+	}
+	return list, 0
+}
+
+// looped reports whether the request has been here before (§16.3 item 4). The topmost Via is the sender's own, and a private
+// address of another network may look like ours there.
+func (s *Server) looped(req *sip.Request) bool {
+	for i := 1; i < len(req.Via); i++ {
+		host, port := req.Via[i].HostPort()
+		if addr, ok := literalHost(host); ok && s.locals.isSelf(sip.Proto(req.Via[i].Transport), addr, port) {
+			return true
+		}
+	}
+	return false
+}
+
+// forward sends a copy to each target (§16.6) and sees to the responses.
+func (s *Server) forward(tx *sip.ServerTx, req *sip.Request, targets []target, record bool) {
+	f := newFork(s, tx, req)
+	caller := sip.Target{}
+	if record {
+		var contact sip.URI
+		if len(req.Contact) > 0 {
+			contact = req.Contact[0].URI
+		}
+		caller = hopOf(tx.Flow(), req, contact)
+	}
+	for _, t := range targets {
+		out := outgoing(req, t)
+		b := f.branch()
+		var err error
+		if record {
+			err = s.recordRoute(out, caller, t.hop)
+		}
+		if s.locals.isSelf(t.hop.Proto, t.hop.Addr.Addr(), t.hop.Addr.Port()) {
+			s.stack.Post(func() { f.refused(b, 482) })
+			continue
+		}
+		if err != nil {
+			s.stack.Post(func() { f.receive(b, nil, err) })
+			continue
+		}
+		b.send(out, t.hop)
+	}
+}
+
+// outgoing copies a request for a target (§16.6 items 1 to 3 and 6).
+func outgoing(req *sip.Request, t target) *sip.Request {
+	out := req.Clone()
+	out.URI = t.uri
+	out.Route = t.path
+	if out.MaxForwards < 0 {
+		out.MaxForwards = 70
+	} else {
+		out.MaxForwards--
+	}
+	return out
+}
+
+// forwardACK passes the ACK of a 2xx on; no transaction does it (§16.11).
+func (s *Server) forwardACK(req *sip.Request, hop sip.Target) {
+	if s.looped(req) {
+		return
+	}
+	s.withoutCredentials(req)
+	if _, err := s.stack.Send(outgoing(req, target{uri: req.URI, path: req.Route, hop: hop}), hop); err != nil {
+		s.log.Warn("registrar ACK not sent", "call_id", req.CallID, "err", err)
+	}
+}

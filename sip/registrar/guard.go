@@ -1,0 +1,78 @@
+package registrar
+
+import (
+	"net/netip"
+	"time"
+)
+
+// guard counts wrong passwords by source, against guessing.
+type guard struct{ sources map[netip.Prefix]*failures }
+
+type failures struct {
+	count int
+	until time.Time // of the minute that is counted, or of the block
+}
+
+const (
+	maxFailures = 10
+	guardFor    = time.Minute
+	maxSources  = 1024
+)
+
+// sourceOf is what one guesser is taken to hold: an IPv4 address, or an IPv6 network of a household.
+func sourceOf(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits)
+	return p
+}
+
+// blocked reports whether a source has failed too often lately.
+func (g *guard) blocked(a netip.Addr, now time.Time) bool {
+	if len(g.sources) == 0 {
+		return false
+	}
+	f := g.sources[sourceOf(a)]
+	return f != nil && f.count >= maxFailures && now.Before(f.until)
+}
+
+// failed notes a wrong password and reports whether it was the one too many.
+func (g *guard) failed(a netip.Addr, now time.Time) bool {
+	source := sourceOf(a)
+	f := g.sources[source]
+	if f == nil || !now.Before(f.until) {
+		if f == nil {
+			g.makeRoom(now)
+		}
+		f = &failures{until: now.Add(guardFor)}
+		g.sources[source] = f
+	}
+	f.count++
+	if f.count == maxFailures {
+		f.until = now.Add(guardFor)
+	}
+	return f.count == maxFailures
+}
+
+func (g *guard) makeRoom(now time.Time) {
+	if g.sources == nil {
+		g.sources = map[netip.Prefix]*failures{}
+	}
+	if len(g.sources) < maxSources {
+		return
+	}
+	for source, f := range g.sources {
+		if !now.Before(f.until) {
+			delete(g.sources, source)
+		}
+	}
+	for source := range g.sources { // any one: who forges so many sources gains a few guesses, no memory
+		if len(g.sources) < maxSources {
+			break
+		}
+		delete(g.sources, source)
+	}
+}

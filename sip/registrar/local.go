@@ -1,0 +1,85 @@
+package registrar
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"portero/sip"
+)
+
+// locals remembers for a short while which of our addresses a far end sees: asking a wildcard socket costs a system call.
+type locals struct {
+	stack *sip.Stack
+	known map[localKey]localAddr
+}
+
+type localKey struct {
+	proto sip.Proto
+	far   netip.Addr
+}
+
+type localAddr struct {
+	addr  netip.AddrPort
+	err   error
+	until time.Time
+}
+
+const (
+	localFor  = 5 * time.Second // so a new address after a network change is soon seen
+	maxLocals = 256
+)
+
+// of returns the address that the far end of t sees.
+func (l *locals) of(t sip.Target) (netip.AddrPort, error) {
+	k, now := localKey{t.Proto, t.Addr.Addr()}, time.Now()
+	a, ok := l.known[k]
+	if !ok || now.After(a.until) {
+		a.addr, a.err = l.stack.Local(t)
+		a.until = now.Add(localFor)
+		if l.known == nil || len(l.known) >= maxLocals {
+			l.known = make(map[localKey]localAddr)
+		}
+		l.known[k] = a
+	}
+	return a.addr, a.err
+}
+
+// isSelf reports whether packets to an address come back to us: the route to an own address leaves from that very address.
+// Port 0 stands for any.
+func (l *locals) isSelf(proto sip.Proto, addr netip.Addr, port uint16) bool {
+	addr = addr.Unmap()
+	own, err := l.of(sip.Target{Proto: proto, Addr: netip.AddrPortFrom(addr, max(port, 1))})
+	return err == nil && own.Addr().Unmap().WithZone("") == addr && (port == 0 || own.Port() == port)
+}
+
+// ours reports whether a URI names this server: one of its domains, or an address of its own with our port or none, as phones
+// write it that have the port in another field.
+func (s *Server) ours(u sip.URI) bool {
+	if !u.IsSIP() {
+		return false
+	}
+	if len(s.domains) > 0 && s.domains[canonicalHost(u.Host)] {
+		return true
+	}
+	addr, ok := literalHost(u.Host)
+	return ok && s.locals.isSelf(sip.UDP, addr, u.Port)
+}
+
+func literalHost(host string) (netip.Addr, bool) {
+	if host == "" || host[0] != '[' && (host[0] < '0' || host[0] > '9') {
+		return netip.Addr{}, false
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return addr.Unmap(), err == nil
+}
+
+func canonicalHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
+
+// sipHost writes an address as a SIP host.
+func sipHost(a netip.Addr) string {
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}

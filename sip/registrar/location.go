@@ -1,0 +1,86 @@
+package registrar
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"portero/sip"
+)
+
+// Binding says where a user can be reached.
+type Binding struct {
+	User      string
+	Contact   sip.URI
+	Q         int            // preference in thousandths
+	Source    netip.AddrPort // where requests for it go
+	Expires   time.Time
+	UserAgent string // what the phone calls itself
+}
+
+// binding is one contact of a user (RFC 3261 §10.3). It is not changed once it is in the location service.
+type binding struct {
+	contact   sip.Address // without expires
+	hop       sip.Target
+	path      []sip.Address // RFC 3327
+	callID    string
+	seq       uint32
+	userAgent string
+	refreshed time.Time
+	expires   time.Time
+	timer     *sip.Timer
+}
+
+// location holds the bindings by user. The loop alone writes; others may look through Bindings.
+type location struct {
+	mu    sync.Mutex
+	users map[string][]*binding
+}
+
+func (l *location) of(user string) []*binding { return l.users[user] }
+
+// replace sets the bindings of a user, best first, and stops the clocks of those that go.
+func (l *location) replace(user string, list []*binding) {
+	slices.SortStableFunc(list, func(a, b *binding) int { return cmp.Compare(b.contact.Q(), a.contact.Q()) })
+	for _, old := range l.users[user] {
+		if !slices.Contains(list, old) {
+			old.timer.Stop()
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(list) == 0 {
+		delete(l.users, user)
+		return
+	}
+	l.users[user] = list
+}
+
+// reaches reports whether a binding is at that very address and port.
+func (l *location) reaches(at netip.AddrPort) bool {
+	for _, list := range l.users {
+		for _, b := range list {
+			if b.hop.Addr == at {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Bindings returns who is registered, where, and until when, ordered by user. Any goroutine may call it.
+func (s *Server) Bindings() []Binding {
+	l := &s.location
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []Binding
+	for user, list := range l.users {
+		for _, b := range list {
+			all = append(all, Binding{User: user, Contact: b.contact.URI, Q: b.contact.Q(), Source: b.hop.Addr, Expires: b.expires, UserAgent: b.userAgent})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Binding) int { return cmp.Compare(a.User, b.User) })
+	return all
+}

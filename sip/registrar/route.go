@@ -1,0 +1,150 @@
+package registrar
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"portero/sip"
+)
+
+// preprocess takes our own routes off a request and puts right what a strict router did (RFC 3261 §16.4). within: one of them
+// had a token that fits the request, and hop is the other end of its dialog. forged: there was a token that does not fit.
+func (s *Server) preprocess(req *sip.Request) (hop sip.Target, within, forged bool) {
+	if len(req.Route) > 0 && req.URI.User != "" && s.ours(req.URI) {
+		if t, ok := s.openToken(req.URI.User, req); ok {
+			hop, within = t, true
+			last := len(req.Route) - 1
+			req.URI = req.Route[last].URI
+			req.Route = req.Route[:last]
+		}
+	}
+	for len(req.Route) > 0 && s.ours(req.Route[0].URI) {
+		if user := req.Route[0].URI.User; user != "" && !within {
+			hop, within = s.openToken(user, req)
+			forged = !within && req.To.Tag() != ""
+		}
+		req.Route = req.Route[1:]
+	}
+	return hop, within, forged
+}
+
+// recordRoute puts us on the path of the dialog that req makes (§16.6 item 4): the token that is made for it, at the address
+// that each side sees, the callee's on top (RFC 5658 §4).
+func (s *Server) recordRoute(req *sip.Request, caller, callee sip.Target) error {
+	near, err := s.locals.of(caller)
+	if err != nil {
+		return err
+	}
+	far, err := s.locals.of(callee)
+	if err != nil {
+		return err
+	}
+	token := s.makeToken(req, caller, callee)
+	entry := func(a netip.AddrPort) sip.Address {
+		return sip.Address{URI: sip.URI{Scheme: "sip", User: token, Host: sipHost(a.Addr()), Port: a.Port(), Params: ";lr"}}
+	}
+	own := []sip.Address{entry(far)}
+	if near != far {
+		own = append(own, entry(near))
+	}
+	req.RecordRoute = append(own, req.RecordRoute...)
+	return nil
+}
+
+// A token is base64url of
+//
+//	hop of the caller | hop of the callee | HMAC-SHA-256(key, Call-ID, caller's tag, both hops), cut to 16 octets
+//
+// and a hop is the transport's number, the connection (uvarint), the length of the address, the address, the port.
+const macSize = 16
+
+var protos = []sip.Proto{sip.UDP, sip.TCP, sip.TLS}
+
+func (s *Server) makeToken(req *sip.Request, caller, callee sip.Target) string {
+	b := appendHop(appendHop(make([]byte, 0, 96), caller), callee)
+	return base64.RawURLEncoding.EncodeToString(append(b, s.seal(req.CallID, req.From.Tag(), b)...))
+}
+
+// openToken returns the end of the dialog that req goes to.
+func (s *Server) openToken(token string, req *sip.Request) (sip.Target, bool) {
+	from, to := req.From.Tag(), req.To.Tag()
+	if from == "" || to == "" {
+		return sip.Target{}, false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(b) <= macSize {
+		return sip.Target{}, false
+	}
+	hops, mac := b[:len(b)-macSize], b[len(b)-macSize:]
+	byCaller := hmac.Equal(mac, s.seal(req.CallID, from, hops))
+	if !byCaller && !hmac.Equal(mac, s.seal(req.CallID, to, hops)) {
+		return sip.Target{}, false
+	}
+	caller, hops, ok := cutHop(hops)
+	callee, _, ok2 := cutHop(hops)
+	if byCaller {
+		return callee, ok && ok2
+	}
+	return caller, ok && ok2
+}
+
+func (s *Server) seal(callID, callerTag string, hops []byte) []byte {
+	h := hmac.New(sha256.New, s.key[:])
+	var b [512]byte
+	msg := binary.AppendUvarint(b[:0], uint64(len(callID)))
+	msg = append(msg, callID...)
+	msg = binary.AppendUvarint(msg, uint64(len(callerTag)))
+	msg = append(msg, callerTag...)
+	h.Write(append(msg, hops...))
+	return h.Sum(nil)[:macSize]
+}
+
+func appendHop(b []byte, t sip.Target) []byte {
+	b = append(b, byte(max(0, slices.Index(protos, t.Proto))))
+	b = binary.AppendUvarint(b, t.Flow.Conn)
+	addr, _ := t.Addr.Addr().MarshalBinary() // with its zone
+	b = append(b, byte(len(addr)))
+	b = append(b, addr...)
+	return binary.BigEndian.AppendUint16(b, t.Addr.Port())
+}
+
+func cutHop(b []byte) (t sip.Target, rest []byte, ok bool) {
+	if len(b) == 0 || int(b[0]) >= len(protos) {
+		return t, nil, false
+	}
+	proto := protos[b[0]]
+	conn, n := binary.Uvarint(b[1:])
+	if n <= 0 || len(b) < n+2 || len(b) < n+2+int(b[n+1])+2 {
+		return t, nil, false
+	}
+	b = b[n+1:]
+	size := int(b[0])
+	var addr netip.Addr
+	if addr.UnmarshalBinary(b[1:1+size]) != nil || !addr.IsValid() {
+		return t, nil, false
+	}
+	at := netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[1+size:]))
+	t = sip.Target{Proto: proto, Addr: at}
+	if proto != sip.UDP {
+		t.Flow = sip.Flow{Proto: proto, Remote: at, Conn: conn}
+	}
+	return t, b[3+size:], true
+}
+
+// hopOf says where the sender of a request is reached: where it came from, since a Contact may lie behind a NAT. A lone
+// client that does not ask for symmetric responses (RFC 3581) may listen on another port than it sends from.
+func hopOf(flow sip.Flow, req *sip.Request, contact sip.URI) sip.Target {
+	t := sip.Target{Proto: flow.Proto, Addr: flow.Remote, Flow: flow}
+	if _, symmetric := req.Via[0].RPort(); symmetric || flow.Proto.Reliable() || len(req.Via) > 1 {
+		return t
+	}
+	if addr, ok := literalHost(contact.Host); ok && addr == flow.Remote.Addr().Unmap() {
+		_, port := contact.HostPort()
+		t.Addr = netip.AddrPortFrom(flow.Remote.Addr(), port)
+	}
+	return t
+}

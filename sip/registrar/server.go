@@ -1,0 +1,134 @@
+package registrar
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"portero/sip"
+	"portero/sip/digest"
+)
+
+// User is one who may register and call.
+type User struct{ Name, Password string }
+
+// Config is what a Server needs to know.
+type Config struct {
+	Domains []string // names it is responsible for besides its own addresses, such as "portero.local"
+	Realm   string   // of challenges; "": the first domain, else "portero"
+	Users   []User
+	Log     *slog.Logger // nil: silent
+
+	// How long a binding lasts: asked for less than MinExpires is refused with 423 (0: 60 s), more than MaxExpires is cut to
+	// that (0: 1 h), and DefaultExpires is for those who ask for nothing (0: 10 min).
+	MinExpires, MaxExpires, DefaultExpires time.Duration
+
+	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
+	Trusted func(sip.Flow) bool
+}
+
+// Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for Bindings.
+type Server struct {
+	cfg        Config
+	log        *slog.Logger
+	stack      *sip.Stack
+	domains    map[string]bool
+	passwords  map[string]string
+	digest     *digest.Server
+	guard      guard
+	locals     locals
+	location   location
+	key        [32]byte // of the Record-Route tokens
+	onRegister func(user string, contacts int)
+
+	plan plan // from Admit to the Request that follows at once
+}
+
+// plan is what Admit found out about a request.
+type plan struct {
+	req      *sip.Request
+	user     string // who was authenticated; "" on a trusted flow and within a dialog
+	trusted  bool
+	inDialog bool
+	hop      sip.Target // inDialog: the other end
+}
+
+// New makes a server. It starts nothing: pass it to [sip.NewStack]. The error names what is wrong with the configuration.
+func New(cfg Config) (*Server, error) {
+	cfg.MinExpires = cmp.Or(cfg.MinExpires, time.Minute)
+	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, time.Hour)
+	cfg.DefaultExpires = cmp.Or(cfg.DefaultExpires, min(10*time.Minute, cfg.MaxExpires))
+	s := &Server{cfg: cfg, log: cfg.Log, domains: map[string]bool{}, passwords: map[string]string{},
+		location: location{users: map[string][]*binding{}}, onRegister: func(string, int) {}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires || cfg.DefaultExpires > cfg.MaxExpires {
+		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order", cfg.MinExpires, cfg.MaxExpires, cfg.DefaultExpires)
+	}
+	realm := cfg.Realm
+	for _, d := range cfg.Domains {
+		if d == "" || strings.ContainsAny(d, " :@/") {
+			return nil, fmt.Errorf("registrar: domain %q is not a host name", d)
+		}
+		s.domains[canonicalHost(d)] = true
+		realm = cmp.Or(realm, d)
+	}
+	for _, u := range cfg.Users {
+		switch _, twice := s.passwords[u.Name]; {
+		case u.Name == "":
+			return nil, errors.New("registrar: user without a name")
+		case u.Password == "":
+			return nil, fmt.Errorf("registrar: user %q has no password", u.Name)
+		case twice:
+			return nil, fmt.Errorf("registrar: user %q is there twice", u.Name)
+		}
+		s.passwords[u.Name] = u.Password
+	}
+	rand.Read(s.key[:])
+	s.digest = digest.NewServer(cmp.Or(realm, "portero"), func(user string) (string, bool) {
+		p, ok := s.passwords[user]
+		return p, ok
+	})
+	return s, nil
+}
+
+// Bind gives the server its stack; NewStack calls it.
+func (s *Server) Bind(stack *sip.Stack) {
+	s.stack = stack
+	s.locals.stack = stack
+}
+
+// OnRegister sets the function that hears, on the loop, how many contacts a user has once that or the contacts themselves
+// changed. Set it before the stack runs.
+func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = f }
+
+// Request takes what Admit let in.
+func (s *Server) Request(tx *sip.ServerTx, req *sip.Request) {
+	p := s.plan
+	s.plan = plan{}
+	if req.Method == sip.ACK {
+		if p.req != req { // it came on the INVITE's own branch, past Admit
+			if s.Admit(tx.Flow(), req) != 0 {
+				return
+			}
+			p = s.plan
+		}
+		s.forwardACK(req, p.hop)
+		return
+	}
+	if req.Method == sip.REGISTER && !p.inDialog {
+		s.register(tx, req, p.user)
+		return
+	}
+	s.proxy(tx, req, p)
+}
+
+// Stray drops responses that match no transaction (RFC 6026 §8.9).
+func (s *Server) Stray(flow sip.Flow, res *sip.Response) {
+	s.log.Debug("registrar stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
+}
