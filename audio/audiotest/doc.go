@@ -1,0 +1,9 @@
+// Package audiotest holds the fakes beside package audio's interfaces: a network made of queues, a sound card whose microphone and
+// loudspeaker the test holds in its hands, two cards joined, and the instruments to judge what arrives.
+//
+//	net.go         Net, an audio.PacketConn network with delay, loss and reordering
+//	card.go        Card and Pipe, audio.Duplex at the pace of the (bubble's) clock
+//	instruments.go Recorder, Level, ToneLevel, SNR
+//
+// Everything runs inside a testing/synctest bubble: nothing here waits but for time.
+package audiotest

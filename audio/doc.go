@@ -1,0 +1,54 @@
+// Package audio is the sound of the door station: the engine that owns the card, the sessions that carry sound over RTP, codecs,
+// tones and files.
+//
+// # What happens in 10 ms
+//
+// An Engine has one goroutine on one locked thread, and in a call it sleeps in one place: Duplex.Exchange, which moves a
+// period of the card. Between two of them it does everything else, without a lock held for long and without an allocation:
+//
+//	card -> patch (to 16 kHz, blocks of 10 ms) -> echo canceller -> Session.send -> codec -> RTP
+//	RTP -> Session.receive -> playout.Buffer -> codec -> mix + clips -> limiter -> patch (to the card's rate) -> card
+//	                                                                       \-> reference of the canceller
+//
+// Sockets are drained without blocking once per block, so packets wake nobody. While a card is being opened or has vanished,
+// a timer takes its place as the clock: sessions go on, silence is sent at real pace, digits are heard. With nothing to do,
+// the thread waits on a channel and the card is closed.
+//
+// # Privacy
+//
+// The microphone is opened (Use FullDuplex) only while an attached session may send, and closed with the block after the last
+// one was held, detached or closed. Each opening and closing is a CardEvent.
+//
+// # Map
+//
+//	codec.go g711.go       Codec; ITU-T G.711 (tables 1 and 2). G.722 is in package g722
+//	session.go             Session, Media, Stats: one leg of a call
+//	session_receive.go     RFC 3550 section 5.1 in; symmetric RTP (RFC 4961) and its one latch; RFC 5761 demultiplexing
+//	session_send.go        RTP out; RFC 6263 section 4.6 keep-alive
+//	reception.go           RFC 3550 A.1, A.3: sequence numbers, loss, one SSRC
+//	event.go               RFC 4733 telephone-events, both ways
+//	rtcp.go                RFC 3550 section 6: SR, RR, CNAME, BYE, round trip
+//	conn.go udp_linux.go   PacketConn and its raw socket
+//	engine.go run.go block.go patch.go echo.go   the engine, from its public face to the card
+//	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
+//	wav.go filecard.go     WAVE files; a card made of them
+//	resample.go            polyphase conversion between all common rates
+//
+// In-band digits are in package dtmf, the jitter buffer and concealment in playout, the canceller in echo, sound cards in alsa.
+//
+// # Figures
+//
+// A running call allocates nothing per period (TestCallAllocatesNothing, BenchmarkPeriod). From microphone to loudspeaker of two
+// engines with cards of 10 ms at 48 kHz and packets of 20 ms, over a network without delay, a sound takes some 40 ms plus what
+// the cards' own rings add; PCMA arrives with 37 dB SNR (TestCallCarriesSound). The resampler stops 80 dB (TestResampleStopBand).
+//
+// # Limits and traps
+//
+//   - One goroutine calls Exchange; a card that blocks in it for ever stops the sound of everything, so a driver has to time out.
+//   - Session.OnDigit, CardEvent and Clip.Done are called on the engine's thread and must not block.
+//   - A Session is detached first and closed then; a closed one drops out by itself. Close sends BYE and closes the connections.
+//   - No comfort noise (RFC 3389), no stereo, no SRTP: an SRTP transform can stand in as a PacketConn.
+//   - Playback sounds are mono; the sum is limited to -1 dBFS ahead of the canceller's reference.
+//   - A far end that changes its address without signalling is not followed (see SessionConfig.LatchFrom).
+//   - G.722 counts its RTP clock at 8000 Hz; Codec.ClockRate and Codec.SampleRate differ.
+package audio

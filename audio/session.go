@@ -1,0 +1,339 @@
+package audio
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"portero/audio/dtmf"
+	"portero/audio/playout"
+)
+
+// Format is a codec under the payload type that was negotiated for it.
+type Format struct {
+	Codec       *Codec
+	PayloadType uint8
+}
+
+// Direction says which way a session's sound goes, seen from here (RFC 3264).
+type Direction uint8
+
+// The directions of a session.
+const (
+	SendRecv Direction = iota
+	SendOnly
+	RecvOnly
+	Inactive
+)
+
+func (d Direction) String() string {
+	return [...]string{"sendrecv", "sendonly", "recvonly", "inactive"}[d&3]
+}
+
+func (d Direction) sends() bool    { return d == SendRecv || d == SendOnly }
+func (d Direction) receives() bool { return d == SendRecv || d == RecvOnly }
+
+// Media is what an offer and its answer settle, and what a re-INVITE may change.
+type Media struct {
+	Remote     netip.AddrPort // where RTP goes
+	RemoteRTCP netip.AddrPort // zero: the port above Remote's, or Remote itself with RTCPMux
+	RTCPMux    bool           // RFC 5761: RTCP shares the RTP port
+
+	Send    Format
+	Receive []Format // every format that the far end may send; it may change from packet to packet
+
+	EventPT     uint8 // payload type of the telephone-events sent; 0: none negotiated, digits are sent as tones
+	EventPTRecv uint8 // of those received; 0: none
+
+	Direction Direction
+	PTime     int // ms of sound per packet sent: 10, 20 ... 60; 0 means 20
+}
+
+// SessionConfig describes one RTP stream.
+type SessionConfig struct {
+	Conn PacketConn // RTP
+	RTCP PacketConn // nil: RTCP goes through Conn if Media.RTCPMux, else there is none
+	Media
+	CNAME string // RFC 3550, 6.5.1; empty: a random one (RFC 7022)
+
+	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from an address for
+	// which it returns true moves the stream to its source, once. Remote's own address is always allowed, whatever the port.
+	// Sound follows the latch, so let in no more than the address that the signalling came from.
+	LatchFrom func(netip.Addr) bool
+
+	InBand  bool        // listen for digits in the sound too, until the first telephone-event arrives
+	OnDigit func(Digit) // called once per key press on the engine's thread; must not block
+}
+
+// Session is one RTP stream with its RTCP: one leg of a call. It runs while it is attached to an Engine. Its methods may be called
+// from any goroutine.
+type Session struct {
+	cfg SessionConfig
+
+	mu     sync.Mutex
+	media  Media
+	closed bool
+	since  time.Duration // of the attachment, or of the last packet received
+
+	// Receiving, in the order of a packet's way.
+	drained     time.Duration // when the sockets were read
+	drainedRTCP time.Duration
+	in          [1500]byte
+	packet      rtp.Packet
+	source      netip.AddrPort // latched; zero until the first packet
+	arrivals    reception
+	format      int // of media.Receive, that the buffer decodes
+	decoders    []Decoder
+	buffer      *playout.Buffer
+	events      eventReceiver
+	hasEvent    bool // a telephone-event came: tones in the sound are not counted
+	detector    *dtmf.Detector
+	heard       [4]dtmf.Event
+	toCard      *Resampler
+	pcm         [blockLen]int16 // one block at the codec's rate
+	block       [blockLen]int16 // at the engine's
+	digits      [8]Digit        // to be told when the lock is free
+	nDigits     int
+
+	// Sending.
+	header   rtp.Header
+	clock    uint32 // RTP time stamp of the current block
+	encoder  Encoder
+	fromMic  *Resampler
+	frame    []int16 // samples of the packet at hand
+	filled   int
+	queue    eventSender
+	tone     dtmf.Generator
+	talking  bool // the last packet was sound: no marker
+	out      [1500]byte
+	opened   bool
+	keepNext time.Duration
+
+	rtcp  control
+	stats Stats
+}
+
+// Stats are a session's counters since it was made.
+type Stats struct {
+	Sent, SentBytes         uint64 // RTP packets, payload octets
+	Received, ReceivedBytes uint64
+	Lost                    uint64 // promised by the sequence numbers and never come
+	Late, Duplicates        uint64
+	Foreign                 uint64 // from another source or SSRC: dropped
+	Invalid                 uint64 // not RTP, or of an unknown payload type: dropped
+	Digits                  uint64
+
+	Concealed time.Duration // sound made up for what was lost or late
+	Delay     time.Duration // of the jitter buffer
+	Jitter    time.Duration // RFC 3550, 6.4.1
+	Quiet     time.Duration // since the last RTP or RTCP packet of the far end, or since the attachment
+
+	RTT          time.Duration // by RTCP; 0: not known
+	RemoteLost   float64       // share of our packets that the far end missed lately
+	RemoteJitter time.Duration
+	RemoteBye    bool // the far end's RTCP BYE came
+
+	Source netip.AddrPort // where the far end's RTP comes from; zero until it does
+}
+
+// NewSession checks the configuration and makes a session; it sends nothing before it is attached.
+func NewSession(c SessionConfig) (*Session, error) {
+	if c.Conn == nil {
+		return nil, errors.New("audio: session without a connection")
+	}
+	if c.CNAME == "" {
+		c.CNAME = fmt.Sprintf("%016x", rand.Uint64())
+	}
+	s := &Session{cfg: c, clock: rand.Uint32()}
+	s.header = rtp.Header{Version: 2, SequenceNumber: uint16(rand.Uint32() >> 17), SSRC: rand.Uint32()} // RFC 3550, 5.1: below 2^15
+	if err := s.Update(c.Media); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Media) check() error {
+	if m.PTime == 0 {
+		m.PTime = 20
+	}
+	m.Remote = unmap(m.Remote)
+	m.RemoteRTCP = unmap(m.RemoteRTCP)
+	switch {
+	case !m.Remote.IsValid() || m.Remote.Port() == 0:
+		return fmt.Errorf("audio: session: remote address %q", m.Remote)
+	case m.Send.Codec == nil:
+		return errors.New("audio: session: no codec to send")
+	case m.PTime < 10 || m.PTime > 60 || m.PTime%10 != 0:
+		return fmt.Errorf("audio: session: packets of %d ms, want 10 to 60 in steps of 10", m.PTime)
+	case m.Direction > Inactive:
+		return fmt.Errorf("audio: session: direction %d", m.Direction)
+	case m.Send.PayloadType > 127 || m.EventPT > 127 || m.EventPTRecv > 127:
+		return errors.New("audio: session: payload type above 127")
+	case len(m.Receive) == 0:
+		return errors.New("audio: session: no codec to receive")
+	}
+	for _, f := range m.Receive {
+		if f.Codec == nil || f.PayloadType > 127 || f.PayloadType == m.EventPTRecv && m.EventPTRecv != 0 {
+			return fmt.Errorf("audio: session: payload type %d to receive has no codec, or two", f.PayloadType)
+		}
+	}
+	if !m.RemoteRTCP.IsValid() {
+		m.RemoteRTCP = m.Remote
+		if !m.RTCPMux && m.Remote.Port() < 65535 {
+			m.RemoteRTCP = netip.AddrPortFrom(m.Remote.Addr(), m.Remote.Port()+1)
+		}
+	}
+	return nil
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// Update changes what a re-INVITE has settled: far end, codecs, direction, events. A new Remote undoes the latch; sequence
+// numbers, time stamps and SSRC go on. On error nothing has changed.
+func (s *Session) Update(m Media) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	m.Receive = append([]Format(nil), m.Receive...)
+	fromMic, err := NewResampler(engineRate, m.Send.Codec.SampleRate)
+	if err != nil {
+		return err
+	}
+	decoders := make([]Decoder, len(m.Receive))
+	for i, f := range m.Receive {
+		if _, err := NewResampler(f.Codec.SampleRate, engineRate); err != nil {
+			return err
+		}
+		decoders[i] = f.Codec.NewDecoder()
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.media
+	s.media = m
+	if old.Remote != m.Remote {
+		s.source = netip.AddrPort{}
+		s.arrivals.restart()
+	}
+	if s.encoder == nil || old.Send.Codec != m.Send.Codec {
+		s.encoder, s.fromMic = m.Send.Codec.NewEncoder(), fromMic
+	}
+	if n := m.PTime * m.Send.Codec.SampleRate / 1000; n != len(s.frame) || old.Send.Codec != m.Send.Codec {
+		s.frame, s.filled = make([]int16, n), 0
+	}
+	if !m.Direction.sends() {
+		s.filled = 0
+	}
+	current := Format{}
+	if s.buffer != nil {
+		current = old.Receive[s.format]
+	}
+	for i, f := range m.Receive {
+		if f == current { // the stream goes on: its decoder keeps its state
+			decoders[i], s.format = s.decoders[s.format], i
+			s.decoders = decoders
+			return nil
+		}
+	}
+	s.decoders = decoders
+	s.decode(0)
+	return nil
+}
+
+// decode switches the buffer to format i of media.Receive.
+func (s *Session) decode(i int) {
+	c := s.media.Receive[i].Codec
+	cfg := playout.Config{Rate: c.SampleRate, ClockRate: c.ClockRate}
+	s.format = i
+	if s.buffer == nil {
+		s.buffer = playout.New(cfg, s.decoders[i])
+	} else {
+		s.buffer.SetDecoder(s.decoders[i], cfg)
+	}
+	s.toCard, _ = NewResampler(c.SampleRate, engineRate) // Update has tried it
+	if s.cfg.InBand {
+		s.detector = dtmf.NewDetector(c.SampleRate)
+	}
+}
+
+// SendDigits queues digits (0-9, *, #, A-D in any case): RFC 4733 events if they were negotiated, else tones in the sound; each
+// 100 ms with a pause of 60 ms. Nothing is queued on error.
+func (s *Session) SendDigits(digits string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.push(digits)
+}
+
+// Stats returns the counters.
+func (s *Session) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, b := s.stats, s.buffer.Stats()
+	st.Lost = s.arrivals.lost()
+	st.Late, st.Duplicates = b.Late, b.Duplicates
+	st.Concealed = time.Duration(b.ConcealedMs) * time.Millisecond
+	st.Delay = time.Duration(b.DelayMs * float64(time.Millisecond))
+	st.Jitter = time.Duration(b.JitterMs * float64(time.Millisecond))
+	st.Source = s.source
+	if s.opened {
+		st.Quiet = Monotonic() - s.since
+	}
+	return st
+}
+
+// Close says goodbye by RTCP and closes the connections. An engine drops a closed session by itself. A second call does nothing.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if s.opened {
+		s.sendBye()
+	}
+	err := s.cfg.Conn.Close()
+	if s.cfg.RTCP != nil {
+		err = errors.Join(err, s.cfg.RTCP.Close())
+	}
+	return err
+}
+
+// needs tells the engine what the session wants of the card; alive is false once it is closed.
+func (s *Session) needs() (mic, speaker, alive bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.media.Direction.sends(), s.media.Direction.receives(), !s.closed
+}
+
+// period moves the session on by one block of 10 ms: it takes what has arrived, adds its sound to mix and sends the sound of mic.
+func (s *Session) period(mic []int16, mix []int32, now time.Duration) {
+	s.mu.Lock()
+	if !s.closed {
+		s.receive(now)
+		s.play(mix, now)
+		s.send(mic, now)
+		s.report(now)
+	}
+	digits, n := s.digits, s.nDigits
+	s.nDigits = 0
+	s.mu.Unlock()
+	for _, d := range digits[:n] {
+		s.cfg.OnDigit(d)
+	}
+}
+
+// skip moves the time stamps over blocks of sound that the card has lost.
+func (s *Session) skip(blocks int) {
+	s.mu.Lock()
+	s.clock += uint32(blocks * s.unit())
+	s.mu.Unlock()
+}
+
+// unit is a block in units of the RTP clock.
+func (s *Session) unit() int { return s.media.Send.Codec.ClockRate / blocksPerSecond }
