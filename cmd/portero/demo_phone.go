@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portero/audio"
+	"portero/audio/alsa"
 	"portero/device/config"
 	"portero/sip"
 	"portero/sip/sdp"
@@ -53,7 +54,7 @@ func newBenchPhone(listen string, account *sip.Account, open audio.Opener, ports
 		return nil, err
 	}
 	p.stack = sip.NewStack(sip.Config{UserAgent: "Portero-phone/" + versionString(), Log: log}, p.agent, udp)
-	p.engine = audio.NewEngine(open, audio.EngineOptions{Log: log, Echo: audio.EchoOptions{Off: true}})
+	p.engine = audio.NewEngine(open, audio.EngineOptions{Log: log, Echo: audio.EchoOptions{Off: true}, Thread: alsa.Realtime})
 	return p, nil
 }
 
