@@ -108,6 +108,7 @@ func (s *Station) answer(l *leg, offer sip.CallEvent) {
 	if !l.offered {
 		l.media.start()
 	}
+	s.watchSound(l)
 	v.stops = append(v.stops, s.after(incomingTalkLimit, func() { s.step(onTalk, occurrence{reason: "talk limit"}) }))
 	s.tell(event.Event{Kind: event.CallAnswered, Call: l.id(), Target: l.target.Text, Who: v.who})
 }

@@ -206,6 +206,13 @@ func (m *media) start() {
 	}
 }
 
+// listens reports whether the far end has promised sound.
+func (m *media) listens() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.RecvOnly
+}
+
 // stats returns the session's counters and its codec's name.
 func (m *media) stats() (audio.Stats, string, bool) {
 	m.mu.Lock()

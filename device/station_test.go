@@ -16,8 +16,8 @@ func TestVisit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
-		d.card.Mic = audiotest.Player(audiotest.Sine(700, 48000, 48000*60, 8000), true)
-		p.card.Mic = audiotest.Player(audiotest.Sine(1100, 48000, 48000*60, 8000), true)
+		d.card.Mic = audiotest.Player(audiotest.Sine(700, cardRate, cardRate*60, 8000), true)
+		p.card.Mic = audiotest.Player(audiotest.Sine(1100, cardRate, cardRate*60, 8000), true)
 		if d.card.Use() != 0 {
 			t.Fatal("the card is open while nobody is there")
 		}
@@ -32,7 +32,7 @@ func TestVisit(t *testing.T) {
 		if d.card.Use() != audio.Playback {
 			t.Errorf("while it rings the card is open for %v: the microphone listens before anybody answered", d.card.Use())
 		}
-		if level := audiotest.ToneLevel(d.heard.Samples(), 48000, 425); level < -45 {
+		if level := audiotest.ToneLevel(d.heard.Samples(), cardRate, 425); level < -45 {
 			t.Errorf("the visitor hears no ring-back: %.0f dBFS", level)
 		}
 		m := p.answer(offered)
@@ -45,7 +45,7 @@ func TestVisit(t *testing.T) {
 			got  []int16
 			tone float64
 		}{{"visitor", d.heard.Samples(), 1100}, {"resident", p.heard.Samples(), 700}} {
-			if level := audiotest.ToneLevel(h.got, 48000, h.tone); level < -18 {
+			if level := audiotest.ToneLevel(h.got, cardRate, h.tone); level < -18 {
 				t.Errorf("the %s hears the other's tone at %.0f dBFS", h.who, level)
 			}
 		}

@@ -248,10 +248,23 @@ func (s *Station) connect() {
 		s.Log.Error("sound", "call_id", l.id(), "err", err)
 	}
 	l.media.start()
+	s.watchSound(l)
 	v.entry = s.codes.NewEntry(l.id())
 	v.stops = append(v.stops, s.after(v.bell.TalkLimit, func() { s.step(onTalk, occurrence{reason: "talk limit"}) }))
 	s.tell(event.Event{Kind: event.CallAnswered, Call: l.id(), Bell: v.bell.Name, Target: l.target.Text})
 }
+
+// watchSound ends a talk whose far end has vanished without a word: a microphone is not left open for nobody. RTCP counts as a
+// word, so a phone that suppresses silence is safe.
+func (s *Station) watchSound(l *leg) {
+	if st, _, ok := l.media.stats(); ok && st.Quiet > vanishedAfter && l.media.listens() {
+		s.step(onHangUp, occurrence{reason: "the far end has vanished"})
+		return
+	}
+	l.v.stops = append(l.v.stops, s.after(vanishedAfter/4, func() { s.watchSound(l) }))
+}
+
+const vanishedAfter = time.Minute
 
 // renew answers a re-INVITE: hold, resume, a new address, another codec.
 func (s *Station) renew() {

@@ -1,6 +1,10 @@
 package sip
 
-import "slices"
+import (
+	"errors"
+	"slices"
+	"time"
+)
 
 // CallEventKind says what happened to a call.
 type CallEventKind string
@@ -59,8 +63,8 @@ type Leg struct {
 	call      *Call
 	d         *dialog
 	confirmed bool
-	dead      bool // BYE sent or received
-	leaving   bool // our BYE waits for its answer
+	dead      bool // over, by either side
+	leaving   bool // our BYE is being tried, or waits for its answer
 
 	// as UAC
 	ack       []byte // what a repeated 2xx is answered with
@@ -160,25 +164,43 @@ func (l *Leg) bye() {
 	l.stopWaiting()
 	l.pendingRefused(487)
 	l.leaving = true
+	l.sendBye(byeAttempts)
+}
+
+// byeAttempts is how often a BYE that this host could not even send is tried: a call that ends in a moment without a network must
+// not go on at the far end.
+const byeAttempts = 5
+
+func (l *Leg) sendBye(attempts int) {
 	req := l.d.request("BYE")
 	c := l.call
-	left := func() {
+	failed := func(err error) {
+		c.a.log.Warn("sip BYE not sent", "call_id", c.ID, "err", err)
+		if attempts > 1 && c.a.closing == nil {
+			c.a.s.After(byeAgain, func() { l.sendBye(attempts - 1) })
+			return
+		}
 		l.leaving = false
 		c.release()
 	}
 	c.a.s.Resolve(l.d.nextHop(), func(ts []Target, err error) {
 		if err != nil {
-			c.a.log.Warn("sip BYE not sent", "call_id", c.ID, "err", err)
-			left()
+			failed(err)
 			return
 		}
 		c.a.send(c.acct, req, &l.d.localSeq, ts[0], func(res *Response, err error) {
-			if err != nil || res.Status >= 200 {
-				left()
+			switch {
+			case err != nil && !errors.Is(err, ErrTimeout):
+				failed(err)
+			case err != nil || res.Status >= 200:
+				l.leaving = false
+				c.release()
 			}
 		})
 	})
 }
+
+const byeAgain = 2 * time.Second
 
 // request handles a request within one of the call's dialogs.
 func (c *Call) request(tx *ServerTx, req *Request) {

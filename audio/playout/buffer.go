@@ -13,7 +13,7 @@ type Packet struct {
 	SSRC      uint32
 	Seq       uint16
 	Timestamp uint32 // units of Config.ClockRate
-	Marker    bool   // first packet of a talkspurt, RFC 3551 4.1
+	Marker    bool   // first packet of a talkspurt, RFC 3551 4.1; not needed: the numbers tell a pause from a loss
 	Payload   []byte // copied by Put; 1 to 1500 bytes
 	At        time.Duration
 }
