@@ -111,6 +111,7 @@ func (s *Server) admit(flow sip.Flow, req *sip.Request, status int) int {
 		user, err = s.digest.Check(req.Values("Authorization"), req.Method, now)
 	}
 	if err == nil {
+		s.fallback.answered(flow.Remote)
 		s.plan.user = user
 		return 0
 	}
@@ -123,7 +124,11 @@ func (s *Server) admit(flow sip.Flow, req *sip.Request, status int) int {
 	if status == 407 {
 		name = "Proxy-Authenticate"
 	}
-	for _, c := range s.digest.Challenges(now, errors.Is(err, digest.ErrStale)) {
+	challenges := s.digest.Challenges(now, errors.Is(err, digest.ErrStale)) // SHA-256, MD5
+	if s.fallback.challenged(flow.Remote, req, errors.Is(err, digest.ErrNoCredentials), now) {
+		challenges = challenges[1:]
+	}
+	for _, c := range challenges {
 		res.Add(name, c)
 	}
 	s.stack.RespondStateless(flow, req, res)

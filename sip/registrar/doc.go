@@ -10,6 +10,9 @@
 //	RFC 3261 §16.5, §16.6  forward.go    targets and the copies that go to them
 //	RFC 3261 §16.7 to .10  fork.go       responses, best response, timer C, transport errors, CANCEL
 //	RFC 8760, RFC 7616     admit.go      digest with SHA-256 and MD5 (package digest)
+//	                       fallback.go   MD5 alone for phones that give up at the sight of SHA-256
+//	                       guard.go      how many wrong passwords a source may show
+//	                       local.go      which addresses are the server's own
 //
 // # Who may do what
 //
@@ -41,6 +44,8 @@
 //   - A request that already bears a Via of ours is a loop (482): there is no spiral that a home would need.
 //   - When a user has ten bindings, the one refreshed least recently makes room: a phone that changes its port at each start
 //     must not lock itself out.
+//   - A phone that leaves a challenge of both algorithms unanswered and comes again without credentials is offered MD5 alone
+//     (baresip 1.0 gives up at the sight of SHA-256 and registers at its second attempt, half a minute later).
 //   - After a CANCEL or a 6xx, branches that do not end are waited for 4 s, then the best response goes up without them.
 //   - 503 of a branch goes up as 500 (§16.7 item 6); a 1xx to a request other than INVITE does not go up (RFC 4320).
 //   - REGISTER with Path needs no Supported: path.

@@ -45,7 +45,7 @@ func (g *guard) failed(a netip.Addr, now time.Time) bool {
 	f := g.sources[source]
 	if f == nil || !now.Before(f.until) {
 		if f == nil {
-			g.makeRoom(now)
+			g.makeRoom()
 		}
 		f = &failures{until: now.Add(guardFor)}
 		g.sources[source] = f
@@ -57,22 +57,15 @@ func (g *guard) failed(a netip.Addr, now time.Time) bool {
 	return f.count == maxFailures
 }
 
-func (g *guard) makeRoom(now time.Time) {
+func (g *guard) makeRoom() {
 	if g.sources == nil {
 		g.sources = map[netip.Prefix]*failures{}
 	}
 	if len(g.sources) < maxSources {
 		return
 	}
-	for source, f := range g.sources {
-		if !now.Before(f.until) {
-			delete(g.sources, source)
-		}
-	}
 	for source := range g.sources { // any one: who forges so many sources gains a few guesses, no memory
-		if len(g.sources) < maxSources {
-			break
-		}
 		delete(g.sources, source)
+		break
 	}
 }

@@ -102,6 +102,7 @@ type phone struct {
 	addr   string
 	events chan heard
 	regs   chan sip.RegEvent
+	byLeg  map[*sip.Leg]*sip.Call // of incoming calls that were heard
 }
 
 type heard struct {
@@ -111,7 +112,7 @@ type heard struct {
 
 // phone starts a user agent of the user at addr; it is not registered yet.
 func (h *house) phone(user, addr string) *phone {
-	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan sip.RegEvent, 256)}
+	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan sip.RegEvent, 256), byLeg: map[*sip.Leg]*sip.Call{}}
 	p.Agent = sip.NewAgent(sip.AgentConfig{
 		Allow:    func(sip.Flow, *sip.Request) int { return 0 },
 		Incoming: func(c *sip.Call, ev sip.CallEvent) { p.events <- heard{c, ev} },
@@ -141,7 +142,7 @@ func (p *phone) regEvent() sip.RegEvent {
 	select {
 	case ev := <-p.regs:
 		return ev
-	case <-time.After(5 * time.Minute):
+	case <-time.After(20 * time.Minute):
 		p.t.Fatalf("%s: no registration event", p.addr)
 	}
 	panic("unreachable")
@@ -157,6 +158,9 @@ func (p *phone) next() heard {
 	p.t.Helper()
 	select {
 	case ev := <-p.events:
+		if ev.call != nil {
+			p.byLeg[ev.Leg] = ev.call
+		}
 		return ev
 	case <-time.After(5 * time.Minute):
 		p.t.Fatalf("%s: heard nothing", p.addr)

@@ -72,16 +72,62 @@ func TestRegisterMD5(t *testing.T) {
 	})
 }
 
+// TestRegisterChokingOnSHA256 is baresip 1.0: at a challenge it does not know it gives up, and tries anew later.
+func TestRegisterChokingOnSHA256(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		r := h.raw("anna", "10.0.0.1:5060")
+		offers := func() int {
+			t.Helper()
+			sent := r.send(r.register("<sip:anna@10.0.0.1>"))
+			for range 2 { // with a repetition
+				if n := len(r.finalOf(sent).Values("WWW-Authenticate")); n != 2 {
+					return n
+				}
+				time.Sleep(3 * time.Second)
+				r.Send(serverAddr, sent.Append(nil))
+			}
+			return len(r.finalOf(sent).Values("WWW-Authenticate"))
+		}
+		if n := offers(); n != 2 {
+			t.Fatalf("%d challenges at first", n)
+		}
+		time.Sleep(30 * time.Second)
+		if n := offers(); n != 1 {
+			t.Fatalf("%d challenges to one who choked", n)
+		}
+		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>"))
+		time.Sleep(10 * time.Minute)
+		sent := r.send(r.register("<sip:anna@10.0.0.1>")) // the nonce is stale
+		if v := r.finalOf(sent).Values("WWW-Authenticate"); len(v) != 1 || !strings.Contains(v[0], "algorithm=MD5") || !strings.Contains(v[0], "stale=true") {
+			t.Fatalf("refresh: %q", v)
+		}
+		other := h.raw("ben", "10.0.0.2:5060")
+		other.wantStatus(200, other.register("<sip:ben@10.0.0.2>"))
+		h.onLoop(func() {
+			if len(h.fallback.offers) != 1 {
+				t.Errorf("%d offers kept", len(h.fallback.offers))
+			}
+			for i := range 3 * maxOffers {
+				h.fallback.challenged(netip.AddrPortFrom(netipOf(i), 5060), sent, true, time.Now())
+			}
+			if len(h.fallback.offers) > maxOffers {
+				t.Errorf("%d offers kept", len(h.fallback.offers))
+			}
+		})
+	})
+}
+
 func TestRegisterReplacesQueriesRemoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;q=0.5;expires=100", "<sip:anna@10.0.0.1:5070>;+sip.instance=\"<urn:uuid:1>\""))
 		h.wantContacts("anna", "sip:anna@10.0.0.1:5070", "sip:anna@10.0.0.1") // by q
-		res := r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;expires=200"))
+		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;expires=200"))
 		h.wantContacts("anna", "sip:anna@10.0.0.1:5070", "sip:anna@10.0.0.1")
 		time.Sleep(50*time.Second + time.Millisecond)
-		res = r.wantStatus(200, r.register()) // a query
+		res := r.wantStatus(200, r.register()) // a query
 		got := fmt.Sprint(res.Contact)
 		if want := `[<sip:anna@10.0.0.1:5070>;+sip.instance="<urn:uuid:1>";expires=550 <sip:anna@10.0.0.1>;expires=150]`; got != want {
 			t.Fatalf("listed %s\nwant   %s", got, want)
@@ -227,14 +273,26 @@ func TestGuardIsBounded(t *testing.T) {
 	var g guard
 	now := time.Now()
 	for i := range 5 * maxSources {
-		g.failed(netipOf(i), now)
+		g.failed(netipOf(1000+i), now)
 	}
 	if len(g.sources) > maxSources {
 		t.Fatalf("%d sources", len(g.sources))
 	}
-	g.failed(netipOf(-1), now.Add(2*guardFor))
-	if len(g.sources) != 1 {
-		t.Fatalf("%d sources after they ran out", len(g.sources))
+	for range maxFailures {
+		if g.blocked(netipOf(1), now) {
+			t.Fatal("blocked too soon")
+		}
+		g.failed(netipOf(1), now)
+	}
+	if !g.blocked(netipOf(1), now) || g.blocked(netipOf(1), now.Add(guardFor)) {
+		t.Fatal("not blocked for a minute")
+	}
+	g.sources = nil
+	for i := range maxFailures { // an IPv6 household is one source
+		g.failed(netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i)), now)
+	}
+	if !g.blocked(netip.MustParseAddr("2001:db8::ffff"), now) || g.blocked(netip.MustParseAddr("2001:db8:0:1::1"), now) {
+		t.Fatal("the /64 is not what is blocked")
 	}
 }
 
@@ -252,4 +310,6 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func netipOf(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) }
+func netipOf(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+}

@@ -40,6 +40,7 @@ type Server struct {
 	passwords  map[string]string
 	digest     *digest.Server
 	guard      guard
+	fallback   fallback
 	locals     locals
 	location   location
 	key        [32]byte // of the Record-Route tokens

@@ -1,0 +1,132 @@
+package registrar
+
+import (
+	"encoding/base64"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"portero/sip"
+)
+
+func alone(t testing.TB) *Server {
+	s, err := New(Config{Domains: []string{domain}, Users: []User{{"anna", "a"}, {"door", "d"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sip.NewStack(sip.Config{}, s, &wire{down: make(chan sent, 1)})
+	return s
+}
+
+func TestToken(t *testing.T) {
+	s := alone(t)
+	hops := []sip.Target{
+		{Proto: sip.UDP, Addr: netip.MustParseAddrPort("10.0.0.1:5060")},
+		{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")},
+		{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[fe80::1%eth0]:5060")},
+		{Proto: sip.TCP, Addr: netip.MustParseAddrPort("10.0.0.2:50123"), Flow: sip.Flow{Proto: sip.TCP,
+			Remote: netip.MustParseAddrPort("10.0.0.2:50123"), Conn: 1 << 40}},
+	}
+	req := sip.NewRequest("INVITE", uri(t, "sip:anna@"+domain))
+	req.CallID = "call"
+	req.From = sip.Address{URI: uri(t, "sip:door@"+domain)}.WithTag("caller")
+	for _, caller := range hops {
+		for _, callee := range hops {
+			token := s.makeToken(req, caller, callee)
+			if u := uri(t, "sip:"+token+"@10.0.0.9;lr"); u.User != token {
+				t.Fatalf("token %q is no user part", token)
+			}
+			within := req.Clone()
+			within.To = req.To.WithTag("callee")
+			if got, ok := s.openToken(token, within); !ok || got != callee {
+				t.Fatalf("from the caller: %+v %v, want %+v", got, ok, callee)
+			}
+			within.From, within.To = within.To, within.From
+			if got, ok := s.openToken(token, within); !ok || got != caller {
+				t.Fatalf("from the callee: %+v %v, want %+v", got, ok, caller)
+			}
+			within.CallID = "cal"
+			if _, ok := s.openToken(token, within); ok {
+				t.Fatal("opened for another call")
+			}
+			within.CallID = req.CallID
+			b, _ := base64.RawURLEncoding.DecodeString(token)
+			for i := range 8 * len(b) {
+				b[i/8] ^= 1 << (i % 8)
+				if _, ok := s.openToken(base64.RawURLEncoding.EncodeToString(b), within); ok {
+					t.Fatalf("opened with bit %d flipped", i)
+				}
+				b[i/8] ^= 1 << (i % 8)
+			}
+			for i := range token {
+				if _, ok := s.openToken(token[:i], within); ok {
+					t.Fatalf("opened cut to %d", i)
+				}
+			}
+		}
+	}
+}
+
+func TestCutHopOfAnything(t *testing.T) {
+	full := appendHop(nil, sip.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")})
+	for i := range full {
+		if _, _, ok := cutHop(full[:i]); ok {
+			t.Fatalf("cut a hop out of %d octets", i)
+		}
+	}
+	for i := range full {
+		for v := range 256 {
+			b := append([]byte(nil), full...)
+			b[i] = byte(v)
+			cutHop(b) // no panic
+		}
+	}
+}
+
+// TestAllocations bounds what a stranger's REGISTER and a request within a dialog cost, before any transaction.
+func TestAllocations(t *testing.T) {
+	s := alone(t)
+	w := make(chan sent, 1)
+	s.stack = sip.NewStack(sip.Config{}, s, &wire{down: w})
+	flow := sip.Flow{Proto: sip.UDP, Local: serverAddr, Remote: annaAddr}
+	parse := func(text string) *sip.Request {
+		req, _, err := sip.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return req
+	}
+	stranger := parse(registerWire(1, ""))
+	if n := testing.AllocsPerRun(100, func() {
+		if s.Admit(flow, stranger) != dropped || !strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
+			t.Fatal("no challenge")
+		}
+	}); n > 80 {
+		t.Errorf("a challenge: %v allocations", n)
+	}
+	bye := parse(callWire("BYE", "sip:anna@10.0.0.1:5060", "<sip:door@"+domain+">;tag=d", "<sip:anna@"+domain+">;tag=a", "b", 3, 1, "", ""))
+	token := s.makeToken(bye, sip.Target{Proto: sip.UDP, Addr: doorAddr}, sip.Target{Proto: sip.UDP, Addr: annaAddr})
+	route := []sip.Address{{URI: uri(t, "sip:"+token+"@10.0.0.9:5060;lr")}}
+	if n := testing.AllocsPerRun(100, func() {
+		bye.Route = route
+		if s.Admit(flow, bye) != 0 || s.plan.hop.Addr != annaAddr {
+			t.Fatal("not let in")
+		}
+	}); n > 16 {
+		t.Errorf("a request within a dialog: %v allocations", n)
+	}
+}
+
+// TestOurs has the ways to name the server.
+func TestOurs(t *testing.T) {
+	s := alone(t)
+	for u, want := range map[string]bool{
+		"sip:portero.local": true, "sip:anna@PORTERO.local": true, "sip:anna@portero.local.": true, "sip:portero.local:5999": true,
+		"sip:10.0.0.9": true, "sip:anna@10.0.0.9:5060": true, "sip:10.0.0.9:5061": false, "sip:10.0.0.8": false,
+		"sip:10.0.0.9.example.com": false, "sip:[2001:db8::1]": false, "tel:+49123": false, "sip:localhost": false,
+	} {
+		if got := s.ours(uri(t, u)); got != want {
+			t.Errorf("ours(%s) = %v", u, got)
+		}
+	}
+}
