@@ -1,0 +1,145 @@
+// Package edges holds the imports of the module against the arrows of its design.
+package edges
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "portero"
+
+// A rule forbids packages under From, except those under Except, to depend on packages under To: directly or, for packages of
+// this module, through others. Paths name a package and everything below it.
+type rule struct {
+	From, To string
+	Except   []string
+	Why      string
+}
+
+var rules = []rule{
+	{module + "/sip", module + "/audio", nil, "signalling carries bodies as bytes"},
+	{module + "/audio", module + "/sip", nil, "sound knows nothing of calls"},
+	{module + "/sip", module + "/board", nil, "signalling knows no lines"},
+	{module + "/board", module + "/sip", nil, "lines know no signalling"},
+	{module + "/audio", module + "/board", nil, "sound knows no lines"},
+	{module + "/board", module + "/audio", nil, "lines know no sound"},
+	{module, module + "/device", []string{module + "/device", module + "/cmd/portero", module + "/cmd/lab"}, "device is the top"},
+	{module + "/sip", module + "/sip/sdp", []string{module + "/sip/sdp"}, "SDP meets signalling in device"},
+	{module, "periph.io", []string{module + "/board"}, "board alone knows periph"},
+	{module, module + "/cmd", []string{module + "/cmd"}, "commands are not libraries"},
+	{module, module + "/scripts", []string{module + "/scripts"}, "helpers of scripts stay there"},
+}
+
+type pkg struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+func under(path string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
+}
+
+// violations walks from each package through the module's own packages. Tests count with their direct imports only: an
+// exported fake may be used across, the code under it may not.
+func violations(pkgs map[string]pkg, rules []rule) []string {
+	var out []string
+	for _, r := range rules {
+		for path := range pkgs {
+			if !under(path, r.From) || under(path, r.Except...) {
+				continue
+			}
+			seen := map[string]bool{path: true}
+			for queue := [][]string{{path}}; len(queue) > 0; queue = queue[1:] {
+				chain := queue[0]
+				last := chain[len(chain)-1]
+				next := pkgs[last].Imports
+				if len(chain) == 1 {
+					next = slices.Concat(next, pkgs[last].TestImports, pkgs[last].XTestImports)
+				}
+				for _, imported := range next {
+					if seen[imported] {
+						continue
+					}
+					seen[imported] = true
+					to := append(slices.Clone(chain), imported)
+					switch {
+					case under(imported, r.To):
+						out = append(out, strings.Join(to, " -> ")+": "+r.Why)
+					case under(imported, module) && !under(imported, r.Except...):
+						queue = append(queue, to) // what an excepted package imports is its own affair
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func list(t *testing.T, tags string) map[string]pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "-tags", tags, module+"/...")
+	raw, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	pkgs := map[string]pkg{}
+	for d := json.NewDecoder(strings.NewReader(string(raw))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs[p.ImportPath] = p
+	}
+}
+
+func TestImports(t *testing.T) {
+	for _, tags := range []string{"", "interop"} {
+		pkgs := list(t, tags)
+		if _, ok := pkgs[module+"/sip"]; !ok {
+			t.Fatalf("go list found no %s/sip among %d packages", module, len(pkgs))
+		}
+		for _, v := range violations(pkgs, rules) {
+			t.Error(v)
+		}
+	}
+}
+
+func TestEachRuleCatches(t *testing.T) {
+	for _, r := range rules {
+		from := r.From + "/x"
+		direct := map[string]pkg{from: {ImportPath: from, Imports: []string{r.To + "/y"}}}
+		if len(violations(direct, []rule{r})) != 1 {
+			t.Errorf("%s -> %s is not caught", from, r.To)
+		}
+		test := map[string]pkg{from: {ImportPath: from, XTestImports: []string{r.To}}}
+		if len(violations(test, []rule{r})) != 1 {
+			t.Errorf("test of %s -> %s is not caught", from, r.To)
+		}
+		through := map[string]pkg{from: {ImportPath: from, Imports: []string{module + "/between"}},
+			module + "/between": {ImportPath: module + "/between", Imports: []string{r.To}}}
+		if !slices.ContainsFunc(violations(through, []rule{r}), func(v string) bool { return strings.HasPrefix(v, from+" -> "+module+"/between -> ") }) {
+			t.Errorf("%s -> between -> %s is not caught", from, r.To)
+		}
+		for _, e := range r.Except {
+			allowed := map[string]pkg{e: {ImportPath: e, Imports: []string{r.To}}}
+			if v := violations(allowed, []rule{r}); len(v) != 0 {
+				t.Errorf("allowed, but caught: %q", v)
+			}
+		}
+	}
+	if v := violations(map[string]pkg{module + "/siphon": {ImportPath: module + "/siphon", Imports: []string{module + "/audio"}}}, rules); len(v) != 0 {
+		t.Errorf("siphon is not below sip: %q", v)
+	}
+}

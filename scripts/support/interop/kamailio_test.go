@@ -1,0 +1,117 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// The station as an extension of a PBX: it registers, the bell rings a phone there, voices go both ways, the phone opens.
+
+// behindKamailio starts a Kamailio, a phone "kitchen" on it and a station "door" that calls it.
+func behindKamailio(t *testing.T, visitor, kitchen Voice) (*Station, *Baresip) {
+	t.Helper()
+	binary(t)
+	k := StartKamailio(t, map[string]string{"door": "knocker-17", "kitchen": "kettle-on-8"})
+	b := StartBaresip(t, "baresip-kitchen", Account("kitchen", "kettle-on-8", "127.0.0.1", k.Port, ";regint=60"), kitchen.Path)
+	b.Registered()
+	st := StartStation(t, Setup{Says: visitor, Log: "debug", Text: fmt.Sprintf(`
+[[account]]
+name = "home"
+server = "127.0.0.1:%d"
+user = "door"
+password = "knocker-17"
+`, k.Port) + fmt.Sprintf(frontDoor, `"kitchen"`, "30s", "2m")})
+	st.Await("registration.up", 10*time.Second, "account=home")
+	return st, b
+}
+
+func ringAndAnswer(t *testing.T, st *Station, b *Baresip) {
+	t.Helper()
+	st.Press()
+	st.Await("call.started", 5*time.Second)
+	b.Await("CALL_INCOMING", 5*time.Second)
+	st.Await("call.ringing", 5*time.Second)
+	b.Command("accept", "")
+	st.Await("call.answered", 5*time.Second)
+	b.Await("CALL_ESTABLISHED", 5*time.Second)
+}
+
+func TestKamailioVoicesAndOpener(t *testing.T) {
+	t.Parallel()
+	visitor, kitchen := speaker(t, "visitor"), speaker(t, "kitchen")
+	st, b := behindKamailio(t, visitor, kitchen)
+	if n := st.Count("card.opened", "mic=true"); n != 0 {
+		t.Errorf("the microphone was open %d times while the station was idle", n)
+	}
+	ringAndAnswer(t, st, b)
+	talk(max(visitor.sentence(), kitchen.sentence()))
+
+	b.Command("sndcode", "9999#")
+	st.Await("code.wrong", 10*time.Second)
+	if n := st.Count("door.opened"); n != 0 {
+		t.Errorf("a wrong code opened the door %d times", n)
+	}
+	b.Command("sndcode", "4711#")
+	st.Await("code.accepted", 10*time.Second, "who=family")
+	st.mustOpen("code")
+
+	b.Command("hangup", "")
+	st.Await("call.ended", 5*time.Second)
+	b.Await("CALL_CLOSED", 5*time.Second)
+	b.Stop()
+	st.End()
+	heard := only(t, b.Heard())
+	mustHear(t, "the visitor, in the kitchen", heard, visitor)
+	mustNotHear(t, "the kitchen's own voice, in the kitchen", heard, kitchen)
+	mustHear(t, "the kitchen, at the door", st.Out, kitchen)
+	mustNotHear(t, "another sentence, at the door", st.Out, speaker(t, "other"))
+	if n := st.Count("door.opened"); n != 1 {
+		t.Errorf("door.opened %d times, want once", n)
+	}
+}
+
+func TestKamailioPhoneHangsUpTwiceThenStationStops(t *testing.T) {
+	t.Parallel()
+	st, b := behindKamailio(t, Voice{}, speaker(t, "kitchen"))
+	for range 2 { // the second call must be as good as the first
+		ringAndAnswer(t, st, b)
+		b.Command("hangup", "")
+		st.Await("call.ended", 5*time.Second)
+		b.Await("CALL_CLOSED", 5*time.Second)
+	}
+	ringAndAnswer(t, st, b)
+	st.End() // in mid-call: BYE comes before the end
+	b.Await("CALL_CLOSED", 5*time.Second)
+}
+
+func TestKamailioPhoneDeclines(t *testing.T) {
+	t.Parallel()
+	st, b := behindKamailio(t, Voice{}, speaker(t, "kitchen"))
+	st.Press()
+	b.Await("CALL_INCOMING", 5*time.Second)
+	b.Command("hangup", "")
+	st.Await("call.ended", 10*time.Second)
+	if n := st.Count("call.answered"); n != 0 {
+		t.Errorf("call.answered %d times on a declined call", n)
+	}
+}
+
+func TestKamailioWrongPassword(t *testing.T) {
+	t.Parallel()
+	binary(t)
+	k := StartKamailio(t, map[string]string{"door": "knocker-17"})
+	st := StartStation(t, Setup{Text: fmt.Sprintf(`
+[[account]]
+name = "home"
+server = "127.0.0.1:%d"
+user = "door"
+password = "not-the-one"
+`, k.Port) + fmt.Sprintf(frontDoor, `"kitchen"`, "30s", "2m")})
+	st.Await("registration.failed", 10*time.Second, "account=home")
+	if n := st.Count("registration.up"); n != 0 {
+		t.Errorf("registration.up %d times with a wrong password", n)
+	}
+}

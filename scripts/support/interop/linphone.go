@@ -1,0 +1,96 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Linphone is linphonec told what to do on its standard input; it plays a file into the call and records what it hears.
+type Linphone struct {
+	*Process
+	Port   int
+	record string
+}
+
+const linphoneConfig = `[sip]
+sip_port=%[1]d
+sip_tcp_port=0
+sip_tls_port=0
+use_ipv6=0
+register_only_when_network_is_up=0
+inc_timeout=60
+default_proxy=0
+media_encryption=none
+[net]
+mtu=1300
+[rtp]
+audio_rtp_port=%[2]d
+audio_adaptive_jitt_comp_enabled=1
+[sound]
+echocancellation=0
+agc=0
+local_ring=
+remote_ring=
+ring=
+[video]
+capture=0
+display=0
+[proxy_0]
+reg_proxy=<sip:127.0.0.1:%[3]d>
+reg_identity=sip:%[4]s@127.0.0.1:%[3]d
+reg_expires=600
+reg_sendregister=1
+publish=0
+[auth_info_0]
+username=%[4]s
+passwd=%[5]s
+domain=127.0.0.1
+`
+
+// StartLinphone starts linphonec as user of the registrar on 127.0.0.1:port; it says the clip in sayPath.
+func StartLinphone(t *testing.T, name, user, password string, port int, sayPath string) *Linphone {
+	t.Helper()
+	need(t, "linphonec")
+	dir := t.TempDir()
+	l := &Linphone{Port: freePort(t), record: filepath.Join(dir, "heard.wav")}
+	path := filepath.Join(dir, "linphonerc")
+	if err := os.WriteFile(path, fmt.Appendf(nil, linphoneConfig, l.Port, freePorts(t, 2), port, user, password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, sub := range []string{".local/share/linphone", ".config/linphone"} { // liblinphone does not make them
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Process = Start(t, name, dir, []string{"HOME=" + dir}, "linphonec", "-c", path, "-S")
+	l.WaitLog(`linphonec>`, 15*time.Second)
+	l.Say("soundcard use files")
+	l.WaitLog(`Using wav files`, 5*time.Second)
+	l.Say("play " + sayPath)
+	l.Say("record " + l.record)
+	l.Say("codec disable all")
+	l.Say("codec enable 4") // PCMA in the list of Debian's linphonec 5.1
+	return l
+}
+
+// Registered waits until the registrar has accepted the account. linphonec does not announce it, it must be asked.
+func (l *Linphone) Registered() {
+	l.t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for time.Now().Before(deadline) {
+		l.Say("status register")
+		if l.WaitLog(`(registered, identity|registered=)(\S*)`, 5*time.Second)[1] == "registered, identity" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	l.t.Fatalf("interop: %s: not registered within 15 s", l.name)
+}
+
+// Heard is the recording of what the phone heard; complete once linphonec has ended.
+func (l *Linphone) Heard() string { return l.record }

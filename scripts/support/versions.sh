@@ -1,0 +1,3 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by scripts/*: the versions of tools that are not Debian's.
+STATICCHECK=0.8.2
