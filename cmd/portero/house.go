@@ -142,7 +142,7 @@ func (h *house) addServer(o options) (*device.BuiltIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.server = sip.NewStack(sip.Config{UserAgent: "Portero/" + versionString(), Log: h.log, Trace: o.trace}, h.users, udp)
+	h.server = sip.NewStack(sip.Config{Log: h.log, Trace: o.trace}, h.users, udp) // a proxy does not sign what others say
 	return self, nil
 }
 

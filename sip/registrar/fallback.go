@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"portero/sip"
@@ -29,7 +30,7 @@ func (f *fallback) challenged(at netip.AddrPort, req *sip.Request, fresh bool, n
 	branch := req.Via[0].Branch()
 	branch = branch[:min(len(branch), 64)]
 	switch {
-	case o.md5:
+	case o.md5 || chokes(req.Get("User-Agent")):
 		return true
 	case !fresh || ok && o.branch == branch: // a repetition, whose challenge may have been lost
 		return false
@@ -50,6 +51,12 @@ func (f *fallback) challenged(at netip.AddrPort, req *sip.Request, fresh bool, n
 	o.branch, o.at = branch, now
 	f.offers[at] = o
 	return o.md5
+}
+
+// chokes names the phones that are known to give up, so that they need not fail first. Who lies here gets no more than a phone that
+// keeps silent.
+func chokes(userAgent string) bool {
+	return strings.HasPrefix(userAgent, "baresip v0.") || strings.HasPrefix(userAgent, "baresip v1.")
 }
 
 // answered notes that a phone has answered a challenge.

@@ -72,6 +72,21 @@ func TestRegisterMD5(t *testing.T) {
 	})
 }
 
+// TestRegisterKnownToChoke need not fail first.
+func TestRegisterKnownToChoke(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		r := h.raw("anna", "10.0.0.1:5060")
+		for agent, want := range map[string]int{"baresip v1.0.0 (x86_64/linux)": 1, "baresip v4.1.0 (arm64/linux)": 2, "Linphone": 2} {
+			req := r.register("<sip:anna@10.0.0.1>")
+			req.Set("User-Agent", agent)
+			if n := len(r.finalOf(r.send(req)).Values("WWW-Authenticate")); n != want {
+				t.Errorf("%s: %d challenges, want %d", agent, n, want)
+			}
+		}
+	})
+}
+
 // TestRegisterChokingOnSHA256 is baresip 1.0: at a challenge it does not know it gives up, and tries anew later.
 func TestRegisterChokingOnSHA256(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
