@@ -65,7 +65,10 @@ func TestFigure5(t *testing.T) {
 		"Calling  1xx -> Proceeding: response to TU": in(calling, func(d *drive) {
 			d.respond(180)
 			d.toldStatus(180)
-			d.peer.Silence(time.Minute) // timers A and B are stopped
+			d.peer.Silence(time.Second)
+			d.holds(1, 0)
+			d.timers(0) // A and B are stopped
+			d.peer.Silence(time.Minute)
 			d.holds(1, 0)
 		}),
 		"Calling  2xx -> Accepted: response to TU, start timer M":                   in(calling, accepted),

@@ -130,7 +130,8 @@ func TestFigure7(t *testing.T) {
 		}),
 		"Completed  ACK -> Confirmed: start timer I": in(func(d *drive) {
 			d.acknowledge(d.answer(486))
-			d.peer.Silence(4 * time.Second) // timer G is stopped
+			d.timers(1) // G and H are stopped, I runs
+			d.peer.Silence(4 * time.Second)
 			d.repeat()
 			d.peer.Silence(500 * time.Millisecond)
 			d.holds(0, 1)

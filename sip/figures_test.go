@@ -102,6 +102,8 @@ type stepLog struct {
 
 func newStepLog() *stepLog { return &stepLog{taken: map[sip.Step]int{}, ignored: map[string]int{}} }
 
+func newLogger(h slog.Handler) *slog.Logger { return slog.New(h) }
+
 func (l *stepLog) Enabled(context.Context, slog.Level) bool { return true }
 func (l *stepLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
 func (l *stepLog) WithGroup(string) slog.Handler            { return l }
@@ -354,6 +356,14 @@ func (d *drive) holds(clients, servers int) {
 	synctest.Wait()
 	if c, s, _ := d.s.Held(); c != clients || s != servers {
 		d.Fatalf("the stack holds %d client and %d server transactions, want %d and %d", c, s, clients, servers)
+	}
+}
+
+// timers fails unless the stack has so many timers running.
+func (d *drive) timers(want int) {
+	d.Helper()
+	if _, _, got := d.s.Held(); got != want {
+		d.Fatalf("%d timers run, want %d", got, want)
 	}
 }
 

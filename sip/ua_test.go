@@ -21,7 +21,7 @@ type ua struct {
 }
 
 type heard struct {
-	call *sip.Call
+	call *sip.Call // of incoming calls
 	sip.CallEvent
 }
 
@@ -86,9 +86,7 @@ func (u *ua) call(t testing.TB, to string, acct ...*sip.Account) *sip.Call {
 	if len(acct) > 0 {
 		inv.Account = acct[0]
 	}
-	var c *sip.Call
-	c = u.Invite(inv, func(ev sip.CallEvent) { u.hear(c, ev) })
-	return c
+	return u.Invite(inv, func(ev sip.CallEvent) { u.hear(nil, ev) })
 }
 
 func (u *ua) want(t testing.TB, kind sip.CallEventKind) heard {

@@ -293,7 +293,10 @@ func TestLateAnswer(t *testing.T) {
 		if ack := f.Request("ACK"); ack.To.Tag() != "two" {
 			t.Errorf("ACK to %s", ack.To)
 		}
-		f.answer(f.Request("BYE"), 200, "")
+		bye := f.Request("BYE")
+		f.request("BYE") // the late phone hangs up at the same moment: it is known
+		f.Response(200)
+		f.answer(bye, 200, "")
 		a.settled(t)
 	})
 }
@@ -349,7 +352,7 @@ func TestPeerReoffers(t *testing.T) {
 				}
 			})
 			ev := a.want(t, sip.Offered)
-			if !ev.Renewed || string(ev.Body) != body || ev.call != c && ev.call != nil {
+			if !ev.Renewed || string(ev.Body) != body {
 				t.Fatalf("re-INVITE told as %+v", ev.CallEvent)
 			}
 			ev.Leg.Answer([]byte("a=ok\r\n"))
@@ -440,7 +443,8 @@ func TestEarlyRouteReplaced(t *testing.T) {
 	})
 }
 
-// TestSendFails runs a whole call with the n-th Send of the network failing: it must end cleanly whatever is lost.
+// TestSendFails runs a whole call with the n-th Send of the network failing: it must end cleanly at both ends, a BYE that
+// could not be sent included.
 func TestSendFails(t *testing.T) {
 	for nth := 1; nth <= 20; nth++ {
 		for _, hangsUp := range []string{"caller", "callee"} {
@@ -462,7 +466,6 @@ func TestSendFails(t *testing.T) {
 								if hangsUp == "callee" {
 									time.AfterFunc(10*time.Second, c.Hangup)
 								}
-								time.AfterFunc(time.Minute, c.Hangup)
 							}
 						}
 					})
@@ -471,7 +474,6 @@ func TestSendFails(t *testing.T) {
 					if hangsUp == "caller" {
 						time.AfterFunc(10*time.Second, c.Hangup)
 					}
-					time.AfterFunc(time.Minute, c.Hangup) // a BYE that failed leaves the far end in the call
 					time.Sleep(2 * time.Minute)
 					ended := 0
 					for len(a.events) > 0 {

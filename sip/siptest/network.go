@@ -116,7 +116,7 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 	}
 	for range copies {
 		p := sip.Packet{Flow: sip.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
-		delay := n.Delay + time.Duration(n.sends)*time.Nanosecond // packets of one instant keep their order
+		delay := n.Delay
 		if n.Jitter > 0 {
 			delay += time.Duration(n.rng.Int64N(int64(n.Jitter)))
 		}
