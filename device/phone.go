@@ -145,7 +145,7 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip
 	case t.Account != "":
 		inv.Account = p.accounts[t.Account]
 	}
-	return p.Agent.Invite(inv, notify), nil
+	return p.Agent.Invite(inv, func(_ *sip.Call, ev sip.CallEvent) { notify(ev) }), nil
 }
 
 // admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on the stack's loop.

@@ -258,6 +258,6 @@ func (p *phone) dial(to string) (*sip.Call, *media) {
 	p.t.Cleanup(m.close)
 	c := p.agent.Invite(sip.Invite{To: uri, From: sip.URI{Scheme: "sip", User: "kitchen", Host: p.addr.Addr().String()},
 		Offer: func(local netip.Addr, t sip.Target) ([]byte, error) { return m.offer(local, t.Addr.Addr()) }},
-		func(ev sip.CallEvent) { p.events <- phoneEvent{nil, ev} })
+		func(_ *sip.Call, ev sip.CallEvent) { p.events <- phoneEvent{nil, ev} })
 	return c, m
 }

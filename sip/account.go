@@ -29,6 +29,7 @@ type Account struct {
 	targets    []Target       // the server's addresses as last resolved: credentials go nowhere else
 	turn       int            // which target is in use
 	public     netip.AddrPort // our address as the server sees it
+	asUA       bool           // the server challenged a call with a 401
 	reg        *Registration
 }
 

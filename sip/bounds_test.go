@@ -119,7 +119,7 @@ func TestBellDuringFlood(t *testing.T) {
 		<-held
 		for i := 0; deliver(sip.Packet{Flow: strangerFlow, Data: strangers("INVITE", i)}); i++ {
 		}
-		a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), Offer: plainOffer}, func(sip.CallEvent) {})
+		a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), Offer: plainOffer}, func(*sip.Call, sip.CallEvent) {})
 		close(release)
 		synctest.Wait()
 		if !strings.HasPrefix(p.wires[0], "INVITE sip:kitchen@10.0.0.2 ") {
@@ -270,7 +270,7 @@ func TestRunLeavesNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
-		a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), Offer: plainOffer}, func(sip.CallEvent) {})
+		a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), Offer: plainOffer}, func(*sip.Call, sip.CallEvent) {})
 		a.Register(sip.NewAccount(sip.AccountConfig{AOR: mustURI(t, "sip:door@10.0.0.3"), Server: mustURI(t, "sip:10.0.0.3")}), func(sip.RegEvent) {})
 		time.Sleep(time.Second)
 		if a.Calls() == 0 {

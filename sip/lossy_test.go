@@ -95,7 +95,7 @@ func lossyCall(t *testing.T, n *siptest.Network, loss float64, seed uint64) bool
 	a := startUA(t, n, "10.0.0.1:5060", quiet)
 	told := make(chan sip.CallEvent, 64)
 	c := a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), From: mustURI(t, "sip:door@10.0.0.1"), Offer: plainOffer},
-		func(ev sip.CallEvent) { told <- ev })
+		func(_ *sip.Call, ev sip.CallEvent) { told <- ev })
 	if callerHangs {
 		time.AfterFunc(callerAfter, c.Hangup)
 	}

@@ -9,10 +9,9 @@ type outgoing struct {
 	handle func(*Response, error)
 	seq    *uint32 // the CSeq counter that the request came from
 
-	tx       *ClientTx
-	answered bool // this attempt bears credentials
-	tries    int
-	gone     bool // cancelled: no further attempt
+	tx    *ClientTx
+	tries int
+	gone  bool // cancelled: no further attempt
 }
 
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
@@ -30,27 +29,26 @@ func (a *Agent) send(acct *Account, req *Request, seq *uint32, t Target, handle 
 
 func (o *outgoing) attempt() {
 	req := o.req.Clone()
-	o.answered = o.authorize(req)
+	o.authorize(req)
 	o.tries++
 	o.tx = o.a.s.Request(req, o.target, o.receive)
 }
 
-// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3).
-func (o *outgoing) authorize(req *Request) bool {
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the registrar are for
+// REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy would hand them on to the far end.
+func (o *outgoing) authorize(req *Request) {
 	if o.acct == nil {
-		return false
+		return
 	}
-	had := false
 	uri := req.URI.String()
-	if v := o.acct.www.Authorize(req.Method, uri); v != "" {
-		req.Add("Authorization", v)
-		had = true
+	if req.Method == "REGISTER" || o.acct.asUA {
+		if v := o.acct.www.Authorize(req.Method, uri); v != "" {
+			req.Add("Authorization", v)
+		}
 	}
 	if v := o.acct.proxy.Authorize(req.Method, uri); v != "" {
 		req.Add("Proxy-Authorization", v)
-		had = true
 	}
-	return had
 }
 
 // lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a phone could crack them.
@@ -88,6 +86,7 @@ func (o *outgoing) retry(res *Response) bool {
 		client.Forget()
 		return false
 	}
+	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != "REGISTER"
 	*o.seq++
 	o.req.CSeq.Seq = *o.seq
 	o.attempt()

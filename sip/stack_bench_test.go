@@ -91,7 +91,7 @@ func BenchmarkCall(b *testing.B) {
 			b.StartTimer()
 		}
 		answered := make(chan bool, 1)
-		c := line.a.Invite(inv, func(ev sip.CallEvent) {
+		c := line.a.Invite(inv, func(_ *sip.Call, ev sip.CallEvent) {
 			switch ev.Kind {
 			case sip.Answered:
 				answered <- true

@@ -86,7 +86,7 @@ func (u *ua) call(t testing.TB, to string, acct ...*sip.Account) *sip.Call {
 	if len(acct) > 0 {
 		inv.Account = acct[0]
 	}
-	return u.Invite(inv, func(ev sip.CallEvent) { u.hear(nil, ev) })
+	return u.Invite(inv, func(_ *sip.Call, ev sip.CallEvent) { u.hear(nil, ev) })
 }
 
 func (u *ua) want(t testing.TB, kind sip.CallEventKind) heard {

@@ -16,9 +16,10 @@ type Invite struct {
 }
 
 // Invite places a call (RFC 3261 §13.2). notify runs on the stack's loop and must not block. Any goroutine may call it.
-func (a *Agent) Invite(inv Invite, notify func(CallEvent)) *Call {
+func (a *Agent) Invite(inv Invite, notify func(*Call, CallEvent)) *Call {
 	tag := NewTag()
-	c := &Call{ID: randomHex(16), a: a, acct: inv.Account, inv: inv, notify: notify}
+	c := &Call{ID: randomHex(16), a: a, acct: inv.Account, inv: inv}
+	c.notify = func(ev CallEvent) { notify(c, ev) }
 	c.key = callKey(c.ID, tag)
 	a.s.Post(func() { c.begin(tag) })
 	return c

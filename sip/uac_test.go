@@ -112,7 +112,7 @@ func TestOfferFails(t *testing.T) {
 		a := startUA(t, n, "10.0.0.1:5060")
 		a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"),
 			Offer: func(netip.Addr, sip.Target) ([]byte, error) { return nil, errWire }},
-			func(ev sip.CallEvent) { a.events <- heard{nil, ev} })
+			func(_ *sip.Call, ev sip.CallEvent) { a.events <- heard{nil, ev} })
 		if ev := a.want(t, sip.Ended); !errors.Is(ev.Err, errWire) {
 			t.Errorf("told %+v", ev.CallEvent)
 		}

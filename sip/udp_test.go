@@ -200,7 +200,7 @@ func TestCallOverSockets(t *testing.T) {
 	})
 	a, _ := start(func(*sip.AgentConfig) {})
 	answered := make(chan bool, 1)
-	c := a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@"+addr.String()), From: mustURI(t, "sip:door@127.0.0.1"), Offer: plainOffer}, func(ev sip.CallEvent) {
+	c := a.Invite(sip.Invite{To: mustURI(t, "sip:kitchen@"+addr.String()), From: mustURI(t, "sip:door@127.0.0.1"), Offer: plainOffer}, func(_ *sip.Call, ev sip.CallEvent) {
 		switch ev.Kind {
 		case sip.Answered:
 			answered <- true

@@ -127,7 +127,7 @@ func (p *benchPhone) dial(ctx context.Context, cfg *config.Config, account *sip.
 	inv := sip.Invite{Account: account, To: to, DisplayName: cfg.Station.Name, Offer: p.offer,
 		From: sip.URI{Scheme: "sip", User: "bench", Host: config.LocalDomain}}
 	began := time.Now()
-	p.call = p.agent.Invite(inv, func(ev sip.CallEvent) { p.heard(nil, ev) })
+	p.call = p.agent.Invite(inv, p.heard)
 	for {
 		ev, err := p.next(ctx, sip.Progress, sip.Answered)
 		switch {

@@ -114,6 +114,6 @@ func parseFields(header string) (map[string]string, error) {
 	return fields, nil
 }
 
-func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "", "\n", "").Replace(s) + `"`
-}
+var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "", "\n", "")
+
+func quote(s string) string { return `"` + quoter.Replace(s) + `"` }

@@ -151,7 +151,7 @@ func (p *phone) regEvent() sip.RegEvent {
 func (p *phone) call(to string) *sip.Call {
 	return p.Invite(sip.Invite{Account: p.acct, To: uri(p.t, to),
 		Offer: func(netip.Addr, sip.Target) ([]byte, error) { return []byte("v=0\r\n"), nil }},
-		func(ev sip.CallEvent) { p.events <- heard{nil, ev} })
+		func(_ *sip.Call, ev sip.CallEvent) { p.events <- heard{nil, ev} })
 }
 
 func (p *phone) next() heard {
