@@ -246,6 +246,9 @@ func (r *Registration) failed() {
 	if r.fails < 6 {
 		wait = backoffFirst << r.fails
 	}
+	if r.res != nil && (r.res.Status == 401 || r.res.Status == 407) {
+		wait = backoffMost // a wrong password: servers lock accounts that keep trying
+	}
 	r.fails++
 	wait = wait/2 + rand.N(wait/2+1)
 	ev := RegEvent{Err: r.err, Retry: wait}
