@@ -25,7 +25,7 @@ func (c Clip) Resample(rate int) (Clip, error) {
 	out := make([]int16, r.MaxOut(len(c.Samples))+r.MaxOut(tail))
 	n := r.Process(out, c.Samples)
 	n += r.Process(out[n:], make([]int16, tail))
-	want := len(c.Samples) * rate / c.Rate
+	want := int(int64(len(c.Samples)) * int64(rate) / int64(c.Rate)) // 32 bits hold 45 s
 	c.Samples, c.Rate = out[min(head, n):min(head+want, n)], rate
 	return c, nil
 }

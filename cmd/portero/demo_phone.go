@@ -35,7 +35,6 @@ type benchPhone struct {
 	rtcp    audio.PacketConn
 	local   sdp.Local
 	stream  *audio.Session
-	pending sip.CallEvent // the offer that waits for answer
 	digits  func(rune)
 }
 

@@ -62,7 +62,7 @@ func utteranceSNR(said, heard audio.Clip) float64 {
 const (
 	alignRate  = 8000
 	alignPiece = alignRate / 100 // 10 ms
-	alignReach = alignRate / 20  // how far a piece may lie from the whole
+	alignReach = alignRate / 40  // how far a piece may lie from the whole
 	slipPrice  = 3e-2            // of the whole energy, for each change of the delay
 )
 
@@ -73,9 +73,9 @@ func energy(s []int16) (e float64) {
 	return e
 }
 
-// coarseLag finds where said is heard as a whole, in samples at alignRate, and how loud. 2 kHz hold enough of speech to find it.
+// coarseLag finds where said is heard as a whole, in samples at alignRate, and how loud. 1 kHz, 500 Hz of sound, is enough to find it.
 func coarseLag(said, heard audio.Clip) (lag int, gain float64) {
-	const rate = 2000
+	const rate = 1000
 	a, errA := said.Resample(rate)
 	b, errB := heard.Resample(rate)
 	if errA != nil || errB != nil {
