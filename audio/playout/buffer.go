@@ -65,6 +65,7 @@ type Buffer struct {
 	rested    int     // samples of pause since the last packet
 	packet    int     // samples in the last packet
 	cool      int     // samples until the next stretch
+	waited    int     // samples for which a surplus has waited for a pause
 
 	news    [16]news // packets since the last Get
 	newsLen int

@@ -50,6 +50,16 @@ const (
 	quiet          = 40    // rms below which any cut goes unheard
 )
 
+// talks reports whether what is played next stands out from the background, whose energy per sample is floor.
+func (l *line) talks(floor float32) bool {
+	next := l.pcm[l.read : l.read+min(l.ahead(), compare*l.perMs)]
+	var e float32
+	for _, v := range next {
+		e += float32(v) * float32(v)
+	}
+	return e > max(16*floor, quiet*quiet)*float32(len(next))
+}
+
 // similar returns the lag in [lo, hi] at which the signal at the read position and the one lag samples away
 // (dir +1: later, -1: before) are most alike, with their normalised correlation. Similarity of the waveforms at the joint is
 // what WSOLA asks for (Verhelst and Roelands 1993).

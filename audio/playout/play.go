@@ -1,12 +1,13 @@
 package playout
 
 const (
-	skipMax    = 15 // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
-	bridgeMax  = 30 // ms of loss spanned from both sides
-	joint      = 5  // ms of cross-fade from concealment to packet
-	crack      = 5  // ms between time stamps that are closed up: the sender counts badly
-	rest       = 40 // ms between stretches
-	farSurplus = 40 // ms of surplus at which a poor match is good enough
+	skipMax    = 15   // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
+	bridgeMax  = 30   // ms of loss spanned from both sides
+	joint      = 5    // ms of cross-fade from concealment to packet
+	crack      = 5    // ms between time stamps that are closed up: the sender counts badly
+	rest       = 40   // ms between stretches
+	farSurplus = 40   // ms of surplus at which a poor match is good enough
+	patient    = 2000 // ms that a surplus waits for a pause in the talk, where nobody hears it go
 )
 
 // advance sees to it that need samples lie ahead in the line, from packets, concealment or comfort noise.
@@ -192,6 +193,10 @@ func (b *Buffer) adjust(n int) {
 	lo := b.ms(lagMin) / 2
 	switch {
 	case off >= lo:
+		if off < b.ms(farSurplus) && b.waited < b.ms(patient) && b.line.talks(b.noise.floor) {
+			b.waited += n
+			return
+		}
 		b.prefetch(n + b.ms(lagMax)/2 + b.ms(fade))
 		hi := min(off, b.ms(lagMax)/2, b.line.ahead()-n)
 		if hi < lo {
@@ -222,6 +227,7 @@ func (b *Buffer) adjust(n int) {
 
 func (b *Buffer) stretched(lag int) {
 	b.total.stretched += int64(lag)
+	b.waited = 0
 	b.cool = b.ms(rest)
 }
 

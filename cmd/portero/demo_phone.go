@@ -28,14 +28,14 @@ type benchPhone struct {
 	ports   config.SIP
 	events  chan callEvent
 
-	mu      sync.Mutex
-	call    *sip.Call
-	leg     *sip.Leg
-	rtp     audio.PacketConn
-	rtcp    audio.PacketConn
-	local   sdp.Local
-	stream  *audio.Session
-	digits  func(rune)
+	mu     sync.Mutex
+	call   *sip.Call
+	leg    *sip.Leg
+	rtp    audio.PacketConn
+	rtcp   audio.PacketConn
+	local  sdp.Local
+	stream *audio.Session
+	digits func(rune)
 }
 
 type callEvent struct {
