@@ -7,6 +7,7 @@ const (
 	refWindow  = 4       // s, half the span over which the fastest path is searched
 	thrift     = 0.03    // a new target has to save so many late ms per packet
 	startDelay = 10      // ms, the guess before anything is known
+	wary       = 300     // packets before a smaller delay is believed: a talk's first sentence is not to be stretched to and fro
 )
 
 // delay learns how long packets take over the fastest path and sets the delay at which to play.
@@ -96,6 +97,9 @@ func (d *delay) update(clock int64) {
 	}
 	d.changed = false
 	best, least := d.optimum()
+	if best < d.target && d.count < wary {
+		return
+	}
 	if now := d.cost(d.target); now > least+min(0.3*least, thrift)+0.03*least {
 		d.target = best
 	}

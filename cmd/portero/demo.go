@@ -179,7 +179,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if d.dir, err = os.MkdirTemp("", "portero-demo-"); err != nil {
 		return err
 	}
-	//defer os.RemoveAll(d.dir)
+	defer os.RemoveAll(d.dir)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	log := slog.New(slog.DiscardHandler)

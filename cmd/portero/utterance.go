@@ -27,7 +27,7 @@ func utteranceSNR(said, heard audio.Clip) float64 {
 	scale := said.Rate / alignRate
 	type run struct{ said, signal, noise float64 }
 	var runs []run
-	var all, loudest float64
+	var longest, loudest float64
 	for from := 0; from < len(path); {
 		to := from + 1
 		for to < len(path) && path[to] == path[from] {
@@ -40,11 +40,11 @@ func utteranceSNR(said, heard audio.Clip) float64 {
 		r := run{said: energy(said.Samples[first:last])}
 		r.signal, r.noise = explained(said.Samples, heard.Samples, first, last, path[from]*scale, scale)
 		runs = append(runs, r)
-		all += r.said
+		longest = max(longest, r.said)
 		from = to
 	}
 	for _, r := range runs {
-		if r.said > all/10 {
+		if r.said >= longest/4 {
 			loudest = max(loudest, r.signal/r.said)
 		}
 	}
@@ -62,7 +62,7 @@ func utteranceSNR(said, heard audio.Clip) float64 {
 const (
 	alignRate  = 8000
 	alignPiece = alignRate / 100 // 10 ms
-	alignReach = alignRate / 40  // how far a piece may lie from the whole
+	alignReach = alignRate / 20  // how far a piece may lie from the whole
 	slipPrice  = 3e-2            // of the whole energy, for each change of the delay
 )
 
@@ -73,30 +73,36 @@ func energy(s []int16) (e float64) {
 	return e
 }
 
-// coarseLag finds where said is heard as a whole, in samples at alignRate, and how loud. 1 kHz, 500 Hz of sound, is enough to find it.
+// coarseLag finds where the loudest second of said is heard, in samples at alignRate, and how loud. 2 kHz hold enough of speech to
+// find it.
 func coarseLag(said, heard audio.Clip) (lag int, gain float64) {
-	const rate = 1000
+	const rate = 2000
 	a, errA := said.Resample(rate)
 	b, errB := heard.Resample(rate)
 	if errA != nil || errB != nil {
 		return 0, 0
 	}
-	best, bestLag := 0.0, 0
-	for lag := -len(a.Samples) / 2; lag <= len(b.Samples)-len(a.Samples)/2; lag++ {
-		var dot, energy, own float64
-		for i := max(0, -lag); i < len(a.Samples) && i+lag < len(b.Samples); i++ {
-			x, y := float64(a.Samples[i]), float64(b.Samples[i+lag])
-			dot += x * y
-			energy += y * y
-			own += x * x
-		}
-		if energy > 0 && dot > 0 {
-			if c := dot * dot / energy; c > best {
-				best, bestLag, gain = c, lag, dot/own
-			}
+	first, last := 0, min(rate, len(a.Samples))
+	for from := 0; from+rate <= len(a.Samples); from += rate / 10 {
+		if energy(a.Samples[from:from+rate]) > energy(a.Samples[first:last]) {
+			first, last = from, from+rate
 		}
 	}
-	return bestLag * alignRate / rate, gain
+	second := a.Samples[first:last]
+	own := energy(second)
+	best, at := 0.0, 0
+	for from := 0; from+len(second) <= len(b.Samples); from++ {
+		var dot, power float64
+		for i, v := range second {
+			y := float64(b.Samples[from+i])
+			dot += float64(v) * y
+			power += y * y
+		}
+		if power > 0 && dot > 0 && dot*dot/power > best {
+			best, at, gain = dot*dot/power, from, dot/own
+		}
+	}
+	return (at - first) * alignRate / rate, gain
 }
 
 // followLag finds the delay of each piece of said: the path of least unexplained energy, where each change has its price (Viterbi).
