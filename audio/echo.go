@@ -18,10 +18,6 @@ type EchoOptions struct {
 // canceller is what the engine needs of package echo.
 type canceller interface {
 	Process(far, mic, out []int16)
-}
-
-// slipper is a canceller that can shift its filter by what the card has lost; one that cannot finds its delay anew.
-type slipper interface {
 	Slip(captured, played int)
 }
 

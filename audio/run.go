@@ -204,8 +204,8 @@ func (r *runner) exchange() error {
 func (r *runner) slip(s Slip) {
 	captured, played := r.card.scale(s.Captured), r.card.scale(s.Played)
 	r.log.Warn("sound card xrun", "captured", s.Captured, "played", s.Played)
-	if c, ok := r.block.echo.(slipper); ok {
-		c.Slip(captured, played)
+	if r.block.echo != nil {
+		r.block.echo.Slip(captured, played)
 	}
 	r.block.slipped += captured
 	if n := r.block.slipped / blockLen; n > 0 {

@@ -63,7 +63,7 @@ type SessionConfig struct {
 
 	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from an address for
 	// which it returns true moves the stream to its source, once. Remote's own address is always allowed, whatever the port.
-	// Sound follows the latch, so let in no more than the address that the signalling came from.
+	// Sound follows the latch, so let in no more than the address that the signalling came from. It must not call the session.
 	LatchFrom func(netip.Addr) bool
 
 	InBand  bool        // listen for digits in the sound too, until the first telephone-event arrives

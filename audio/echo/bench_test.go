@@ -1,31 +1,26 @@
 package echo
 
-import (
-	"math/rand/v2"
-	"testing"
-)
+import "testing"
 
 func BenchmarkProcess(b *testing.B) {
-	for _, rate := range []int{8000, 16000} {
-		b.Run(map[int]string{8000: "8k", 16000: "16k"}[rate], func(b *testing.B) {
-			c, err := New(Config{Rate: rate, NoiseSuppression: true})
+	for _, bench := range []struct {
+		name string
+		rate int
+	}{{"8k", 8000}, {"16k", 16000}} {
+		b.Run(bench.name, func(b *testing.B) {
+			rate := bench.rate
+			c, err := New(Config{Rate: rate, NoiseSuppression: true, Gain: true})
 			if err != nil {
 				b.Fatal(err)
 			}
-			rng := rand.New(rand.NewPCG(1, 2))
-			far, mic, out := make([]int16, rate), make([]int16, rate), make([]int16, rate)
-			for i := range far {
-				far[i] = int16(rng.NormFloat64() * 3000)
-				if i >= 160 {
-					mic[i] = far[i-160]/2 + int16(rng.NormFloat64()*30)
-				}
-			}
-			n := rate / 100
-			i := 0
+			x := voice(rate, 4, .1, 1)
+			far, mic := pcm(x), pcm(add(through(x, room(rate, .1, 2), rate/50, 2), hum(rate, len(x), 1e-3, 3)))
+			n, i := rate/100, 0
+			out := make([]int16, n)
 			b.ReportAllocs()
 			for b.Loop() {
-				c.Process(far[i:i+n], mic[i:i+n], out[i:i+n])
-				if i += n; i == rate {
+				c.Process(far[i:i+n], mic[i:i+n], out)
+				if i += n; i == len(far) {
 					i = 0
 				}
 			}

@@ -24,13 +24,12 @@ type Canceller struct {
 	finder  *delayFinder
 	speaker *speaker
 	filter  *filter
-	wind    *wind
 	sup     *suppressor
 	gain    *gain
 
 	x, d, e, y, o []float32 // one frame each: reference, microphone, error, echo, output
 	raw           []float32 // undistorted window of the filter's strongest partition
-	frame         int       // frames with a far end, for the model's schedule
+	frame         int       // frames with a far end, up to 2*settled, for the model's schedule
 	quiet         int       // frames since the far end was last above farFloor
 	hold          int       // frames for which the far end still counts as talking
 	pMic, pOut    float32   // while the far end talks, smoothed: their ratio is the ERLE
@@ -48,6 +47,7 @@ const (
 	farFloor   = 1e-9    // mean square: -90 dBFS, nothing to cancel
 	farTalks   = 1e-5    // -50 dBFS: the far end talks
 	farHold    = 30      // frames: the longest delay and a room's reverberation
+	modelRate  = 16000   // Hz at which the reference is kept and distorted
 	maxDelay   = 250     // ms, of the reference's memory
 	micCorner  = 120     // Hz
 	insideMs   = 5       // where in the filter the strongest path is put
@@ -77,17 +77,15 @@ func New(cfg Config) (*Canceller, error) {
 	const partition = 20 * time.Millisecond
 	f := newFilter(cfg.Frame, int((cfg.Tail+partition-1)/partition))
 	c := &Canceller{
-		cfg:     cfg,
-		ref:     newReference(cfg.Rate*maxDelay/1000 + f.size + (f.slots+2)*cfg.Frame),
-		finder:  newDelayFinder(cfg.Rate),
-		speaker: newSpeaker(f.size, cfg.Frame),
-		filter:  f,
-		wind:    newWind(cfg.Rate),
-		sup:     newSuppressor(cfg.Rate, cfg.NoiseSuppression),
-		gain:    newGain(cfg.Rate),
-		raw:     make([]float32, f.size),
-		quiet:   1 << 20,
+		cfg:    cfg,
+		ref:    newReference(cfg.Rate*maxDelay/1000+f.size+(f.slots+3)*cfg.Frame, cfg.Frame, modelRate/cfg.Rate),
+		finder: newDelayFinder(cfg.Rate),
+		filter: f,
+		sup:    newSuppressor(cfg.Rate, cfg.NoiseSuppression),
+		gain:   newGain(cfg.Rate),
 	}
+	c.raw = make([]float32, c.ref.span(f.size))
+	c.speaker = newSpeaker(f.size, cfg.Frame, len(c.raw))
 	for _, p := range []*[]float32{&c.x, &c.d, &c.e, &c.y, &c.o} {
 		*p = make([]float32, cfg.Frame)
 	}
@@ -117,29 +115,34 @@ func (c *Canceller) Process(far, mic, out []int16) {
 	}
 	c.mic[0].flush()
 	c.mic[1].flush()
-	c.quiet++
-	if px > farFloor {
+	if c.quiet++; px > farFloor {
 		c.quiet = 0
 	}
-	if c.hold--; px > farTalks {
+	switch {
+	case px > farTalks:
 		c.hold = farHold
+	case c.hold > 0:
+		c.hold--
 	}
 
 	if c.finder.push(c.x, c.d) {
 		c.relocate()
 	}
 	c.ref.push(c.x)
-	if c.quiet > c.filter.slots+maxDelay/10+c.filter.size/n {
+	if memory := c.filter.slots + maxDelay/10 + c.filter.size/n; c.quiet > memory {
+		c.quiet = memory // no higher, lest it wrap
 		c.idle()
 	} else {
 		c.cancel()
 	}
-	if c.cfg.NoiseSuppression {
-		c.wind.process(c.e, c.sup.noise.psd)
+	if off := c.ref.off - c.speaker.drift; off >= interpHalf { // clocks drift in silence, too
+		c.ref.off = off
+	} else {
+		c.speaker.drift = 0 // the filter follows alone where the reference cannot
 	}
 	c.sup.process(c.e, c.o, c.cfg.Walkie && c.hold > 0)
 	if c.cfg.Gain {
-		c.gain.process(c.o, c.sup.near > .5 && c.hold <= 0)
+		c.gain.process(c.o, c.sup.near > .5 && c.hold == 0)
 	}
 
 	var po float32
@@ -170,23 +173,31 @@ func toInt16(v float32) int16 {
 func (c *Canceller) idle() {
 	c.filter.hush()
 	copy(c.e, c.d)
-	for k := range c.sup.py {
-		c.sup.py[k] = 0
-	}
+	clear(c.sup.py)
 }
 
 func (c *Canceller) cancel() {
 	n := c.cfg.Frame
-	c.ref.read(c.x, 0)
-	c.speaker.distort(c.x)
+	c.model(c.x, 0)
 	c.filter.push(c.x)
 	if power := c.filter.cancel(c.d, c.e, c.y, c.sup.py); !(power < overload) {
 		c.filter.reset()
 		c.speaker.reset()
+		clear(c.sup.py)
 		copy(c.e, c.d)
 		return
 	}
-	if c.frame++; c.frame%learnEvery == 0 && (c.frame < settled || c.frame%(2*learnEvery) == 0) {
+	if c.filter.astray {
+		c.sup.distrust()
+	}
+	every := learnEvery
+	if c.frame++; c.frame >= settled {
+		every *= 2
+	}
+	if c.frame == 2*settled {
+		c.frame = settled
+	}
+	if c.frame%every == 0 {
 		p := c.filter.strongest()
 		c.ref.read(c.raw, 2*p*n)
 		wr, wi := c.filter.weights(p)
@@ -194,27 +205,35 @@ func (c *Canceller) cancel() {
 		limit := maxDrift * float64(n)
 		c.speaker.drift = max(-limit, min(limit, c.speaker.drift))
 	}
-	if off := c.ref.off - c.speaker.drift; off >= interpHalf && c.finder.lag >= 0 {
-		c.ref.off = off
-	} else {
-		c.speaker.drift = 0 // the filter follows alone where the reference cannot
+}
+
+// model fills dst with the distorted reference that ends age samples before the newest.
+func (c *Canceller) model(dst []float32, age int) {
+	if c.ref.over == 1 {
+		c.ref.read(dst, age)
+		c.speaker.distort(dst)
+		return
 	}
+	wide := c.raw[:c.ref.span(len(dst))]
+	c.ref.read(wide, age)
+	c.speaker.distort(wide)
+	decimate(dst, wide)
 }
 
 // relocate moves the reference so that the echo's strongest path lies a few ms inside the filter.
 func (c *Canceller) relocate() {
 	ms := c.cfg.Rate / 1000
 	lag := c.finder.lag * c.cfg.Rate / delayRate
-	slack := lag - int(c.ref.off)
+	late := int(c.ref.off) + c.ref.latency()
+	slack := lag - late
 	if slack >= ms && slack <= 12*ms || c.ref.off == 0 && slack < ms {
 		return
 	}
-	was := int(c.ref.off)
-	off := max(0, lag-insideMs*ms)
+	off := max(0, lag-c.ref.latency()-insideMs*ms)
 	// What the filter has learnt at the very lag that the finder sees stays there; otherwise the path itself has moved, and
 	// the filter moves with it.
-	if peak := c.filter.peak() + was; peak >= lag-4*ms && peak <= lag+4*ms {
-		c.filter.shift(was - off)
+	if peak := c.filter.peak() + late; peak >= lag-4*ms && peak <= lag+4*ms {
+		c.filter.shift(int(c.ref.off) - off)
 	}
 	c.filter.doubt(doubtShare)
 	c.move(float64(off))
@@ -224,12 +243,10 @@ func (c *Canceller) relocate() {
 func (c *Canceller) move(off float64) {
 	c.ref.off = off
 	f := c.filter
-	frame := c.raw[:f.hop]
 	// The first hops only fill the window that the oldest spectrum needs.
 	for age := f.slots + f.size/f.hop; age >= 1; age-- {
-		c.ref.read(frame, (age-1)*f.hop)
-		c.speaker.distort(frame)
-		f.push(frame)
+		c.model(c.o, (age-1)*f.hop)
+		f.push(c.o)
 	}
 }
 

@@ -33,21 +33,26 @@ type filter struct {
 	bgErr  []float32
 	bgEcho []float32
 
+	coupling       float32 // of the microphone's power over the reference's
+	farSum, micSum float32
+	quiet, fresh   int
+
 	d1, d2     float32 // smoothed difference of foreground and background error power, fast and slow
 	v1, v2     float32 // and their variances
-	pMic, pOut float32 // power before and behind the foreground, smoothed over 100 ms
+	pMic, pOut float32 // energy before and behind the foreground, over 200 ms
+	pEcho      float32 // energy of its echo estimate
+	cross      float32 // and the correlation with what it leaves
 	calm       int     // frames until the next change of path is believed
+	astray     bool    // the last cancel found the echo path changed
 }
 
 const (
-	freshCov   = .5    // state covariance of the first partition of a fresh filter, in units of |W|^2
+	freshCov   = 1     // state covariance of the first partition of a fresh filter, in units of |W|^2
 	freshDecay = .7    // and its decay per partition
 	forget     = 5e-4  // process noise per hop over |W|^2: the echo path's pace
 	leastCov   = 1e-6  // what an unexcited bin keeps, so that it can still learn
 	nearKeep   = .85   // smoothing of the measurement noise
-	doubtShare = .02   // of freshCov, after the path has changed
-	movedShare = .03   // weight energy that a change of path moves at least
-	movedCalm  = 25    // frames
+	doubtShare = .01   // of freshCov, after the path has changed
 	leastPower = 1e-12 // of a bin, so that no division meets a zero
 )
 
@@ -88,13 +93,15 @@ func (f *filter) reset() {
 	for _, p := range [][]float32{f.fr, f.fi, f.br, f.bi, f.cov, f.near} {
 		clear(p)
 	}
-	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut = 0, 0, 0, 0, 0, 0
+	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.pEcho, f.cross = 0, 0, 0, 0, 0, 0, 0, 0
+	f.farSum, f.micSum, f.coupling = 1e-9, 0, coupleLeast
+	f.fresh, f.quiet = coupleFresh, coupleHold+1
 	f.doubt(1)
 }
 
 // doubt raises the background's uncertainty to at least share of a fresh filter's.
 func (f *filter) doubt(share float32) {
-	g := freshCov * share
+	g := freshCov * share * f.coupling
 	for p := range f.parts {
 		for k, c := range f.cov[p*f.bins:][:f.bins] {
 			f.cov[p*f.bins+k] = max(c, g)
@@ -152,11 +159,14 @@ func (f *filter) cancel(mic, out, echo, power []float32) float32 {
 	f.fft.inverse(f.block, f.yr, f.yi)
 	copy(echo, f.block[f.size-f.hop:])
 
-	var sdd, sff, see, dbf float32
+	f.couple(mic)
+	var sdd, syy, sey, sff, see, dbf float32
 	for i, d := range mic {
 		a, b := unclip(d, echo[i]), unclip(d, f.bgEcho[i])
 		out[i], f.bgErr[i] = a, b
 		sdd += d * d
+		syy += echo[i] * echo[i]
+		sey += a * echo[i]
 		sff += a * a
 		see += b * b
 		dbf += (a - b) * (a - b)
@@ -172,15 +182,7 @@ func (f *filter) cancel(mic, out, echo, power []float32) float32 {
 	}
 	f.choose(sff, see, dbf, out, echo)
 
-	// A foreground that adds to the microphone is worse than none.
-	f.pMic += .1 * (sdd - f.pMic)
-	f.pOut += .1 * (sff - f.pOut)
-	if f.pOut > 1.5*f.pMic+1e-6 {
-		clear(f.fr)
-		clear(f.fi)
-		copy(out, mic)
-		f.pOut = f.pMic
-	}
+	f.judge(sdd, sff, syy, sey, mic, out)
 	return sff + see
 }
 
@@ -275,48 +277,6 @@ func (f *filter) constrain(p int) {
 	f.fft.inverse(f.block, wr, wi)
 	clear(f.block[f.taps:])
 	f.fft.forward(wr, wi, f.block)
-}
-
-// choose compares the two paths' error energies of this block as Valin 2007 does: the background's weights move to the
-// foreground when the difference stands out of its own variance, and back when the background is clearly worse.
-func (f *filter) choose(sff, see, dbf float32, out, echo []float32) {
-	d := sff - see
-	dbf += 1e-9
-	f.d1, f.d2 = .6*f.d1+.4*d, .85*f.d2+.15*d
-	f.v1, f.v2 = .36*f.v1+.16*sff*dbf, .7225*f.v2+.0225*sff*dbf
-	f.calm--
-	switch {
-	case d*abs(d) > sff*dbf || f.d1*abs(f.d1) > .5*f.v1 || f.d2*abs(f.d2) > .25*f.v2:
-		if f.calm < 0 && f.moved() {
-			f.doubt(doubtShare)
-			f.calm = movedCalm
-		}
-		copy(f.fr, f.br)
-		copy(f.fi, f.bi)
-		for i, e := range f.bgErr { // no step in the sound
-			w := float32(i) / float32(f.hop)
-			out[i] += w * (e - out[i])
-			echo[i] += w * (f.bgEcho[i] - echo[i])
-		}
-	case -d*abs(d) > 4*sff*dbf || -f.d1*abs(f.d1) > 4*f.v1 || -f.d2*abs(f.d2) > 4*f.v2:
-		copy(f.br, f.fr)
-		copy(f.bi, f.fi)
-	default:
-		return
-	}
-	f.d1, f.d2, f.v1, f.v2 = 0, 0, 0, 0
-}
-
-// moved tells whether the better background has left the foreground so far that the echo path must have changed.
-func (f *filter) moved() bool {
-	var d, w float32
-	for k := 0; k < len(f.fr); k += 2 {
-		a, b := f.fr[k], f.fi[k]
-		w += a*a + b*b
-		a, b = a-f.br[k], b-f.bi[k]
-		d += a*a + b*b
-	}
-	return d > movedShare*w
 }
 
 // strongest returns the foreground's partition with the most energy.

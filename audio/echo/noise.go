@@ -1,10 +1,12 @@
 package echo
 
 // noiseFloor tracks the steady noise's PSD by minimum statistics (Martin 2001, simplified): the minimum over 1.5 s of the
-// periodogram smoothed over 60 ms, corrected for the bias of a minimum, and slow to rise.
+// periodogram smoothed over 60 ms, corrected for the bias of a minimum. It rises quickly only under what is as steady as noise:
+// between the words of a long sentence the minima are the voice's own reverberation.
 type noiseFloor struct {
 	psd     []float32
 	smooth  []float32
+	mean    []float32 // over 1.5 s
 	current []float32 // minimum of the running section
 	minima  [6][]float32
 	frame   int
@@ -14,14 +16,15 @@ type noiseFloor struct {
 
 const (
 	noiseSection = 25   // frames
-	noiseBias    = 1.3  // mean over minimum
+	noiseBias    = 1.5  // mean over minimum
 	noiseRise    = 2    // at most per section
-	talkRise     = 1.05 // while somebody talks: between words the minima are the voice's reverberation
+	noiseCreep   = 1.05 // where the power varies like a voice's
+	noiseSteady  = 4    // mean over minimum; noise itself has 2, a voice 10 and more
 	noiseLeast   = 1e-8 // what a digital silence rises from
 )
 
 func newNoiseFloor(bins int) *noiseFloor {
-	n := &noiseFloor{psd: make([]float32, bins), smooth: make([]float32, bins), current: make([]float32, bins)}
+	n := &noiseFloor{psd: make([]float32, bins), smooth: make([]float32, bins), mean: make([]float32, bins), current: make([]float32, bins)}
 	for i := range n.minima {
 		n.minima[i] = make([]float32, bins)
 		for k := range n.minima[i] {
@@ -34,11 +37,12 @@ func newNoiseFloor(bins int) *noiseFloor {
 	return n
 }
 
-// update takes a power spectrum and whether the near end talks in it.
-func (n *noiseFloor) update(power []float32, talk bool) {
+// update takes a power spectrum.
+func (n *noiseFloor) update(power []float32) {
 	for k, p := range power {
 		s := .85*n.smooth[k] + .15*p
 		n.smooth[k] = s
+		n.mean[k] += (p - n.mean[k]) * (1. / (6 * noiseSection))
 		n.current[k] = min(s, n.current[k])
 	}
 	if n.frame++; n.frame < noiseSection {
@@ -53,14 +57,14 @@ func (n *noiseFloor) update(power []float32, talk bool) {
 	copy(n.minima[n.which], n.current)
 	copy(n.current, n.smooth)
 	n.which = (n.which + 1) % len(n.minima)
-	rise := float32(noiseRise)
-	if talk {
-		rise = talkRise
-	}
 	for k, p := range n.psd {
 		least := n.minima[0][k]
 		for _, m := range n.minima[1:] {
 			least = min(least, m[k])
+		}
+		rise := float32(noiseCreep)
+		if n.mean[k] < noiseSteady*least {
+			rise = noiseRise
 		}
 		n.psd[k] = min(least*noiseBias, (p+noiseLeast)*rise)
 	}

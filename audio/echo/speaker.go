@@ -15,6 +15,7 @@ type speaker struct {
 	drift  float64 // samples per frame by which the echo comes earlier
 	fft    *fft
 	phi    []float32
+	wide   []float32 // a basis at the reference's rate
 	re, im []float32
 	e      []float32
 	u      [regressors][]float32
@@ -37,8 +38,8 @@ const (
 	driftGain  = .01 // of the second-order loop
 )
 
-func newSpeaker(size, hop int) *speaker {
-	s := &speaker{fft: newFFT(size), phi: make([]float32, size), re: make([]float32, size/2+1), im: make([]float32, size/2+1)}
+func newSpeaker(size, hop, wide int) *speaker {
+	s := &speaker{wide: make([]float32, wide), fft: newFFT(size), phi: make([]float32, size), re: make([]float32, size/2+1), im: make([]float32, size/2+1)}
 	s.e = make([]float32, hop)
 	for i := range s.u {
 		s.u[i] = make([]float32, hop)
@@ -84,13 +85,18 @@ func (s *speaker) distort(x []float32) {
 	}
 }
 
-// learn takes the undistorted window of the reference that a partition of the filter saw in this block, that partition's
-// weights, the echo estimate and the error.
+// learn takes the undistorted window of the reference, as the reference keeps it, that a partition of the filter saw in this
+// block, that partition's weights, the echo estimate and the error.
 func (s *speaker) learn(window, wr, wi, echo, e []float32) {
-	hop, size := len(e), len(window)
+	hop, size := len(e), len(s.phi)
 	for j := range bases {
 		for i, x := range window {
-			s.phi[i] = basis(j, x)
+			s.wide[i] = basis(j, x)
+		}
+		if len(s.wide) == size {
+			copy(s.phi, s.wide)
+		} else {
+			decimate(s.phi, s.wide)
 		}
 		s.fft.forward(s.re, s.im, s.phi)
 		for k, a := range s.re {

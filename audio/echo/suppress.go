@@ -17,6 +17,7 @@ type suppressor struct {
 	speech          []float32 // PSD of the near end as the last frame let it out
 	gain            []float32
 	noise           *noiseFloor
+	wind            *wind
 	edges           []int // band b is bins edges[b] to edges[b+1]
 	eb, rb, nb      []float32
 	leak            []float32 // residual over echo, per band
@@ -71,7 +72,7 @@ func newSuppressor(rate int, ns bool) *suppressor {
 	for b := range s.leak {
 		s.leak[b] = 1
 	}
-	s.noise = newNoiseFloor(s.bins)
+	s.noise, s.wind = newNoiseFloor(s.bins), newWind()
 	for i := range s.cos {
 		s.cos[i] = float32(math.Cos(2 * math.Pi * float64(i) / float64(len(s.cos))))
 	}
@@ -116,7 +117,7 @@ func (s *suppressor) process(e, out []float32, mute bool) {
 	for k, v := range er {
 		s.pe[k] = v*v + ei[k]*ei[k] + leastPower
 	}
-	s.noise.update(s.pe, s.near > .3)
+	s.noise.update(s.pe)
 	s.residual()
 	s.dominance()
 	if mute {
@@ -222,6 +223,9 @@ func (s *suppressor) synthesise(out []float32) {
 			im += a * s.cos[(s.seed>>24+64)&255]
 		}
 		er[k], ei[k] = re, im
+	}
+	if s.ns {
+		s.wind.process(er, ei, psd)
 	}
 	ei[0], ei[n-1] = 0, 0
 	s.fft.inverse(s.tmp, er, ei)
