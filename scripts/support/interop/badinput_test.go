@@ -74,8 +74,14 @@ func TestBrokenDatagrams(t *testing.T) {
 func (st *Station) alive(t *testing.T, p *Peer) {
 	t.Helper()
 	id := token()
-	p.Send(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: st.Port}, p.RequestTo("OPTIONS", st.Port, id, token(), 7, ""))
-	p.Next("response to OPTIONS", 5*time.Second, func(m Message) bool { return m.Get("Call-ID") == id && m.Status() >= 200 })
+	options := p.RequestTo("OPTIONS", st.Port, id, token(), 7, "")
+	for range 10 { // as timer E does: a full socket buffer is no fault
+		p.Send(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: st.Port}, options)
+		if _, ok := p.Try(500*time.Millisecond, func(m Message) bool { return m.Get("Call-ID") == id && m.Status() >= 200 }); ok {
+			return
+		}
+	}
+	t.Fatal("no response to OPTIONS within 5 s")
 }
 
 // Mandatory headers that are missing from a request with a usable Via get a 400 (RFC 3261 section 8.2), or silence.

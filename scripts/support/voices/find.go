@@ -162,7 +162,8 @@ func telephone(s []float64) []float64 {
 	return out
 }
 
-// correlate returns sum over i of a[i]*b[i+lag] at index lag, negative lags from the end.
+// correlate returns the magnitude of the sum over i of a[i]*b[i+lag], b analytic, at index lag, negative lags from the end: alike
+// counts whatever the phase, for a high-pass against hum and wind turns that and no ear minds.
 func correlate(a, b []float64) []float64 {
 	n := 1
 	for n < len(a)+len(b) {
@@ -178,12 +179,19 @@ func correlate(a, b []float64) []float64 {
 	fft(x, false)
 	fft(y, false)
 	for i := range x {
-		x[i] = cmplx.Conj(x[i]) * y[i]
+		switch {
+		case i == 0 || i == n/2:
+			x[i] = cmplx.Conj(x[i]) * y[i]
+		case i < n/2:
+			x[i] = 2 * cmplx.Conj(x[i]) * y[i]
+		default:
+			x[i] = 0
+		}
 	}
 	fft(x, true)
 	out := make([]float64, n)
 	for i := range out {
-		out[i] = real(x[i])
+		out[i] = cmplx.Abs(x[i])
 	}
 	return out
 }
