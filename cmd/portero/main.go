@@ -32,7 +32,7 @@ var verbs = []verb{
 	{"check", "-config FILE", "check the configuration and the hardware; list every fault", checkVerb},
 	{"config", "", "print the sample configuration, which is the manual", configVerb},
 	{"pins", "", "list GPIO chips and lines", pinsVerb},
-	{"tone", "[-card CARD]", "play a tone and meter the microphone", toneVerb},
+	{"tone", "[-card CARD] [-loop] [-list]", "play a tone and meter the microphone, or test both together", toneVerb},
 	{"call", "[-config FILE] [flags] URI", "place or take a bench call", callVerb},
 	{"release", "-config FILE", "drive all relays to their released level (after a crash)", releaseVerb},
 	{"version", "", "print the version", versionVerb},

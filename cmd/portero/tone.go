@@ -22,6 +22,7 @@ func toneVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	hz := fs.Float64("hz", 1000, "frequency of the tone in Hz")
 	level := fs.Float64("level", -20, "level of the tone in dBFS")
 	length := fs.Duration("for", 5*time.Second, "how long")
+	loop := fs.Bool("loop", false, "test loudspeaker and microphone together and judge them, for three seconds")
 	if err := parse(fs, args, 0); err != nil {
 		return err
 	}
@@ -52,7 +53,31 @@ func toneVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	}
 	defer context.AfterFunc(ctx, func() { card.Close() })()
 	defer card.Close()
+	if *loop {
+		return loopTest(ctx, card)
+	}
 	return playTone(ctx, card, *hz, *level, *length)
+}
+
+// loopTest prints a verdict that an installer can act on; exit status 1 when hands-free talk will not work.
+func loopTest(ctx context.Context, card audio.Duplex) error {
+	fmt.Printf("card at %d Hz: a sweep and a tone are played, be quiet for three seconds\n", card.Rate())
+	l, err := audio.MeasureLoop(ctx, card)
+	if err != nil {
+		return err
+	}
+	bad := false
+	for _, f := range l.Verdict() {
+		fmt.Printf("%-5s %s\n", f.Grade, f.What)
+		if f.Remedy != "" {
+			fmt.Printf("      -> %s\n", f.Remedy)
+		}
+		bad = bad || f.Grade == audio.Bad
+	}
+	if bad {
+		return exit(1)
+	}
+	return nil
 }
 
 func playTone(ctx context.Context, card audio.Duplex, hz, level float64, length time.Duration) error {
