@@ -51,7 +51,9 @@ func gcd(a, b int) int {
 }
 
 // MaxOut bounds the number of samples that Process writes for n samples.
-func (r *Resampler) MaxOut(n int) int { return int((int64(n)*int64(r.up)+int64(r.down)-1)/int64(r.down)) + 1 }
+func (r *Resampler) MaxOut(n int) int {
+	return int((int64(n)*int64(r.up)+int64(r.down)-1)/int64(r.down)) + 1
+}
 
 // Process converts src and returns the number of samples written to dst, which needs MaxOut(len(src)) of room. Over time exactly
 // to/from as many come out as go in.
