@@ -127,6 +127,7 @@ type demo struct {
 	events   *event.Subscription
 	phone    *demoPhone
 	invited  chan time.Time
+	pressed  time.Time
 }
 
 func ms(d time.Duration) float64 { return math.Round(float64(d.Microseconds())) / 1000 }
@@ -348,11 +349,11 @@ func (d *demo) ring(ctx context.Context) error {
 	if err := d.station.board.Sim().Press(config.BellInput("front"), true); err != nil {
 		return err
 	}
-	pressed := time.Now()
+	d.pressed = time.Now()
 	d.say("somebody presses the bell")
 	select {
 	case at := <-d.invited:
-		d.report.PressToInvite = ms(at.Sub(pressed))
+		d.report.PressToInvite = ms(at.Sub(d.pressed))
 	case <-ctx.Done():
 		return fmt.Errorf("no INVITE: %w", ctx.Err())
 	}
@@ -360,7 +361,7 @@ func (d *demo) ring(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.report.PressToRing = ms(rang.Sub(pressed))
+	d.report.PressToRing = ms(rang.Sub(d.pressed))
 	d.say("the phone rings: %q", d.phone.caller)
 	if err := d.station.board.Sim().Press(config.BellInput("front"), false); err != nil {
 		return err
@@ -390,6 +391,7 @@ func (d *demo) answer(ctx context.Context) error {
 		return err
 	}
 	d.report.Call.Code = 200
+	d.report.PressToAnswer = ms(time.Since(d.pressed))
 	d.say("the phone answers")
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
+	data := fs.String("data", config.Default().Station.DataDir, "where the last good copy is looked for when FILE is faulty")
 	trace := fs.Bool("trace", false, "log whole SIP messages (needs log level debug)")
 	if err := parse(fs, args, 0); err != nil {
 		return err
@@ -33,7 +34,7 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 			return err
 		}
 		// The bell must ring: the last good file serves, but opens no door and lets nobody call in.
-		if cfg, rejected = lastGood(*file), err; cfg == nil {
+		if cfg, rejected = lastGood(*file, *data), err; cfg == nil {
 			return err
 		}
 	}
@@ -68,9 +69,9 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	return supervise(ctx, *file, cfg, log, events, o)
 }
 
-// lastGood returns the copy of the last good configuration in the data directory, nil when there is none.
-func lastGood(file string) *config.Config {
-	dir := config.Default().Station.DataDir
+// lastGood returns the copy of the last good configuration, nil when there is none. A faulty file's own word on the data directory
+// is not taken.
+func lastGood(file, dir string) *config.Config {
 	cfg, err := config.LoadLastGood(dir)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "portero: %s is faulty and there is no last good copy in %s: %v\n", file, dir, err)

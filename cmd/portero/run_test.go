@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const runConfig = `version = 1
+[station]
+data_dir = %q
+[sip]
+listen = "127.0.0.1:0"
+[server]
+enabled = "off"
+[[bell]]
+name = "front"
+line = "GPIO17"
+targets = ["sip:kitchen@127.0.0.1:9"]
+ring_limit = "5s"
+[[door]]
+name = "front"
+line = "GPIO27"
+[[code]]
+who = "family"
+code = "4711"
+doors = ["front"]
+[audio]
+card = "none"
+[board]
+sim = true
+[log]
+format = "json"
+`
+
+// running is `portero run` with its events.
+type running struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	config string
+	events chan map[string]any
+}
+
+func startStation(t *testing.T) *running {
+	dir := t.TempDir()
+	r := &running{t: t, config: filepath.Join(dir, "portero.toml")}
+	r.write(fmt.Sprintf(runConfig, dir))
+	r.start()
+	r.want("station.ready")
+	return r
+}
+
+// start runs the station and reads its events from the log.
+func (r *running) start() {
+	r.t.Helper()
+	r.cmd = portero(r.t, "run", "-config", r.config, "-data", filepath.Dir(r.config))
+	stderr, err := r.cmd.StderrPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	events := make(chan map[string]any, 1000)
+	go func() {
+		defer close(events)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			var line map[string]any
+			if json.Unmarshal(s.Bytes(), &line) == nil && line["msg"] == "event" {
+				events <- line
+			}
+		}
+	}()
+	r.events = events
+}
+
+func (r *running) write(text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// want returns the next event of the kind.
+func (r *running) want(kind string) map[string]any {
+	r.t.Helper()
+	late := time.After(time.Minute)
+	var seen []string
+	for {
+		select {
+		case ev, ok := <-r.events:
+			if !ok {
+				r.t.Fatalf("want %s, the station ended after %v", kind, seen)
+			}
+			if ev["kind"] == kind {
+				return ev
+			}
+			seen = append(seen, fmt.Sprint(ev["kind"], " ", ev["reason"]))
+		case <-late:
+			r.t.Fatalf("want %s, got %v", kind, seen)
+		}
+	}
+}
+
+// TestReload: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	r := startStation(t)
+	press := func(bell string) {
+		t.Helper()
+		r.signal(syscall.SIGUSR2)
+		if ev := r.want("call.started"); ev["bell"] != bell {
+			t.Errorf("bell %v, want %s", ev["bell"], bell)
+		}
+		r.want("call.ended") // nobody answers at the discard port
+	}
+	press("front")
+	good, err := os.ReadFile(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(strings.Replace(string(good), `line = "GPIO27"`, `line = "GPIO17"`, 1))
+	r.signal(syscall.SIGHUP)
+	if ev := r.want("config.rejected"); !strings.Contains(fmt.Sprint(ev["reason"]), "door[0].line") {
+		t.Errorf("rejected for %v", ev["reason"])
+	}
+	press("front")
+	r.write(strings.Replace(string(good), `name = "front"
+line = "GPIO17"`, `name = "garden"
+line = "GPIO22"`, 1))
+	r.signal(syscall.SIGHUP)
+	r.want("config.reloaded")
+	r.want("station.ready")
+	press("garden")
+	r.signal(syscall.SIGTERM)
+	r.want("station.stopping")
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("end: %v", err)
+	}
+}
+
+// TestLastGood: with a faulty file the bell still rings, from the last good one; no door is there to open.
+func TestLastGood(t *testing.T) {
+	t.Parallel()
+	r := startStation(t)
+	r.signal(syscall.SIGTERM)
+	r.want("station.stopping")
+	if err := r.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(strings.Replace(string(text), "targets", "tragets", 1))
+	r.start()
+	if ev := r.want("config.rejected"); !strings.Contains(fmt.Sprint(ev["reason"]), "tragets") {
+		t.Errorf("rejected for %v", ev["reason"])
+	}
+	r.want("station.ready")
+	r.signal(syscall.SIGUSR2)
+	r.want("call.started")
+	r.signal(syscall.SIGTERM)
+	r.want("station.stopping")
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("end: %v", err)
+	}
+}
