@@ -9,9 +9,13 @@
 //	visit.go     a visit in the order it goes: press, call, ring, answer, talk, end
 //	incoming.go  calls that others place: only callers on the list, each only from where it belongs
 //	entry.go     digits and doors
+//	inputs.go    request to exit, door contact, tamper contact
+//	lamps.go     what the lamps show
 //	media.go     SDP and sound of one call leg
 //	phone.go     accounts, targets, and who may call
 //	sounds.go    chime, ring-back and the other tones
+//	clock.go     whether the time of day is known
+//	hang*.go     a loop that hangs on purpose, only with the build tag hangtest
 //
 // # What is promised
 //
@@ -21,10 +25,16 @@
 //   - Digits open doors only in calls that the station placed, or whose caller the configuration trusts with it. A phone that sends
 //     each key twice, as RTP event and as INFO, presses it once: the first way that brings a digit is the call's way.
 //   - A bell pressed while its own visit lasts is answered with the chime and nothing else.
+//   - A request-to-exit button opens its door in every state of the station, without network, while codes are locked out, and where
+//     no code names the door. Held down since before the start it opens nothing; stuck, it opens once. Only a tamper block stops it.
+//   - A tamper alarm closes all doors at once and blocks their relays for a time that no restart shortens.
+//   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else.
+//   - An event whose time cannot be believed says so ([event.ClockUnknown], [TimeKnown]).
 //   - A station that stops hangs up and closes its doors first.
 //
 // # Limits
 //
 // One visit at a time: another bell meanwhile is ignored, gets a busy tone or replaces the visit, as configured; there is no queue.
-// No transfer, no video, no early media from the door.
+// No transfer, no video, no early media from the door. A door opened by hand is reported as forced: the station knows only of its own
+// openings, up to 10 s after the relay was released.
 package device

@@ -4,10 +4,12 @@ import (
 	"time"
 
 	"portero/device/access"
+	"portero/device/config"
 	"portero/device/event"
 )
 
-// furnish makes the doors and codes. What they do is told as events; an opened door is an occasion of the station too.
+// furnish makes doors and codes, inputs and lamps. What doors and codes do is told as events; an opened door is an occasion of the
+// station too.
 func (s *Station) furnish() error {
 	emit := func(ev event.Event) {
 		s.tell(ev)
@@ -24,7 +26,17 @@ func (s *Station) furnish() error {
 	if s.codes, err = access.NewCodes(s.Config, s.lock, emit); err != nil {
 		return err
 	}
-	s.doors = access.NewDoors(s.Config, s.Board.Relay, loopClock{s}, emit, s.Log)
+	s.tamper = access.NewTamper(s.Config.Station.DataDir, s.Config.Access, loopClock{s}, emit, s.Log)
+	s.doors = access.NewDoors(s.Config, s.Board.Relay, s.tamper, loopClock{s}, emit, s.Log)
+	s.inputs, s.up = map[string]*sensor{}, map[string]bool{}
+	for i := range s.Config.Inputs {
+		in := &s.Config.Inputs[i]
+		s.inputs[config.InputName(in.Name)] = &sensor{Input: in}
+	}
+	for i := range s.Config.Lamps {
+		l := &s.Config.Lamps[i]
+		s.lights = append(s.lights, &light{Lamp: l, lamp: s.Board.Lamp(config.LampName(l.Name))})
+	}
 	return nil
 }
 

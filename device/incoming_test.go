@@ -117,7 +117,7 @@ func TestCallerGivesUp(t *testing.T) {
 		if s := d.Snapshot(); s.State != Idle {
 			t.Errorf("state %s", s.State)
 		}
-		call, _ = p.dial("sip:door@10.0.0.1:5062")
+		p.dial("sip:door@10.0.0.1:5062")
 		p.want(sip.Ended)
 		p.want(sip.Progress)
 		if ev := p.want(sip.Ended); ev.Status != 480 { // nobody at the door

@@ -2,13 +2,17 @@ package device
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"portero/audio"
@@ -37,17 +41,19 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// part runs f until the test ends, and fails the test if it ends badly.
-func (r *rig) part(name string, f func(context.Context) error) {
-	ctx, stop := context.WithCancel(context.Background())
+// part runs f until the test ends or it is stopped, and fails the test if it ends badly.
+func (r *rig) part(name string, f func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
-	r.t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil && ctx.Err() == nil {
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			r.t.Errorf("%s: %v", name, err)
 		}
 	})
+	r.t.Cleanup(stop)
+	return stop
 }
 
 // cardRate is that of all cards in Hz: the engine's own, since these tests are not about resampling and there are many.
@@ -71,6 +77,7 @@ type door struct {
 	transport *siptest.Transport
 	sub       *event.Subscription
 	stop      func()
+	early     []string // what it said before it was ready
 }
 
 // doorConfig is a door that calls two phones directly. %s: more of it.
@@ -104,11 +111,17 @@ sim = true
 // door starts a station at addr; bell holds further keys of the bell and further tables.
 func (r *rig) door(addr, targets, bell, tables string) *door {
 	r.t.Helper()
-	cfg, err := config.Parse([]byte(fmt.Sprintf(doorConfig, r.t.TempDir(), targets, bell) + tables))
+	return r.doorOn(board.NewSim(), r.t.TempDir(), addr, targets, bell, tables)
+}
+
+// doorOn starts a station on hardware and with a data directory that were there before.
+func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *door {
+	r.t.Helper()
+	cfg, err := config.Parse([]byte(fmt.Sprintf(doorConfig, dir, targets, bell) + tables))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	d := &door{t: r.t, sim: board.NewSim(), card: audiotest.NewCard(cardRate, cardRate/50)}
+	d := &door{t: r.t, sim: sim, card: audiotest.NewCard(cardRate, cardRate/50)}
 	d.card.Speaker = d.heard.Write
 	bc := cfg.BoardConfig()
 	bc.Log = r.log
@@ -135,12 +148,39 @@ func (r *rig) door(addr, targets, bell, tables string) *door {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.part("engine of "+addr, engine.Run)
-	r.part("stack of "+addr, stack.Run)
+	stopEngine := r.part("engine of "+addr, engine.Run)
+	stopStack := r.part("stack of "+addr, stack.Run)
 	r.t.Cleanup(func() { b.Close() })
-	r.part("station "+addr, d.Run)
-	d.want(event.StationReady)
-	time.Sleep(time.Second) // the board has read the initial levels
+	stopStation := r.part("station "+addr, d.Run)
+	d.stop = func() {
+		stopStation()
+		for _, l := range cfg.Lamps {
+			if sim.Level(config.LampName(l.Name)) {
+				r.t.Errorf("the station has ended, and its lamp %q is lit", l.Name)
+			}
+		}
+		for _, x := range cfg.Doors {
+			if sim.Level(config.DoorRelay(x.Name)) {
+				r.t.Errorf("the station has ended, and its door %q is open", x.Name)
+			}
+		}
+		if err := b.Close(); err != nil {
+			r.t.Error(err)
+		}
+		stopStack()
+		stopEngine()
+	}
+	for {
+		ev, err := d.sub.Next(context.Background())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if ev.Kind == event.StationReady {
+			break
+		}
+		d.early = append(d.early, spell(ev))
+	}
+	time.Sleep(time.Second)
 	return d
 }
 
@@ -170,10 +210,61 @@ func (d *door) want(kind event.Kind, never ...event.Kind) event.Event {
 // press pushes the bell button for 100 ms.
 func (d *door) press(bell string) {
 	d.t.Helper()
-	if err := d.sim.Press(config.BellInput(bell), true); err != nil {
+	d.set(config.BellInput(bell), true)
+	time.AfterFunc(100*time.Millisecond, func() { d.sim.Press(config.BellInput(bell), false) })
+}
+
+// set moves the contact of an input, and waits until the station has taken it.
+func (d *door) set(input string, active bool) {
+	d.t.Helper()
+	if err := d.sim.Press(input, active); err != nil {
 		d.t.Fatal(err)
 	}
-	time.AfterFunc(100*time.Millisecond, func() { d.sim.Press(config.BellInput(bell), false) })
+	synctest.Wait()
+}
+
+// exit pushes the button inside for 100 ms.
+func (d *door) exit() {
+	d.t.Helper()
+	d.set("input:exit", true)
+	time.Sleep(100 * time.Millisecond)
+	d.set("input:exit", false)
+}
+
+// said lists the events so far that nobody has read, but for the kinds in without, as "door.opened front exit rex".
+func (d *door) said(without ...event.Kind) (out []string) {
+	synctest.Wait()
+	out, d.early = d.early, nil
+	for {
+		ev, ok := d.sub.TryNext()
+		if !ok {
+			return out
+		}
+		if !slices.Contains(without, ev.Kind) {
+			out = append(out, spell(ev))
+		}
+	}
+}
+
+func spell(ev event.Event) string {
+	s := string(ev.Kind)
+	for _, x := range []string{ev.Door, ev.Input, ev.Who, ev.How, ev.Reason} {
+		if x != "" {
+			s += " " + x
+		}
+	}
+	if ev.Active {
+		s += " active"
+	}
+	return s
+}
+
+// saidOnly checks said.
+func (d *door) saidOnly(want ...string) {
+	d.t.Helper()
+	if got := d.said(); !slices.Equal(got, want) {
+		d.t.Errorf("events:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 // edges are those of the relay.

@@ -48,8 +48,13 @@ type Station struct {
 	doors  *access.Doors
 	codes  *access.Codes
 	lock   *access.Lockout
+	tamper *access.Tamper
+	inputs map[string]*sensor // by their names on the board
+	lights []*light
+	up     map[string]bool // accounts that are registered
 	sounds sounds
 	tone   func() // ends the ending state early
+	unread int    // inputs whose initial level has not come
 	idle   func() // waits for WhenIdle
 	snap   atomic.Pointer[Snapshot]
 }
@@ -141,16 +146,29 @@ func (s *Station) Snapshot() Snapshot { return *s.snap.Load() }
 // Run runs the station until ctx ends; it hangs up and closes its doors before it returns. The stack, the engine and the board
 // must run meanwhile.
 func (s *Station) Run(ctx context.Context) error {
+	// What must outlive a restart is written beside the loop, and once more after its end.
+	writing, written := context.WithCancel(context.WithoutCancel(ctx))
+	var writers errgroup.Group
+	writers.Go(func() error { return s.lock.Run(writing) })
+	writers.Go(func() error { return s.tamper.Run(writing) })
+
+	defer s.hangOnSignal()()
 	run, stop := context.WithCancel(ctx)
 	g, run := errgroup.WithContext(run)
+	s.tamper.Start() // before the inputs can ask for anything
 	g.Go(func() error {
 		if err := s.Board.Run(run, func(ev board.Event) { s.box.Put(func() { s.input(ev) }) }); err != nil && run.Err() == nil {
 			return fmt.Errorf("device: board: %w", err)
 		}
 		return run.Err()
 	})
-	s.Phone.Register(func(account string, ev sip.RegEvent) { s.registration(account, ev) })
-	s.tell(event.Event{Kind: event.StationReady})
+	s.Phone.Register(func(account string, ev sip.RegEvent) {
+		s.registration(account, ev)
+		s.box.Put(func() { s.up[account] = ev.Registered })
+	})
+	if s.unread = len(s.Config.BoardConfig().Inputs); s.unread == 0 {
+		s.tell(event.Event{Kind: event.StationReady})
+	}
 	var alive <-chan time.Time
 	if s.Alive != nil {
 		ticker := time.NewTicker(s.AliveEvery)
@@ -165,6 +183,7 @@ func (s *Station) Run(ctx context.Context) error {
 			s.idle()
 			s.idle = nil
 		}
+		s.show()
 		select {
 		case <-run.Done():
 		case <-s.box.Wake():
@@ -174,14 +193,14 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	s.endVisit("the station stops", false)
 	s.doors.CloseAll("the station stops")
+	s.dark()
 	stop()
 	err := g.Wait()
-	// The last count of wrong codes is written after the last digit.
-	saved := s.lock.Run(run)
+	written()
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, saved)
+	return errors.Join(err, writers.Wait())
 }
 
 // step is the only writer of the station's state.
@@ -214,6 +233,9 @@ func (s *Station) tell(ev event.Event) {
 	if ev.At.IsZero() {
 		ev.At = time.Now()
 	}
+	if !TimeKnown() {
+		ev.Clock = event.ClockUnknown
+	}
 	s.Events.Emit(ev)
 }
 
@@ -235,6 +257,15 @@ func (s *Station) after(d time.Duration, f func()) (stop func()) {
 
 // input takes a change of a line.
 func (s *Station) input(ev board.Event) {
+	if ev.Initial {
+		if s.unread--; s.unread == 0 { // a press before this would have counted as an initial level
+			defer s.tell(event.Event{Kind: event.StationReady})
+		}
+	}
+	if in := s.inputs[ev.Line]; in != nil {
+		s.sense(in, ev)
+		return
+	}
 	for i := range s.Config.Bells {
 		b := &s.Config.Bells[i]
 		if config.BellInput(b.Name) != ev.Line {

@@ -100,15 +100,17 @@ func pinsVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	return w.Flush()
 }
 
-// releaseVerb drives all relays inactive: systemd calls it after the station ended, however it ended.
+// releaseVerb drives all relays inactive: systemd calls it after the station ended, however it ended. A faulty file is no excuse: the
+// lines of the last good one count too.
 func releaseVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
+	data := fs.String("data", "", "data directory, where the last good copy is (default: the file's)")
 	if err := parse(fs, args, 0); err != nil {
 		return err
 	}
-	cfg, err := config.Load(*file)
+	lines, err := config.RelayLines(*file, *data)
 	if err != nil {
 		return err
 	}
-	return board.ReleaseAll(cfg.BoardConfig())
+	return board.ReleaseAll(lines)
 }

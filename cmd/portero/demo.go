@@ -333,8 +333,17 @@ func (d *demo) serverAddr() netip.AddrPort {
 
 func (d *demo) register(ctx context.Context) error {
 	d.say("a door station with its own SIP server at %s", d.serverAddr())
-	if _, err := d.want(ctx, event.RegistrationUp); err != nil {
-		return err
+	ready, up := false, false
+	for !ready || !up {
+		ev, err := d.events.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("the station is not ready: %w", err)
+		}
+		ready = ready || ev.Kind == event.StationReady
+		up = up || ev.Kind == event.RegistrationUp
+		if ev.Kind == event.RegistrationFailed {
+			return fmt.Errorf("the station is not registered: %d %s", ev.Status, ev.Reason)
+		}
 	}
 	if err := d.phone.registered(ctx); err != nil {
 		return err

@@ -295,9 +295,10 @@ func TestWriteIsTriedAgain(t *testing.T) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(lockoutRetry + time.Second)
+		time.Sleep(stateRetry + time.Second)
 		synctest.Wait()
-		if s, err := readLockState(filepath.Join(dir, lockoutFile)); err != nil || s.Wrong != 1 {
+		var s lockState
+		if err := d.lock.file.read(&s); err != nil || s.Wrong != 1 {
 			t.Errorf("%+v, %v", s, err)
 		}
 	})

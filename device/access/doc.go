@@ -5,17 +5,26 @@
 //	codes.go     the codes, compared in constant time
 //	entry.go     the digits of one call: what ends a code, the pause rule
 //	lockout.go   wrong codes are counted across calls and restarts
+//	tamper.go    the case was opened: all relays are blocked for a while
+//	statefile.go what outlives a restart
 //
-// Everything but Lockout.Run belongs to the station's loop: no method blocks on more than the relay's ioctl, and the timers of a
-// [Clock] fire on that loop. Lockout.Run writes the count of wrong codes to the medium from a goroutine of its own.
+// Everything but Lockout.Run and Tamper.Run belongs to the station's loop: no method blocks on more than the relay's ioctl, and the
+// timers of a [Clock] fire on that loop. The two Runs write to the medium, each from a goroutine of its own.
 //
-// A door that no code names is off: nothing opens it, neither a program nor the button inside. Two timers end an opening, the
-// door's and the relay's own lease (package board), so a stuck loop does not leave a door open. A relay that cannot be released
-// keeps its door in the state releasing, tried again every second: the door is reported closed only when it is.
+// A door that no code names is off for codes and programs: a station without secrets can be asked by nobody. The request-to-exit
+// button that the config gives the door opens it all the same, also while codes are locked out: it is a wire from inside. Only a
+// tamper block stops it.
 //
-// Lock-out without a battery clock: the file holds the count and whether codes are locked out, no time of day. A restart during a
-// lock-out begins it anew; an unreadable file counts as a lock-out; a missing one is a new station. Limit: a power cut within the
-// milliseconds before the write forgets one wrong code.
+// Two timers end an opening, the door's and the relay's own lease (package board), so a stuck loop does not leave a door open. A
+// relay that cannot be released keeps its door in the state releasing, tried again every second: the door is reported closed only
+// when it is.
+//
+// A tamper alarm ends all openings at once and blocks the relays for tamper_block, counted from the latest alarm. A case that stays
+// open does not prolong the block: a broken contact must not lock everybody out for good.
+//
+// Lock-out and tamper block without a battery clock: the files hold no time of day, only whether there is one (and the count of wrong
+// codes). A restart begins it anew; an unreadable file counts as one; a missing file is a new station. Limit: a power cut within the
+// milliseconds before the write forgets one wrong code, or a block whose case was closed again before the next start.
 //
 // Digits are kept in memory only, and only until their code ends; no event, log or error holds them.
 package access

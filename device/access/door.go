@@ -62,6 +62,7 @@ const releaseRetry = time.Second
 type door struct {
 	cfg    config.Door
 	off    bool // no code names it
+	rex    bool // it has a request-to-exit button
 	relay  board.Relay
 	clock  Clock
 	emit   func(event.Event)
@@ -74,6 +75,8 @@ type door struct {
 	since  time.Time   // of the first energise; zero: not energised
 	failed error       // of the relay
 	told   bool        // a failing release was reported
+
+	released time.Time // of the latest opening; zero: there was none
 
 	stop  func() bool
 	timer int // number of the timer that counts; earlier ones that are on their way to the loop do not
@@ -184,6 +187,7 @@ func (d *door) retryLater() {
 func (d *door) closed() {
 	if !d.since.IsZero() {
 		d.report(event.DoorClosed, d.reason)
+		d.released = time.Now()
 	}
 	d.since, d.failed, d.told = time.Time{}, nil, false
 }

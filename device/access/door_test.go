@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,30 +71,58 @@ type house struct {
 	*Doors
 	start  time.Time
 	events []string
+	stop   func() // ends the writer of the tamper state
 }
 
-// station has a door "front" that opens at once, "gate" with a trigger delay of 2 s, and "cellar" without a code.
+// station has a door "front" that opens at once, "gate" with a trigger delay of 2 s, "cellar" without a code, and "yard" with a
+// request-to-exit button alone.
 func station() *config.Config {
 	c := config.Default()
 	c.Doors = []config.Door{
 		{Name: "front", Line: "GPIO27", SwitchOn: 3 * time.Second, Longest: 10 * time.Second},
 		{Name: "gate", Line: "GPIO5", ActiveLow: true, SwitchOn: time.Second, Longest: 10 * time.Second, TriggerDelay: 2 * time.Second},
 		{Name: "cellar", Line: "GPIO22", SwitchOn: time.Second, Longest: 10 * time.Second},
+		{Name: "yard", Line: "GPIO23", SwitchOn: time.Second, Longest: 10 * time.Second},
 	}
+	c.Inputs = []config.Input{{Name: "yard button", Kind: config.REX, Line: "GPIO24", Door: "yard"},
+		{Name: "cellar contact", Kind: config.Contact, Line: "GPIO25", Door: "cellar"}}
 	c.Codes = []config.Code{{Who: "family", Code: "730158", Doors: []string{"front", "gate"}}}
 	return c
 }
 
 func newHouse(t *testing.T, logger slog.Handler) *house {
+	return newHouseIn(t, t.TempDir(), boardtest.New(t, station().BoardConfig()), logger)
+}
+
+// newHouseIn starts doors on a board that is there, with the state in dir.
+func newHouseIn(t *testing.T, dir string, rig *boardtest.Rig, logger slog.Handler) *house {
 	c := station()
-	h := &house{loop: make(loop, 100), Rig: boardtest.New(t, c.BoardConfig()), start: time.Now()}
-	h.Doors = NewDoors(c, h.Board.Relay, h.loop, h.note, slog.New(logger))
+	h := &house{loop: make(loop, 100), Rig: rig, start: time.Now()}
+	tamper := NewTamper(dir, c.Access, h.loop, h.note, slog.New(logger))
+	h.Doors = NewDoors(c, h.Board.Relay, tamper, h.loop, h.note, slog.New(logger))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- tamper.Run(ctx) }()
+	h.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(h.stop)
+	tamper.Start()
 	return h
 }
 
+// bare makes the doors of the station on a relay, nothing else.
+func bare(t *testing.T, l loop, relay func(string) board.Relay) *Doors {
+	c, log, nobody := station(), slog.New(slog.DiscardHandler), func(event.Event) {}
+	return NewDoors(c, relay, NewTamper(t.TempDir(), c.Access, l, nobody, log), l, nobody, log)
+}
+
 func (h *house) note(e event.Event) {
-	s := fmt.Sprintf("%v %s %s", time.Since(h.start), e.Kind, e.Door)
-	for _, x := range []string{e.Who, e.How, e.Call, e.Reason} {
+	s := fmt.Sprintf("%v %s", time.Since(h.start), e.Kind)
+	for _, x := range []string{e.Door, e.Input, e.Who, e.How, e.Call, e.Reason} {
 		if x != "" {
 			s += " " + x
 		}
@@ -293,7 +322,8 @@ func TestNothingOpensUnasked(t *testing.T) {
 		for _, test := range []struct {
 			door, how string
 			want      error
-		}{{"cellar", event.ByCode, ErrOff}, {"cellar", event.ByREX, ErrOff}, {"cellar", event.ByAPI, ErrOff}, {"attic", event.ByCode, ErrNoDoor}, {"front", "", nil}, {"front", "dtmf", nil}} {
+		}{{"cellar", event.ByCode, ErrOff}, {"cellar", event.ByREX, ErrOff}, {"cellar", event.ByAPI, ErrOff},
+			{"yard", event.ByCode, ErrOff}, {"yard", event.ByAPI, ErrOff}, {"yard", "REX", nil}, {"attic", event.ByCode, ErrNoDoor}, {"front", "", nil}, {"front", "dtmf", nil}} {
 			if err := h.Open(test.door, "family", test.how, ""); err == nil || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("%+v: %v", test, err)
 			}
@@ -314,14 +344,13 @@ func TestNothingOpensUnasked(t *testing.T) {
 
 func TestNoRelayOnTheBoard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := station()
 		b, err := board.Open(board.Config{Sim: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer b.Close()
 		l := make(loop, 10)
-		ds := NewDoors(c, b.Relay, l, func(event.Event) {}, slog.New(slog.DiscardHandler))
+		ds := bare(t, l, b.Relay)
 		if err := ds.Open("front", "family", event.ByCode, ""); err == nil {
 			t.Error("no error")
 		}
@@ -365,7 +394,7 @@ func (r *endless) Release() error {
 func TestTheDoorItselfKeepsTheLongestTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := make(loop, 10), &endless{start: time.Now()}
-		ds := NewDoors(station(), func(string) board.Relay { return r }, l, func(event.Event) {}, slog.New(slog.DiscardHandler))
+		ds := bare(t, l, func(string) board.Relay { return r })
 		for range 5 {
 			_ = ds.Open("front", "family", event.ByCode, "")
 			l.run(2 * time.Second)
@@ -382,7 +411,7 @@ func TestTheDoorItselfKeepsTheLongestTime(t *testing.T) {
 func TestLateTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := make(loop, 10), &endless{start: time.Now()}
-		ds := NewDoors(station(), func(string) board.Relay { return r }, l, func(event.Event) {}, slog.New(slog.DiscardHandler))
+		ds := bare(t, l, func(string) board.Relay { return r })
 		_ = ds.Open("front", "family", event.ByCode, "")
 		time.Sleep(4 * time.Second) // the loop is busy; time-over is in its inbox
 		synctest.Wait()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"portero/board"
 	"portero/device/config"
@@ -15,15 +16,20 @@ var (
 	ErrOff    = errors.New("the opener is off until a code is set")
 	ErrNoDoor = errors.New("no such door")
 	ErrStuck  = errors.New("the relay cannot be released")
+	ErrTamper = errors.New("relays are blocked after a tamper alarm")
 )
 
 // Doors are the station's doors. Its methods belong to the station's loop.
-type Doors struct{ doors []*door }
+type Doors struct {
+	doors  []*door
+	tamper *Tamper
+}
 
 // NewDoors makes the doors of c, all closed; it moves nothing. relay finds a relay by its name on the board (config.DoorRelay).
 // emit gets door.opening, door.opened, door.closed and door.failed.
-func NewDoors(c *config.Config, relay func(name string) board.Relay, clock Clock, emit func(event.Event), logger *slog.Logger) *Doors {
-	ds := &Doors{}
+func NewDoors(c *config.Config, relay func(name string) board.Relay, tamper *Tamper, clock Clock, emit func(event.Event),
+	logger *slog.Logger) *Doors {
+	ds := &Doors{tamper: tamper}
 	for _, cfg := range c.Doors {
 		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger,
 			table: doorTable, state: Closed}
@@ -33,6 +39,9 @@ func NewDoors(c *config.Config, relay func(name string) board.Relay, clock Clock
 					d.off = false
 				}
 			}
+		}
+		for _, in := range c.Inputs {
+			d.rex = d.rex || in.Kind == config.REX && in.Door == cfg.Name
 		}
 		ds.doors = append(ds.doors, d)
 	}
@@ -49,8 +58,11 @@ func (ds *Doors) find(name string) *door {
 }
 
 // Open opens a door for who, by how (event.ByCode, ByREX, ByAPI), in a call or "". It is the only path to a relay. The outcome is
-// in the events; the error ([ErrOff], [ErrNoDoor], [ErrStuck], or the relay's) says why nothing opens. A door that is open stays so
-// for another switch_on from now, within its longest time; one that waits for its trigger delay goes on waiting.
+// in the events; the error ([ErrOff], [ErrNoDoor], [ErrStuck], [ErrTamper], or the relay's) says why nothing opens. A door that is
+// open stays so for another switch_on from now, within its longest time; one that waits for its trigger delay goes on waiting.
+//
+// A door that no code names is off for codes and programs. Its request-to-exit button works all the same, if the config gives it one:
+// that is a wire from inside the house, and nothing to be guessed.
 func (ds *Doors) Open(name, who, how, call string) error {
 	d := ds.find(name)
 	if d == nil {
@@ -63,7 +75,9 @@ func (ds *Doors) Open(name, who, how, call string) error {
 	switch {
 	case how != event.ByCode && how != event.ByREX && how != event.ByAPI:
 		return refuse(fmt.Errorf("unknown way %q", how))
-	case d.off:
+	case ds.tamper.Blocked():
+		return refuse(ErrTamper)
+	case d.off && !(d.rex && how == event.ByREX):
 		return refuse(ErrOff)
 	case d.state == Releasing:
 		return refuse(ErrStuck)
@@ -93,6 +107,12 @@ func (ds *Doors) Close(name, reason string) error {
 	return nil
 }
 
+// Alarm blocks the relays and ends every opening: the case has been opened, as the input tells.
+func (ds *Doors) Alarm(input, reason string) {
+	ds.tamper.begin(input, reason)
+	ds.CloseAll("tamper")
+}
+
 // CloseAll ends every opening: for tamper, reload and the station's end.
 func (ds *Doors) CloseAll(reason string) {
 	for _, d := range ds.doors {
@@ -114,6 +134,22 @@ func (ds *Doors) State(name string) State {
 		return d.state
 	}
 	return ""
+}
+
+// Energised says whether the relay of any door is.
+func (ds *Doors) Energised() bool {
+	for _, d := range ds.doors {
+		if !d.since.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// OpenedWithin says whether a door's relay is energised, or was at most that long ago: who goes through then was let in.
+func (ds *Doors) OpenedWithin(name string, ago time.Duration) bool {
+	d := ds.find(name)
+	return d != nil && (!d.since.IsZero() || !d.released.IsZero() && time.Since(d.released) <= ago)
 }
 
 // Idle says whether every door is closed: only then may other Doors take over their relays.

@@ -2,21 +2,39 @@ package config
 
 import "portero/board"
 
-// BellInput and DoorRelay are the names of a bell's input and a door's relay on the board.
+// BellInput is the board's name of a bell's button.
 func BellInput(bell string) string { return "bell:" + bell }
 
 // DoorRelay is the board's name of a door's relay.
 func DoorRelay(door string) string { return "door:" + door }
 
-// BoardConfig gives the board's lines: an input for each bell, a relay for each door whose lease is the door's ceiling.
+// InputName is the board's name of an input.
+func InputName(input string) string { return "input:" + input }
+
+// LampName is the board's name of a lamp.
+func LampName(lamp string) string { return "lamp:" + lamp }
+
+// BoardConfig gives the board's lines: an input for each bell and input, a relay for each door whose lease is the door's ceiling,
+// the lamps.
 func (c *Config) BoardConfig() board.Config {
 	bc := board.Config{Sim: c.Board.Sim}
 	for _, b := range c.Bells {
 		bc.Inputs = append(bc.Inputs, board.Input{Name: BellInput(b.Name), Line: b.Line, ActiveLow: b.ActiveLow,
 			Bias: board.Bias(b.Bias), Debounce: b.Debounce, StuckAfter: b.StuckAfter})
 	}
+	for _, in := range c.Inputs {
+		bc.Inputs = append(bc.Inputs, board.Input{Name: InputName(in.Name), Line: in.Line, ActiveLow: in.ActiveLow,
+			Bias: board.Bias(in.Bias), Debounce: in.Debounce})
+	}
 	for _, d := range c.Doors {
-		bc.Relays = append(bc.Relays, board.Output{Name: DoorRelay(d.Name), Line: d.Line, ActiveLow: d.ActiveLow, MaxOn: d.Longest})
+		bc.Relays = append(bc.Relays, d.output())
+	}
+	for _, l := range c.Lamps {
+		bc.Lamps = append(bc.Lamps, board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow})
 	}
 	return bc
+}
+
+func (d *Door) output() board.Output {
+	return board.Output{Name: DoorRelay(d.Name), Line: d.Line, ActiveLow: d.ActiveLow, MaxOn: d.Longest}
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Server   Server    `toml:"server"`
 	Bells    []Bell    `toml:"bell"`
 	Doors    []Door    `toml:"door"`
+	Inputs   []Input   `toml:"input"`
+	Lamps    []Lamp    `toml:"lamp"`
 	Codes    []Code    `toml:"code"`
 	Access   Access    `toml:"access"`
 	Incoming Incoming  `toml:"incoming"`
@@ -101,6 +103,41 @@ type Door struct {
 	HangUpAfter  time.Duration `toml:"hang_up_after"` // from opening to the end of the call; 0: never
 }
 
+// The kinds of an input.
+const (
+	REX     = "rex"     // request to exit: the button inside that opens the door
+	Contact = "contact" // tells whether the door stands open
+	Tamper  = "tamper"  // tells that the case was opened
+)
+
+// Input is a contact other than a bell's. Active is pressed (rex), open (contact), opened (tamper).
+type Input struct {
+	Name          string        `toml:"name"`
+	Kind          string        `toml:"kind"` // REX, Contact, Tamper
+	Line          string        `toml:"line"`
+	ActiveLow     bool          `toml:"active_low"`
+	Bias          string        `toml:"bias"` // as a bell's
+	Debounce      time.Duration `toml:"debounce"`
+	Door          string        `toml:"door"`            // rex: opens it; contact: watches it; tamper: ""
+	HeldOpenAfter time.Duration `toml:"held_open_after"` // contact; 0: never
+}
+
+// What a lamp shows.
+const (
+	ShowsReady   = "ready"   // the station runs, and an account is registered or none is to be
+	ShowsRinging = "ringing" // phones ring, or a caller rings at the door
+	ShowsTalking = "talking"
+	ShowsOpen    = "open" // the relay of a door is energised
+)
+
+// Lamp shows what the station does.
+type Lamp struct {
+	Name      string `toml:"name"`
+	Line      string `toml:"line"`
+	ActiveLow bool   `toml:"active_low"`
+	Shows     string `toml:"shows"`
+}
+
 // Code is a number that opens doors.
 type Code struct {
 	Who   string   `toml:"who"`
@@ -108,13 +145,14 @@ type Code struct {
 	Doors []string `toml:"doors"`
 }
 
-// Access holds the rules of code entry.
+// Access holds the rules of code entry, and of what keeps doors closed.
 type Access struct {
-	EndWith    string        `toml:"end_with"` // "#" or "length"
-	DigitPause time.Duration `toml:"digit_pause"`
-	WrongLimit int           `toml:"wrong_limit"`
-	LockOut    time.Duration `toml:"lock_out"`
-	InBand     bool          `toml:"in_band"`
+	EndWith     string        `toml:"end_with"` // "#" or "length"
+	DigitPause  time.Duration `toml:"digit_pause"`
+	WrongLimit  int           `toml:"wrong_limit"`
+	LockOut     time.Duration `toml:"lock_out"`
+	InBand      bool          `toml:"in_band"`
+	TamperBlock time.Duration `toml:"tamper_block"` // from the latest alarm
 }
 
 // Incoming says who may call the station.
@@ -183,7 +221,8 @@ func Default() *Config {
 		Station: Station{Name: "Front door", DataDir: "/var/lib/portero"},
 		SIP:     SIP{Listen: ":5062", RTPPorts: "10000-10199"},
 		Server:  Server{Enabled: "auto", Listen: ":5060"},
-		Access:  Access{EndWith: "#", DigitPause: 5 * time.Second, WrongLimit: 5, LockOut: 5 * time.Minute},
+		Access: Access{EndWith: "#", DigitPause: 5 * time.Second, WrongLimit: 5, LockOut: 5 * time.Minute,
+			TamperBlock: 30 * time.Minute},
 		Audio: Audio{Rate: 48000, Period: 10 * time.Millisecond, Codecs: []string{"PCMA", "PCMU"}, RingBack: "de",
 			EchoCancelling: true, NoiseSuppression: true, GainControl: true},
 		Log: Log{Level: "info", Format: "text"},
@@ -200,6 +239,10 @@ func (b *Bell) setDefaults() {
 
 func (d *Door) setDefaults() {
 	*d = Door{SwitchOn: 3 * time.Second, Longest: 10 * time.Second, HangUpAfter: 5 * time.Second}
+}
+
+func (in *Input) setDefaults() {
+	*in = Input{ActiveLow: true, Bias: "pull-up", Debounce: 30 * time.Millisecond, HeldOpenAfter: 30 * time.Second}
 }
 
 // ServerOn says whether the built-in server runs: when asked for, or by itself when there is no account.

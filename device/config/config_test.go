@@ -50,6 +50,31 @@ code = "5913"
 doors = ["front"]
 `
 
+// sensors are inputs and a lamp for the good station.
+const sensors = `[[input]]
+name = "exit"
+kind = "rex"
+line = "GPIO12"
+door = "front"
+[[input]]
+name = "leaf"
+kind = "contact"
+line = "GPIO13"
+active_low = false
+debounce = "100ms"
+door = "front"
+held_open_after = "0s"
+[[input]]
+name = "case"
+kind = "tamper"
+line = "GPIO6"
+[[lamp]]
+name = "ready"
+line = "GPIO19"
+active_low = true
+shows = "ready"
+`
+
 func mustParse(t *testing.T, text string) *Config {
 	t.Helper()
 	c, err := Parse([]byte(text))
@@ -81,13 +106,17 @@ func TestGood(t *testing.T) {
 }
 
 func TestBoardConfig(t *testing.T) {
-	bc := mustParse(t, good).BoardConfig()
+	bc := mustParse(t, good+sensors).BoardConfig()
 	want := board.Input{Name: "bell:front", Line: "GPIO17", ActiveLow: true, Bias: board.PullUp, Debounce: 30 * time.Millisecond, StuckAfter: 20 * time.Second}
-	if len(bc.Inputs) != 2 || bc.Inputs[0] != want {
+	leaf := board.Input{Name: "input:leaf", Line: "GPIO13", Bias: board.PullUp, Debounce: 100 * time.Millisecond}
+	if len(bc.Inputs) != 5 || bc.Inputs[0] != want || bc.Inputs[3] != leaf {
 		t.Errorf("inputs: %+v", bc.Inputs)
 	}
 	if r := (board.Output{Name: "door:garage", Line: "GPIO5", ActiveLow: true, MaxOn: 10 * time.Second}); len(bc.Relays) != 2 || bc.Relays[1] != r {
 		t.Errorf("relays: %+v", bc.Relays)
+	}
+	if l := (board.Output{Name: "lamp:ready", Line: "GPIO19", ActiveLow: true}); len(bc.Lamps) != 1 || bc.Lamps[0] != l {
+		t.Errorf("lamps: %+v", bc.Lamps)
 	}
 	bc.Sim = true
 	b, err := board.Open(bc) // the board takes it as it is

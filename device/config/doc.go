@@ -3,7 +3,8 @@
 //	sample.toml    the manual: every key with its meaning and default; embedded as Sample
 //	config.go      Config and its parts, Default, Redacted
 //	target.go      whom a bell calls, who may call in: the address forms of the file
-//	board.go       bells and doors as package board wants them
+//	board.go       bells, inputs, doors and lamps as package board wants them
+//	relays.go      the relays alone, from a file that may be faulty: to release them
 //	load.go        Load, Parse, the last good copy, versions
 //	document.go    TOML to a tree, with the line of each key
 //	bind.go        tree to Config; unknown keys and wrong types
@@ -15,7 +16,7 @@
 // does not stop the station; Config.Warnings has them.
 //
 // The program never rewrites the file. SaveLastGood keeps a copy beside the station's data; LoadLastGood reads it without
-// doors, codes and incoming calls: a bell that rings is worth an old setting, an opener is not.
+// doors, request-to-exit buttons, codes and incoming calls: a bell that rings is worth an old setting, an opener is not.
 //
 // Traps: the value of a [Secret] or of an unknown key appears in no fault. Durations are text with a unit ("45s"); zero means
 // "never" only where sample.toml says so. The polarity check of relays knows Raspberry Pi pins by name only (GPIO17,

@@ -101,6 +101,7 @@ func TestFaults(t *testing.T) {
 		{"version = 1", "version = 1\n[access]\ndigit_pause = \"-5s\"", `3 access.digit_pause: not a duration; "3s"`},
 		{"version = 1", "version = 1\n[access]\nend_with = \"*\"", `3 access.end_with: unknown value; "length"`},
 		{"version = 1", "version = 1\n[access]\nend_with = \"length\"", `code[1].code: not as long; one length`},
+		{"version = 1", "version = 1\n[access]\ntamper_block = \"1s\"", `3 access.tamper_block: out of range; "10s" to "24h"`},
 		{`server = "fritz.box"`, `server = "sip:fritz.box"`, `4 account[0].server: not a server; "fritz.box"`},
 		{`server = "fritz.box"`, `server = "fritz.box:99999"`, `4 account[0].server: not a server; host:port`},
 		{`server = "fritz.box"`, `outbound_proxy = "p"`, `2 account[0].server: missing; fritz.box`},
@@ -205,6 +206,89 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestSensorFaults does the same with the inputs and lamps behind the good file, whose 35 lines are not touched.
+func TestSensorFaults(t *testing.T) {
+	mustParse(t, good+sensors)
+	for _, test := range []struct{ from, to, want string }{
+		{`kind = "rex"`, `kind = "exit"`, `38 input[0].kind: unknown value; "contact"`},
+		{`kind = "rex"`, ``, `36 input[0].kind: unknown value; "rex"`},
+		{`kind = "rex"`, "kind = \"rex\"\nbias = \"up\"", `39 input[0].bias: unknown value; pull-up`},
+		{`kind = "rex"`, "kind = \"rex\"\nopens = \"front\"", `39 input[0].opens: unknown key; known here`},
+		{`name = "exit"`, ``, `36 input[0].name: missing; name`},
+		{`name = "leaf"`, `name = "Exit"`, `42 input[1].name: the input in line 37; own name`},
+		{`door = "front"`, `door = "frnt"`, `40 input[0].door: no such door; "front"`},
+		{`door = "front"`, ``, `36 input[0].door: would open nothing; "front"`},
+		{"door = \"front\"\nheld_open_after = \"0s\"", ``, `41 input[1].door: which door; "front"`},
+		{`held_open_after = "0s"`, `held_open_after = "10ms"`, `48 input[1].held_open_after: out of range; "1s" to "24h"`},
+		{`debounce = "100ms"`, `debounce = "2s"`, `46 input[1].debounce: out of range; "1s"`},
+		{`line = "GPIO6"`, "line = \"GPIO6\"\ndoor = \"front\"", `53 input[2].door: belongs to no door; remove`},
+		{`line = "GPIO6"`, `line = "GPIO13"`, `52 input[2].line: also the line of the input in line 44; own line`},
+		{`line = "GPIO6"`, `line = "GPIO17"`, `52 input[2].line: also the line of the bell in line 14; own line`},
+		{`line = "GPIO6"`, ``, `49 input[2].line: missing; portero pins`},
+		{`line = "GPIO19"`, `line = "GPIO6"`, `55 lamp[0].line: also the line of the input in line 52; own line`},
+		{`line = "GPIO19"`, `line = "GPIO99"`, `55 lamp[0].line: not a line; portero pins`},
+		{`shows = "ready"`, `shows = "on"`, `57 lamp[0].shows: unknown value; "open"`},
+		{`shows = "ready"`, `shows = "redy"`, `57 lamp[0].shows: unknown value; "ready"`},
+		{`shows = "ready"`, "shows = \"ready\"\n[[lamp]]\nname = \"ready\"\nline = \"GPIO20\"\nshows = \"open\"", `59 lamp[1].name: the lamp in line 54; own name`},
+	} {
+		text := good + strings.Replace(sensors, test.from, test.to, 1)
+		if text == good+sensors {
+			t.Fatalf("%q is not in the file", test.from)
+		}
+		wantOneFault(t, text, test.from+" -> "+test.to, test.want)
+	}
+	// The relay's line is told as the one at fault, whatever stands first.
+	for line, why := range map[string]string{"GPIO12": "a button would open the door", "GPIO19": "the lamp would open the door"} {
+		wantOneFault(t, strings.Replace(good, "GPIO27", line, 1)+sensors, line, `22 door[0].line: `+why+`; own line`)
+	}
+}
+
+func wantOneFault(t *testing.T, text, what, want string) {
+	t.Helper()
+	where, rest, _ := strings.Cut(want, ": ")
+	problem, remedy, _ := strings.Cut(rest, "; ")
+	var fatal Faults
+	for _, f := range faultsOf(t, text) {
+		if f.Severity == Error {
+			fatal = append(fatal, f)
+		}
+	}
+	if len(fatal) != 1 {
+		t.Errorf("%s: %d faults, want one:\n%v", what, len(fatal), fatal)
+		return
+	}
+	if f := fatal[0]; fmt.Sprintf("%d %s", f.Line, f.Key) != where || !strings.Contains(f.Problem, problem) || !strings.Contains(f.Remedy, remedy) {
+		t.Errorf("%s:\ngot  %v\nwant %s", what, f, want)
+	}
+}
+
+// TestSensorWarnings: a button at its resting level would open the door when its wire is cut; contacts may rest there on purpose.
+func TestSensorWarnings(t *testing.T) {
+	of := func(text string) (got []string) {
+		for _, f := range mustParse(t, text).Warnings() {
+			if f.Severity == Warning {
+				got = append(got, f.Key+" "+f.Problem)
+			}
+		}
+		return got
+	}
+	if got := of(good + sensors); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	if got := of(good + strings.Replace(sensors, `kind = "rex"`, "kind = \"rex\"\nactive_low = false", 1)); len(got) != 1 ||
+		!strings.HasPrefix(got[0], "input[0].bias") || !strings.Contains(got[0], "a cut wire opens the door") {
+		t.Errorf("%q", got)
+	}
+	// A door with a button inside is not off.
+	noCode := strings.Replace(good, `doors = ["front", "garage"]`, `doors = ["front"]`, 1)
+	if got := of(noCode + sensors); len(got) != 1 || !strings.HasPrefix(got[0], "door[1] the opener is off") {
+		t.Errorf("%q", got)
+	}
+	if got := of(noCode + strings.Replace(sensors, `door = "front"`, `door = "garage"`, 1)); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, test := range []struct{ from, to, want string }{
 		{`password = "secret-of-the-account"`, ``, `account[0].password: no password`},
@@ -292,7 +376,7 @@ func TestEveryFieldTypeBinds(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(Sample)
-	f.Add([]byte(good))
+	f.Add([]byte(good + sensors))
 	f.Add([]byte("version = 1\n[[bell]]\nx = [[1, {a.b = 2}], \"\"\"\n"))
 	f.Add([]byte("version=1\nserver.user = [{name=\"a\"},{}]\nbell.x=1\n[door.y]\n"))
 	f.Add([]byte("a = 3s\na = \nb = \n[c\n"))

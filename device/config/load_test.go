@@ -97,7 +97,7 @@ func TestLastGood(t *testing.T) {
 	if _, err := LoadLastGood(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	withCaller := good + "[[incoming.allow]]\nfrom = \"sip:kitchen@portero.local\"\nsource = \"server\"\nauto_answer = true\n"
+	withCaller := good + sensors + "[[incoming.allow]]\nfrom = \"sip:kitchen@portero.local\"\nsource = \"server\"\nauto_answer = true\n"
 	if err := mustParse(t, good).SaveLastGood(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +124,9 @@ func TestLastGood(t *testing.T) {
 	}
 	if len(c.Doors)+len(c.Codes)+len(c.Incoming.Allow) != 0 || len(c.BoardConfig().Relays) != 0 {
 		t.Errorf("it could open or listen: %+v", c)
+	}
+	if len(c.Inputs) != 2 || c.Inputs[0].Kind != Contact || c.Inputs[1].Kind != Tamper || len(c.Lamps) != 1 {
+		t.Errorf("inputs %+v, lamps %+v", c.Inputs, c.Lamps)
 	}
 	if err := c.SaveLastGood(filepath.Join(dir, "absent")); err == nil {
 		t.Error("saved into nothing")

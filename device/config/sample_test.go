@@ -36,13 +36,23 @@ func TestSampleUncommentedIsAStation(t *testing.T) {
 	var account Account
 	var bell Bell
 	var door Door
+	var input Input
+	lamp := Lamp{Name: "ready", Line: "GPIO24", Shows: ShowsReady}
 	account.setDefaults()
+	input.setDefaults()
 	bell.setDefaults()
 	door.setDefaults()
 	// What is not in the defaults has to be filled in by the owner; all else must show its default.
 	account.Name, account.Server, account.User, account.Password = "home", "fritz.box", "doorbell", c.Accounts[0].Password
 	bell.Name, bell.Line, bell.Targets = "front", "GPIO17", []string{"kitchen"}
 	door.Name, door.Line = "front", "GPIO27"
+	input.Name, input.Kind, input.Line, input.Door = "front contact", Contact, "GPIO23", "front"
+	if !reflect.DeepEqual(c.Inputs, []Input{input}) {
+		t.Errorf("input %+v\nwant %+v", c.Inputs, input)
+	}
+	if !reflect.DeepEqual(c.Lamps, []Lamp{lamp}) {
+		t.Errorf("lamp %+v\nwant %+v", c.Lamps, lamp)
+	}
 	if !reflect.DeepEqual(c.Accounts, []Account{account}) {
 		t.Errorf("account %+v\nwant %+v", c.Accounts, account)
 	}
@@ -94,7 +104,7 @@ func TestSampleNamesEveryField(t *testing.T) {
 		}
 	}
 	walk("", reflect.TypeFor[Config]())
-	if n < 80 {
+	if n < 95 {
 		t.Errorf("only %d keys looked at", n)
 	}
 }

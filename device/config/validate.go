@@ -25,6 +25,12 @@ func (d *document) validate(c *Config) {
 	for i := range c.Doors {
 		d.door(c, i)
 	}
+	for i := range c.Inputs {
+		d.input(c, i)
+	}
+	for i := range c.Lamps {
+		d.lamp(c, i)
+	}
 	d.boardLines(c)
 	d.codes(c)
 	d.incoming(c)
@@ -36,6 +42,8 @@ func (d *document) validate(c *Config) {
 	unique(d, "server.user", c.Server.Users, func(u ServerUser) string { return u.Name })
 	unique(d, "bell", c.Bells, func(b Bell) string { return b.Name })
 	unique(d, "door", c.Doors, func(x Door) string { return x.Name })
+	unique(d, "input", c.Inputs, func(in Input) string { return in.Name })
+	unique(d, "lamp", c.Lamps, func(l Lamp) string { return l.Name })
 }
 
 func (d *document) fault(key string, value any, problem, remedy string) {

@@ -29,13 +29,16 @@ func (d *document) door(c *Config, i int) {
 	d.between(at+"trigger_delay", x.TriggerDelay, 0, maxTriggerDelay)
 	d.between(at+"hang_up_after", x.HangUpAfter, 0, 10*time.Minute)
 
-	hasCode := false
+	opens := false
 	for _, code := range c.Codes {
 		for _, name := range code.Doors {
-			hasCode = hasCode || name == x.Name
+			opens = opens || name == x.Name
 		}
 	}
-	if !hasCode {
+	for _, in := range c.Inputs {
+		opens = opens || in.Kind == REX && in.Door == x.Name
+	}
+	if !opens {
 		d.warn(strings.TrimSuffix(at, "."), x.Name, "the opener is off until a code is set",
 			fmt.Sprintf("add a [[code]] with doors = [%q]", x.Name))
 		return
@@ -64,7 +67,7 @@ func pinOf(line string) (name string, bcm int) {
 	return fmt.Sprintf("GPIO%d", bcm), bcm
 }
 
-// boardLines checks the lines of bells and doors, and that no line serves two.
+// boardLines checks the lines of bells, inputs, lamps and doors, and that no line serves two.
 func (d *document) boardLines(c *Config) {
 	type use struct{ key, what string }
 	used := map[string]use{}
@@ -87,13 +90,23 @@ func (d *document) boardLines(c *Config) {
 			return
 		}
 		problem := fmt.Sprintf("also the line of the %s in line %d", first.what, d.line(first.key))
-		if first.what != what {
+		switch {
+		case what != "door" || first.what == "door":
+		case first.what == "lamp":
+			problem += ": the lamp would open the door"
+		default:
 			problem += ": a button would open the door"
 		}
 		d.fault(key, line, problem, "give each its own line")
 	}
 	for i, b := range c.Bells {
 		check(fmt.Sprintf("bell[%d]", i), b.Line, "bell")
+	}
+	for i, in := range c.Inputs {
+		check(fmt.Sprintf("input[%d]", i), in.Line, "input")
+	}
+	for i, l := range c.Lamps {
+		check(fmt.Sprintf("lamp[%d]", i), l.Line, "lamp")
 	}
 	for i, x := range c.Doors {
 		at := fmt.Sprintf("door[%d]", i)
@@ -123,6 +136,7 @@ func (d *document) codes(c *Config) {
 		d.fault("access.wrong_limit", n, "out of range", "write a number from 1 to 20")
 	}
 	d.between("access.lock_out", c.Access.LockOut, 10*time.Second, 24*time.Hour)
+	d.between("access.tamper_block", c.Access.TamperBlock, 10*time.Second, 24*time.Hour)
 
 	doors := names(c.Doors, func(x Door) string { return x.Name })
 	var good []int // codes that are worth comparing

@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 )
 
-// Audited are the kinds that the audit file keeps: who opened which door, how and when, and who was kept out.
-var Audited = []Kind{CodeAccepted, CodeLockedOut, DoorOpened, DoorClosed, DoorFailed}
+// Audited are the kinds that the audit file keeps: who opened which door, how and when, who was kept out, and who did not ask.
+var Audited = []Kind{CodeAccepted, CodeLockedOut, DoorOpened, DoorClosed, DoorFailed, DoorForced, DoorHeldOpen, TamperAlarm, TamperOver}
 
 const auditQueue = 256 // events that may wait for a slow SD card
 

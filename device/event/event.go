@@ -33,6 +33,12 @@ const (
 	DoorClosed  Kind = "door.closed"  // Door, Who, How, Call, Reason, OnMS
 	DoorFailed  Kind = "door.failed"  // Door, Who, How, Call, Reason
 
+	DoorForced   Kind = "door.forced"    // Door, Input: it opened, and the station had not let anybody in
+	DoorHeldOpen Kind = "door.held_open" // Door, Input, DurationMS: it has stood open for so long; told once
+
+	TamperAlarm Kind = "tamper.alarm" // Input, Reason, DurationMS: the relays are blocked for so long from now
+	TamperOver  Kind = "tamper.over"  // the relays work again
+
 	RegistrationUp     Kind = "registration.up"     // Account
 	RegistrationDown   Kind = "registration.down"   // Account, Reason
 	RegistrationFailed Kind = "registration.failed" // Account, Status, Reason
@@ -45,7 +51,7 @@ const (
 	ConfigReloaded Kind = "config.reloaded" //
 	ConfigRejected Kind = "config.rejected" // Reason
 
-	InputChanged Kind = "input.changed" // Input, Active
+	InputChanged Kind = "input.changed" // Input, Door, Active; at the start told only of inputs that are active
 
 	EventsLost Kind = "events.lost" // Lost: a subscriber was too slow for this many events
 )
@@ -57,7 +63,8 @@ func Kinds() []Kind {
 		BellPressed, BellIgnored, BellStuck,
 		CallStarted, CallRinging, CallAnswered, CallRefused, CallEnded,
 		CodeAccepted, CodeWrong, CodeLockedOut,
-		DoorOpening, DoorOpened, DoorClosed, DoorFailed,
+		DoorOpening, DoorOpened, DoorClosed, DoorFailed, DoorForced, DoorHeldOpen,
+		TamperAlarm, TamperOver,
 		RegistrationUp, RegistrationDown, RegistrationFailed,
 		CardOpened, CardClosed, CardLost, CardRecovered,
 		ConfigReloaded, ConfigRejected, InputChanged, EventsLost,
@@ -71,10 +78,14 @@ const (
 	ByAPI  = "api"  // an authenticated program
 )
 
+// ClockUnknown is the Clock of an event whose At is not to be trusted.
+const ClockUnknown = "unknown"
+
 // Event is one thing that happened. Empty fields are left out of JSON and logs.
 type Event struct {
-	At   time.Time `json:"at"` // wall clock
-	Kind Kind      `json:"kind"`
+	At    time.Time `json:"at"` // wall clock
+	Clock string    `json:"clock,omitempty"`
+	Kind  Kind      `json:"kind"`
 
 	Call    string `json:"call,omitempty"` // Call-ID, the same on each event of one call
 	Bell    string `json:"bell,omitempty"`
@@ -83,7 +94,7 @@ type Event struct {
 	Target  string `json:"target,omitempty"` // as in the config, or the peer's URI
 	Account string `json:"account,omitempty"`
 	Who     string `json:"who,omitempty"` // whose code, or the caller's URI
-	How     string `json:"how,omitempty"` // ByCode, ByREX, ByAPI
+	How     string `json:"how,omitempty"` // ByCode, ByREX (Who is the input), ByAPI
 	Reason  string `json:"reason,omitempty"`
 
 	Status     int    `json:"status,omitempty"`      // SIP status code
@@ -112,7 +123,7 @@ func (e Event) Level() slog.Level {
 	switch e.Kind {
 	case DoorFailed, CardLost, ConfigRejected:
 		return slog.LevelError
-	case BellStuck, CodeWrong, CodeLockedOut, RegistrationDown, RegistrationFailed, EventsLost:
+	case BellStuck, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo
@@ -132,6 +143,7 @@ func (e Event) LogAttrs() []slog.Attr {
 			attrs = append(attrs, slog.Int64(key, v))
 		}
 	}
+	str("clock", e.Clock)
 	str("call", e.Call)
 	str("bell", e.Bell)
 	str("door", e.Door)

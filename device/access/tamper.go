@@ -1,0 +1,85 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"portero/device/config"
+	"portero/device/event"
+)
+
+const tamperFile = "tamper.json"
+
+// Tamper blocks all relays for a while after somebody opened the case. Its methods belong to the station's loop, except Run.
+// [Doors].Alarm begins a block.
+type Tamper struct {
+	file  *stateFile
+	block time.Duration
+	clock Clock
+	emit  func(event.Event)
+
+	blocked bool
+	resumed string // why a block of an earlier life begins anew; "": none does
+	stop    func() bool
+	timer   int // number of the timer that counts
+}
+
+// tamperState is what outlives a restart, {"blocked":true}.
+type tamperState struct {
+	Blocked bool `json:"blocked"`
+}
+
+// NewTamper reads the state in dir. A block that a restart cut short holds from here on, and an unreadable state is one; its time
+// begins with Start.
+func NewTamper(dir string, a config.Access, clock Clock, emit func(event.Event), logger *slog.Logger) *Tamper {
+	t := &Tamper{file: newStateFile(dir, tamperFile, "tamper: a block may be forgotten at a restart", logger), block: a.TamperBlock,
+		clock: clock, emit: emit}
+	var state tamperState
+	switch err := t.file.read(&state); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		logger.Error("tamper", "err", err)
+		t.resumed = "its state is unreadable"
+	case state.Blocked:
+		t.resumed = "restart during a block"
+	}
+	t.blocked = t.resumed != ""
+	return t
+}
+
+// Start begins a block anew that a restart cut short: emit gets its tamper.alarm.
+func (t *Tamper) Start() {
+	if t.resumed != "" {
+		t.begin("", t.resumed)
+	}
+}
+
+// Blocked says whether relays are blocked.
+func (t *Tamper) Blocked() bool { return t.blocked }
+
+// begin blocks from now, whether or not a block goes on.
+func (t *Tamper) begin(input, reason string) {
+	t.blocked, t.resumed = true, ""
+	t.emit(event.Event{Kind: event.TamperAlarm, Input: input, Reason: reason, DurationMS: t.block.Milliseconds()})
+	if t.stop != nil {
+		t.stop()
+	}
+	t.timer++
+	n := t.timer
+	t.stop = t.clock.AfterFunc(t.block, func() {
+		if n == t.timer { // an earlier one may be on its way to the loop
+			t.blocked = false
+			t.emit(event.Event{Kind: event.TamperOver})
+		}
+	})
+	t.file.save(stored{state: tamperState{Blocked: true}, after: tamperState{}, until: time.Now().Add(t.block)})
+}
+
+// Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.
+func (t *Tamper) Run(ctx context.Context) error {
+	t.file.run(ctx)
+	return nil
+}

@@ -1,0 +1,47 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+func (d *document) input(c *Config, i int) {
+	in := &c.Inputs[i]
+	at := fmt.Sprintf("input[%d].", i)
+	d.name(at+"name", in.Name, "input")
+	d.oneOf(at+"kind", in.Kind, REX, Contact, Tamper)
+	d.oneOf(at+"bias", in.Bias, "pull-up", "pull-down", "none")
+	d.between(at+"debounce", in.Debounce, 0, time.Second)
+	if in.HeldOpenAfter != 0 {
+		d.between(at+"held_open_after", in.HeldOpenAfter, time.Second, 24*time.Hour)
+	}
+	// A contact may rest at its active level, so that a cut wire is told. A button must not: a cut wire would open the door.
+	if in.Kind == REX && (in.ActiveLow && in.Bias == "pull-down" || !in.ActiveLow && in.Bias == "pull-up") {
+		d.warn(at+"bias", in.Bias,
+			fmt.Sprintf("pulls an open button to its pressed level (active_low = %v): a cut wire opens the door", in.ActiveLow),
+			`a button to ground wants active_low = true with "pull-up", one to 3.3 V active_low = false with "pull-down"`)
+	}
+
+	doors := names(c.Doors, func(x Door) string { return x.Name })
+	missing := "missing: the button would open nothing"
+	if in.Kind == Contact {
+		missing = "missing: which door does it watch?"
+	}
+	switch {
+	case in.Kind == Tamper && in.Door != "":
+		d.fault(at+"door", in.Door, "a tamper contact belongs to no door: its alarm closes them all", "remove it")
+	case in.Kind != REX && in.Kind != Contact:
+	case in.Door == "":
+		d.fault(at+"door", "", missing, `write door = "front"`)
+	case !slices.Contains(doors, in.Door):
+		d.fault(at+"door", in.Door, "no such door", d.suggest(in.Door, doors))
+	}
+}
+
+func (d *document) lamp(c *Config, i int) {
+	l := &c.Lamps[i]
+	at := fmt.Sprintf("lamp[%d].", i)
+	d.name(at+"name", l.Name, "lamp")
+	d.oneOf(at+"shows", l.Shows, ShowsReady, ShowsRinging, ShowsTalking, ShowsOpen)
+}

@@ -1,0 +1,63 @@
+package device
+
+import (
+	"time"
+
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+)
+
+// letIn is how long after its relay was released a door may be opened by those who were let in.
+const letIn = 10 * time.Second
+
+// sensor is an input with what goes on at it.
+type sensor struct {
+	*config.Input
+	stopHeld func() // ends the wait for a door that stands open for too long
+}
+
+// sense takes a change of an input. It works in every state of the station, and needs nobody's network.
+func (s *Station) sense(in *sensor, ev board.Event) {
+	if ev.Active || !ev.Initial {
+		s.tell(event.Event{Kind: event.InputChanged, Input: in.Name, Door: in.Door, Active: ev.Active})
+	}
+	switch in.Kind {
+	case config.REX:
+		// A button held since before the start was pressed for an earlier life of the station.
+		if ev.Active && !ev.Initial {
+			if err := s.doors.Open(in.Door, in.Name, event.ByREX, ""); err != nil {
+				s.Log.Error("door", "err", err)
+			}
+		}
+	case config.Contact:
+		s.doorMoved(in, ev)
+	case config.Tamper:
+		switch {
+		case ev.Active && ev.Initial:
+			s.doors.Alarm(in.Name, "the case was open at the start")
+		case ev.Active:
+			s.doors.Alarm(in.Name, "the case was opened")
+		}
+	}
+}
+
+// doorMoved takes what a door contact tells.
+func (s *Station) doorMoved(in *sensor, ev board.Event) {
+	if in.stopHeld != nil {
+		in.stopHeld()
+		in.stopHeld = nil
+	}
+	if !ev.Active {
+		return
+	}
+	// Nobody knows how a door came to be open that is found so.
+	if !ev.Initial && !s.doors.OpenedWithin(in.Door, letIn) {
+		s.tell(event.Event{Kind: event.DoorForced, Door: in.Door, Input: in.Name})
+	}
+	if wait := in.HeldOpenAfter; wait > 0 {
+		in.stopHeld = s.after(wait, func() {
+			s.tell(event.Event{Kind: event.DoorHeldOpen, Door: in.Door, Input: in.Name, DurationMS: wait.Milliseconds()})
+		})
+	}
+}

@@ -1,0 +1,389 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+	"portero/sip"
+)
+
+// inside are a button, a door contact that is closed while the door is shut, and a tamper contact.
+const inside = `
+[[input]]
+name = "exit"
+kind = "rex"
+line = "GPIO12"
+door = "front"
+[[input]]
+name = "leaf"
+kind = "contact"
+line = "GPIO13"
+active_low = false
+door = "front"
+[[input]]
+name = "case"
+kind = "tamper"
+line = "GPIO6"
+active_low = false
+`
+
+// wires writes the edges of outputs as "0.5s door:front on", counted from since.
+func (d *door) wires(since time.Duration, names ...string) (out []string) {
+	for _, e := range d.sim.Edges(names...) {
+		if e.At >= since {
+			out = append(out, fmt.Sprintf("%v %s %v", e.At-since, e.Name, map[bool]string{true: "on", false: "off"}[e.Active]))
+		}
+	}
+	return out
+}
+
+// TestREX opens the door for switch_on, for both polarities of the button; held down, it opens once.
+func TestREX(t *testing.T) {
+	for _, activeLow := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			polarity := fmt.Sprintf("GPIO12\"\nactive_low = %v\nbias = \"none\"", activeLow)
+			d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", strings.Replace(inside, "GPIO12\"", polarity, 1))
+			d.set("input:exit", true)
+			if high := d.sim.Edges("input:exit")[0].High; high == activeLow {
+				t.Errorf("active_low = %v: pressed is high = %v", activeLow, high)
+			}
+			time.Sleep(time.Hour)
+			d.set("input:exit", false)
+			time.Sleep(time.Minute)
+			if got := d.wires(time.Second, config.DoorRelay("front")); !slices.Equal(got, []string{"0s door:front on", "3s door:front off"}) {
+				t.Errorf("%q", got)
+			}
+			d.saidOnly("input.changed front exit active", "door.opening front exit rex", "door.opened front exit rex",
+				"door.closed front exit rex time over", "input.changed front exit")
+			d.exit()
+			d.want(event.DoorOpened)
+		})
+	}
+}
+
+// TestREXInEveryState opens whatever the station does, and changes nothing in it.
+func TestREXInEveryState(t *testing.T) {
+	opens := func(t *testing.T, d *door, in State) {
+		t.Helper()
+		if s := d.Snapshot().State; s != in {
+			t.Fatalf("state %q, want %q", s, in)
+		}
+		before := len(d.edges())
+		d.exit()
+		d.want(event.DoorOpened)
+		if s := d.Snapshot().State; s != in || len(d.edges()) != before+1 {
+			t.Errorf("state %q, want %q; edges %v", s, in, d.edges())
+		}
+		d.want(event.DoorClosed)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+allowKitchen), r.phone("10.0.0.2:5060")
+		opens(t, d, Idle)
+		d.press("front")
+		offered := p.want(sip.Offered)
+		opens(t, d, Calling)
+		p.answer(offered)
+		d.want(event.CallAnswered)
+		opens(t, d, Talking)
+		offered.call.Hangup()
+		d.want(event.CallEnded)
+		d.exit()
+		if s := d.Snapshot().State; s != Ending || len(d.edges()) != 7 {
+			t.Errorf("state %q, edges %v", s, d.edges())
+		}
+		time.Sleep(10 * time.Second)
+		p.dial("sip:door@10.0.0.1:5062")
+		d.want(event.CallRinging)
+		opens(t, d, RingingIn)
+	})
+}
+
+// TestREXWithoutNetwork: each Send fails, and a bell that reaches nobody keeps no door closed.
+func TestREXWithoutNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.sip.Fail = func(int) error { return errors.New("the network is down") }
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+homeAccount)
+		d.press("front")
+		d.exit()
+		d.want(event.DoorOpened)
+		d.want(event.DoorClosed)
+		time.Sleep(time.Hour)
+		d.exit()
+		d.want(event.DoorOpened)
+		time.Sleep(time.Minute)
+		if e := d.edges(); len(e) != 4 || e[1].At-e[0].At != 3*time.Second || e[3].At-e[2].At != 3*time.Second {
+			t.Errorf("edges %v", e)
+		}
+	})
+}
+
+// TestREXDuringLockOut: five wrong codes close the door to codes, not to those who leave. The lock-out is on the medium at once.
+func TestREXDuringLockOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		d.press("front")
+		m := p.answer(p.want(sip.Offered))
+		d.want(event.CallAnswered)
+		for range 5 {
+			m.session.SendDigits("1234#")
+			d.want(event.CodeWrong)
+		}
+		d.want(event.CodeLockedOut)
+		synctest.Wait()
+		if state, err := os.ReadFile(filepath.Join(d.Config.Station.DataDir, "lockout.json")); err != nil || !strings.Contains(string(state), `"locked":true`) {
+			t.Errorf("a power cut would end the lock-out: %s, %v", state, err)
+		}
+		m.session.SendDigits("4711#")
+		time.Sleep(5 * time.Second)
+		if e := d.edges(); len(e) != 0 {
+			t.Fatalf("edges %v", e)
+		}
+		d.exit()
+		if ev := d.want(event.DoorOpened); ev.How != event.ByREX || ev.Who != "exit" {
+			t.Errorf("%+v", ev)
+		}
+	})
+}
+
+// TestREXOfADoorWithoutCodes opens that door alone.
+func TestREXOfADoorWithoutCodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", strings.Replace(inside, `door = "front"`, `door = "yard"`, 1)+`
+[[door]]
+name = "yard"
+line = "GPIO26"
+switch_on = "1s"
+`)
+		d.exit()
+		time.Sleep(time.Minute)
+		if got := d.wires(time.Second, "door:front", "door:yard"); !slices.Equal(got, []string{"0s door:yard on", "1s door:yard off"}) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// TestHeldSinceBeforeTheStart: a button that is pressed while the station starts opens nothing until it is pressed anew; so after a
+// restart while somebody leans on it. No wire of a relay or lamp moves at start or stop, but for the lamp that shows both.
+func TestHeldSinceBeforeTheStart(t *testing.T) {
+	for _, activeLow := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
+			if err := sim.Pull("GPIO12", !activeLow); err != nil {
+				t.Fatal(err)
+			}
+			tables := strings.Replace(inside, "GPIO12\"", fmt.Sprintf("GPIO12\"\nactive_low = %v", activeLow), 1) + lamps
+			for life := range 3 {
+				d := r.doorOn(sim, dir, fmt.Sprintf("10.0.0.1:%d", 5062+life), `"sip:kitchen@10.0.0.2"`, "", tables)
+				time.Sleep(time.Hour)
+				d.stop()
+			}
+			outputs := []string{"door:front", "lamp:ready", "lamp:ringing", "lamp:talking", "lamp:open"}
+			for _, e := range sim.Edges(outputs...) {
+				if e.Name != "lamp:ready" {
+					t.Errorf("moved: %+v", e)
+				}
+			}
+			if n := len(sim.Edges("lamp:ready")); n != 6 {
+				t.Errorf("%d edges of the lamp, want on and off in each of three lives", n)
+			}
+			d := r.doorOn(sim, dir, "10.0.0.1:5070", `"sip:kitchen@10.0.0.2"`, "", tables)
+			d.set("input:exit", false)
+			time.Sleep(time.Second)
+			if e := d.edges(); len(e) != 0 {
+				t.Errorf("letting go opens: %v", e)
+			}
+			d.exit()
+			d.want(event.DoorOpened)
+		})
+	}
+}
+
+// TestForced: a door that moves without having been opened by the station, or too long after.
+func TestForced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		open := func(wait time.Duration, forced bool) {
+			t.Helper()
+			time.Sleep(wait)
+			d.said()
+			d.set("input:leaf", true)
+			want := []string{"input.changed front leaf active"}
+			if forced {
+				want = append(want, "door.forced front leaf")
+			}
+			if got := d.said(); !slices.Equal(got, want) {
+				t.Errorf("%q, want %q", got, want)
+			}
+			time.Sleep(time.Second)
+			d.set("input:leaf", false)
+			if got := d.said(event.DoorClosed); !slices.Equal(got, []string{"input.changed front leaf"}) {
+				t.Errorf("%q", got)
+			}
+		}
+		open(0, true)
+		d.exit()
+		open(time.Second, false)          // while the relay is energised
+		open(500*time.Millisecond, false) // and once more
+		time.Sleep(time.Minute)
+		d.exit()
+		open(12900*time.Millisecond, false)
+		time.Sleep(time.Minute)
+		d.exit()
+		open(13*time.Second, true)
+	})
+}
+
+func TestHeldOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		d.exit()
+		d.set("input:leaf", true)
+		time.Sleep(29 * time.Second)
+		d.set("input:leaf", false)
+		time.Sleep(time.Minute)
+		if got := d.said(); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "door.held_open") }) {
+			t.Errorf("%q", got)
+		}
+		d.exit()
+		d.set("input:leaf", true)
+		began := time.Now()
+		if ev := d.want(event.DoorHeldOpen, event.DoorForced); ev.DurationMS != 30000 || ev.Door != "front" || ev.Input != "leaf" || time.Since(began) != 30*time.Second {
+			t.Errorf("%+v after %v", ev, time.Since(began))
+		}
+		time.Sleep(time.Hour)
+		d.set("input:leaf", false)
+		d.saidOnly("input.changed front leaf") // told once
+	})
+}
+
+// TestOpenAtTheStart: nobody knows how such a door came to be open, but it is told when it stays so.
+func TestOpenAtTheStart(t *testing.T) {
+	for _, after := range []string{"30s", "0s"} {
+		synctest.Test(t, func(t *testing.T) {
+			r, sim := newRig(t), board.NewSim()
+			if err := sim.Pull("GPIO13", true); err != nil {
+				t.Fatal(err)
+			}
+			tables := strings.Replace(inside, `line = "GPIO13"`, "line = \"GPIO13\"\nheld_open_after = \""+after+"\"", 1)
+			d := r.doorOn(sim, t.TempDir(), "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", tables)
+			time.Sleep(time.Hour)
+			want := []string{"input.changed front leaf active", "door.held_open front leaf"}
+			if after == "0s" {
+				want = want[:1]
+			}
+			d.saidOnly(want...)
+		})
+	}
+}
+
+// TestTamper: an alarm in mid-pulse closes the door at once; neither button nor code opens it then, in this life or the next.
+func TestTamper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
+		d, p := r.doorOn(sim, dir, "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		d.press("front")
+		m := p.answer(p.want(sip.Offered))
+		d.want(event.CallAnswered)
+		d.exit() // takes 100 ms
+		time.Sleep(900 * time.Millisecond)
+		d.said()
+		d.set("input:case", true)
+		if e := d.edges(); len(e) != 2 || e[1].Active || e[1].At-e[0].At != time.Second {
+			t.Fatalf("edges %v", e)
+		}
+		d.saidOnly("input.changed case active", "tamper.alarm case the case was opened", "door.closed front exit rex tamper")
+		d.set("input:case", false)
+		d.exit()
+		m.session.SendDigits("4711#")
+		for _, how := range []string{event.ByREX, event.ByCode} {
+			if ev := d.want(event.DoorFailed, event.DoorOpening); ev.How != how || !strings.Contains(ev.Reason, "tamper") {
+				t.Errorf("%+v", ev)
+			}
+		}
+		synctest.Wait()
+		if state, err := os.ReadFile(filepath.Join(dir, "tamper.json")); err != nil || string(state) != "{\"blocked\":true}\n" {
+			t.Errorf("a power cut would end the block: %s, %v", state, err)
+		}
+		d.stop()
+		m.close() // nobody is to send and play sound for the half hours to come
+
+		d = r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "", inside)
+		d.exit()
+		time.Sleep(29 * time.Minute)
+		d.exit()
+		if e := d.edges(); len(e) != 2 {
+			t.Fatalf("edges %v", e)
+		}
+		d.want(event.DoorFailed)
+		d.want(event.DoorFailed)
+		d.want(event.TamperOver)
+		d.exit()
+		d.want(event.DoorOpened)
+		d.stop()
+
+		d = r.doorOn(sim, dir, "10.0.0.1:5064", `"sip:kitchen@10.0.0.2"`, "", inside)
+		d.exit()
+		d.want(event.DoorOpened, event.TamperAlarm)
+	})
+}
+
+// TestTamperSurvivesAKill: the process dies in mid-pulse of an alarm's making; what it wrote blocks the next life.
+func TestTamperSurvivesAKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
+		d := r.doorOn(sim, dir, "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		d.set("input:case", true)
+		d.set("input:case", false)
+		time.Sleep(time.Second)
+		state, err := os.ReadFile(filepath.Join(dir, "tamper.json")) // as it is when the power goes
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.stop()
+		dir = t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "tamper.json"), state, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d = r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "", inside)
+		d.exit()
+		d.want(event.DoorFailed, event.DoorOpening)
+	})
+}
+
+// TestCaseOpenAtTheStart is an alarm; a case that stays open does not block for ever.
+func TestCaseOpenAtTheStart(t *testing.T) {
+	for _, activeLow := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r, sim := newRig(t), board.NewSim()
+			if err := sim.Pull("GPIO6", !activeLow); err != nil {
+				t.Fatal(err)
+			}
+			d := r.doorOn(sim, t.TempDir(), "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "",
+				strings.Replace(inside, "GPIO6\"\nactive_low = false", fmt.Sprintf("GPIO6\"\nactive_low = %v", activeLow), 1))
+			d.saidOnly("input.changed case active", "tamper.alarm case the case was open at the start")
+			d.exit()
+			d.want(event.DoorFailed, event.DoorOpening)
+			time.Sleep(29 * time.Minute)
+			d.want(event.TamperOver)
+			d.exit()
+			d.want(event.DoorOpened)
+		})
+	}
+}
