@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -530,7 +531,7 @@ then press Enter here: your phone rings. Answer, listen, and type %s# to open th
 			if err != nil {
 				return
 			}
-			d.say("%s %s%s%s", ev.Kind, ev.Target, ev.Who, ev.Reason)
+			d.say("%s", strings.Join(slices.DeleteFunc([]string{string(ev.Kind), ev.Target, ev.Who, ev.Reason}, func(s string) bool { return s == "" }), " "))
 		}
 	}()
 	for {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -97,7 +96,7 @@ func (g *Guest) TalkStart(w wire.Talk, _ *bool) error {
 	if g.talking != nil {
 		return errors.New("somebody talks already")
 	}
-	card, err := alsa.Open(context.Background(), alsa.Config{Card: "hw:0,1", Rate: w.Rate, Period: 20 * time.Millisecond}, audio.FullDuplex)
+	card, err := alsa.Open(context.Background(), alsa.Config{Card: "hw:0,1", Rate: w.Rate, Period: 100 * time.Millisecond}, audio.FullDuplex)
 	if err != nil {
 		return err
 	}
@@ -110,8 +109,7 @@ func (g *Guest) TalkStart(w wire.Talk, _ *bool) error {
 func (t *talk) run(says []int16) {
 	defer close(t.done)
 	defer t.card.Close()
-	runtime.LockOSThread() // the thread ends with the goroutine: its priority is nobody else's
-	if _, err := alsa.Realtime(); err != nil {
+	if err := alsa.Realtime(); err != nil {
 		tell("init", "", "no real-time priority: "+err.Error())
 	}
 	// No allocation while it talks: five minutes are enough for any call here.

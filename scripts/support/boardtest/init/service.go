@@ -16,11 +16,7 @@ import (
 	"portero/scripts/support/boardtest/wire"
 )
 
-const (
-	notifySocket = "/run/notify"
-	restartAfter = 100 * time.Millisecond // systemd's default RestartSec
-	abortWithin  = 2 * time.Second        // then SIGKILL
-)
+const notifySocket = "/run/notify"
 
 // service keeps one program running, as systemd keeps a unit.
 type service struct {
@@ -28,6 +24,7 @@ type service struct {
 	mu      sync.Mutex
 	process *os.Process // nil: not running
 	ending  bool
+	stopped chan struct{} // closed when it is to end
 	ended   chan struct{}
 	pings   chan string
 	notify  net.PacketConn
@@ -39,15 +36,23 @@ func startService(w wire.Service) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{Service: w, ended: make(chan struct{}), pings: make(chan string, 16), notify: notify}
+	s := &service{Service: w, stopped: make(chan struct{}), ended: make(chan struct{}), pings: make(chan string, 16), notify: notify}
 	go s.listen()
 	go func() {
 		defer close(s.ended)
 		for s.once() {
-			time.Sleep(restartAfter)
+			s.idle()
 		}
 	}()
 	return s, nil
+}
+
+// idle lets RestartSec pass.
+func (s *service) idle() {
+	select {
+	case <-time.After(s.RestartAfter):
+	case <-s.stopped:
+	}
 }
 
 // listen takes what sd_notify sends.
@@ -109,9 +114,9 @@ func (s *service) once() bool {
 	s.mu.Unlock()
 	<-copied
 	tell("init", "died", fmt.Sprint(err))
-	if len(s.StopPost) > 0 {
-		r := run(s.StopPost)
-		tell("init", "released", fmt.Sprintf("code %d after %.3f s %s", r.Code, r.Seconds, r.Output))
+	for _, argv := range s.StopPost {
+		r := run(argv)
+		tell("init", "released", fmt.Sprintf("code %d after %.3f s: %q %s", r.Code, r.Seconds, argv, r.Output))
 	}
 	return !ending
 }
@@ -144,7 +149,7 @@ func (s *service) watch(gone <-chan error) error {
 			tell("init", "watchdog", fmt.Sprintf("silent for %v", s.Watchdog))
 			s.signal(syscall.SIGABRT)
 			s.signal(syscall.SIGCONT) // as systemd does: a stopped process does not notice SIGABRT
-			silence.Reset(abortWithin)
+			silence.Reset(s.Abort)
 		}
 	}
 }
@@ -163,6 +168,7 @@ func (s *service) signal(sig syscall.Signal) (wire.Killed, error) {
 func (s *service) stop() {
 	s.mu.Lock()
 	s.ending = true
+	close(s.stopped)
 	s.mu.Unlock()
 	_, _ = s.signal(syscall.SIGTERM)
 	kill := time.AfterFunc(10*time.Second, func() { _, _ = s.signal(syscall.SIGKILL) })

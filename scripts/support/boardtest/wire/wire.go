@@ -12,11 +12,13 @@ type Line struct {
 	Event string  `json:"event,omitempty"` // "started", "ready", "watchdog", "died", "released"
 }
 
-// Service is a unit with Type=notify, Restart=always, WatchdogSec and ExecStopPost, as systemd would keep it.
+// Service is a unit with Type=notify and Restart=always, as systemd would keep it.
 type Service struct {
-	Exec     []string
-	StopPost []string      // runs to its end whenever Exec has ended, however that was
-	Watchdog time.Duration // of silence, then SIGABRT; 0: none
+	Exec         []string      // ExecStart
+	StopPost     [][]string    // ExecStopPost: run one after the other whenever Exec has ended, however that was
+	Watchdog     time.Duration // of silence, then SIGABRT; 0: none
+	Abort        time.Duration // after SIGABRT, then SIGKILL
+	RestartAfter time.Duration
 }
 
 // Killed tells when a signal was sent.
