@@ -390,5 +390,6 @@ func (s *Station) quiet() {
 func rtpStats(st audio.Stats, codec string) *event.RTP {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return &event.RTP{Codec: codec, Sent: st.Sent, Received: st.Received, Lost: st.Lost, Late: st.Late,
-		Concealed: uint64(st.Concealed.Milliseconds()), JitterMS: ms(st.Jitter), DelayMS: ms(st.Delay)}
+		Concealed: uint64(st.Concealed.Milliseconds()), JitterMS: ms(st.Jitter), DelayMS: ms(st.Delay),
+		RTTMS: ms(st.RTT), RemoteLost: st.RemoteLost}
 }

@@ -116,6 +116,9 @@ type RTP struct {
 	Concealed uint64  `json:"concealed"` // ms of invented sound
 	JitterMS  float64 `json:"jitter_ms"` // RFC 3550 §6.4.1, ms
 	DelayMS   float64 `json:"delay_ms"`  // mean playout delay, ms
+
+	RTTMS      float64 `json:"rtt_ms"`      // round trip by RTCP, ms; 0: the far end sends none
+	RemoteLost float64 `json:"remote_lost"` // share of our packets that the far end missed lately, 0 to 1
 }
 
 // Level is the slog level an event is reported at.
@@ -169,7 +172,8 @@ func (e Event) LogAttrs() []slog.Attr {
 		attrs = append(attrs, slog.Group("rtp",
 			slog.String("codec", r.Codec), slog.Uint64("sent", r.Sent), slog.Uint64("received", r.Received),
 			slog.Uint64("lost", r.Lost), slog.Uint64("late", r.Late), slog.Uint64("concealed", r.Concealed),
-			slog.Float64("jitter_ms", r.JitterMS), slog.Float64("delay_ms", r.DelayMS)))
+			slog.Float64("jitter_ms", r.JitterMS), slog.Float64("delay_ms", r.DelayMS),
+			slog.Float64("rtt_ms", r.RTTMS), slog.Float64("remote_lost", r.RemoteLost)))
 	}
 	return attrs
 }

@@ -196,9 +196,8 @@ func Account(user, password, host string, port int, more string) string {
 	return fmt.Sprintf("<sip:%s@%s:%d>;auth_pass=%s;answermode=manual;audio_codecs=PCMA%s", user, host, port, password, more)
 }
 
-// Registered waits for the 200 to REGISTER; the event for it may come before anybody listens, so the log tells. Debian's
-// baresip gives up at a challenge that offers SHA-256, in whatever order, and tries again after 30 to 60 s: only then can a
-// registrar know that it must offer MD5 alone.
+// Registered waits for the 200 to REGISTER; the event for it may come before anybody listens, so the log tells. A
+// baresip that gives up at a challenge with SHA-256 tries again after 30 to 60 s.
 func (b *Baresip) Registered() {
 	b.t.Helper()
 	b.WaitLog(`\} 200 OK .*\[\d+ bindings?\]`, 75*time.Second)

@@ -73,9 +73,20 @@ func StartLinphone(t *testing.T, name, user, password string, port int, sayPath 
 	l.WaitLog(`Using wav files`, 5*time.Second)
 	l.Say("play " + sayPath)
 	l.Say("record " + l.record)
-	l.Say("codec disable all")
-	l.Say("codec enable 4") // PCMA in the list of Debian's linphonec 5.1
+	l.Codec(linphonePCMA)
 	return l
+}
+
+// The places of codecs in the list of Debian's linphonec 5.1.
+const (
+	linphonePCMA = 4
+	linphoneG722 = 6
+)
+
+// Codec leaves one codec enabled.
+func (l *Linphone) Codec(place int) {
+	l.Say("codec disable all")
+	l.Say(fmt.Sprintf("codec enable %d", place))
 }
 
 // Registered waits until the registrar has accepted the account. linphonec does not announce it, it must be asked.
