@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -18,7 +19,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "embed"
 
 	"portero/audio"
 	"portero/device"
