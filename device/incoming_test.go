@@ -101,6 +101,9 @@ func TestAutoAnswer(t *testing.T) {
 		d.want(event.DoorOpened)
 		call.Hangup()
 		d.want(event.CallEnded)
+		p.want(sip.Ended)
+		p.dial("sip:door@10.0.0.1:5062") // while the tone of the last call sounds
+		p.want(sip.Answered)
 		d.want(event.DoorClosed)
 	})
 }
