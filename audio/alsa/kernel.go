@@ -48,10 +48,15 @@ func (linux) link(fd, to int) unix.Errno {
 	return e
 }
 
-// Rounding up: a timeout of a fraction of a millisecond must not become a busy loop.
+// poll blocks the thread and keeps its place among the running goroutines: a system call that gives the place up makes the runtime's
+// monitor look for it every few dozen microseconds, a thousand wake-ups a second. The collector's signal ends it with EINTR.
 func (linux) poll(fds []unix.PollFd, timeout time.Duration) (int, unix.Errno) {
-	n, err := unix.Poll(fds, int((timeout+time.Millisecond-1)/time.Millisecond))
-	return n, errno(err)
+	ts := unix.NsecToTimespec(int64(max(timeout, 0)))
+	n, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), 0
 }
 
 func (linux) event() (int, unix.Errno) {
