@@ -1,0 +1,91 @@
+//go:build boardtest
+
+package boardtest
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// crashing: SIGKILL, which no program can catch; the supervisor runs the unit's ExecStopPost and starts it again.
+func (r *rig) crashing() {
+	r.check("killed and started again: no relay moves", r.restart, func(*testing.T) {
+		began := r.signal(syscall.SIGKILL)
+		r.await(began, "registration.up")
+		r.unmoved(began)
+		r.stopPost(began)
+	})
+	r.check("killed in mid-pulse: released within 1 s", r.restart, func(*testing.T) {
+		r.ring(false)
+		on := r.open(frontCode, frontRelay, true)
+		time.Sleep(300 * time.Millisecond)
+		killed := r.signal(syscall.SIGKILL)
+		lasted := r.released(on, outboard)
+		after := on.At.Add(lasted).Sub(killed)
+		r.measured("released %.2f s after SIGKILL", after.Seconds())
+		if after > time.Second {
+			r.errorf("the relay was released %v after SIGKILL, want 1 s at most", after)
+		}
+		r.stopPost(killed)
+		r.quiet()
+		r.await(killed, "registration.up")
+		r.settled(on, 2)
+	})
+	r.check("killed in mid-pulse, active-low: released within 1 s", r.restart, func(*testing.T) {
+		r.ring(false)
+		on := r.open(gateCode, gateRelay, false)
+		killed := r.signal(syscall.SIGKILL)
+		lasted := r.released(on, outboard)
+		after := on.At.Add(lasted).Sub(killed)
+		r.measured("released %.2f s after SIGKILL", after.Seconds())
+		if after > time.Second {
+			r.errorf("the relay was released %v after SIGKILL, want 1 s at most", after)
+		}
+		r.stopPost(killed)
+		r.quiet()
+		r.await(killed, "registration.up")
+		r.settled(on, 2)
+	})
+}
+
+// hanging: the process lives but does nothing any more; only the watchdog notices.
+func (r *rig) hanging() {
+	r.check("stopped in mid-pulse: the watchdog ends it", r.restart, func(*testing.T) {
+		r.ring(false)
+		on := r.open(frontCode, frontRelay, true)
+		stopped := r.signal(syscall.SIGSTOP)
+		bark := r.await(stopped, "init.watchdog")
+		lasted := r.released(on, outboard)
+		r.measured("watchdog after %.2f s, relay on for %.2f s", bark.At.Sub(stopped).Seconds(), lasted.Seconds())
+		// A stopped process cannot end its lease; the watchdog's time and a second bound it all the same.
+		if limit := r.unit.Watchdog + r.unit.Abort + 500*time.Millisecond; lasted > limit {
+			r.errorf("the relay was energised for %v, want %v at most", lasted, limit)
+		}
+		r.stopPost(stopped)
+		r.quiet()
+		r.await(stopped, "registration.up")
+		r.settled(on, 2)
+	})
+	r.check("loop hung in mid-pulse: the lease ends, the watchdog too", r.restart, func(*testing.T) {
+		r.start("/usr/bin/portero-hang") // built with the tag hangtest: SIGUSR1 blocks the station's loop for good
+		r.ring(false)
+		on := r.open(frontCode, frontRelay, true)
+		hung := r.signal(syscall.SIGUSR1)
+		lasted := r.lasts(on, switchOn)
+		bark := r.await(hung, "init.watchdog")
+		r.measured("watchdog after %.2f s", bark.At.Sub(hung).Seconds())
+		if bark.At.Before(on.At.Add(lasted)) {
+			r.errorf("the watchdog barked within the pulse: the lease is not shown to end by itself")
+		}
+		r.stopPost(hung)
+		r.quiet()
+		r.await(hung, "registration.up")
+		r.settled(on, 2)
+	})
+	r.check("a hung and restarted station still rings", r.restart, func(*testing.T) {
+		r.start("")
+		r.ring(false)
+		r.hangUp()
+	})
+}

@@ -1,0 +1,32 @@
+//go:build boardtest
+
+// Package boardtest runs the arm64 release binary on Debian's arm64 kernel in an emulated board (qemu-system-aarch64 -M virt), and
+// everything around it for real: GPIO character device, ALSA, IP network, Kamailio, a phone, a supervisor.
+//
+//	guest.go     the board: QEMU, init's services over virtio ports (init/, wire/), lines of the log
+//	pins.go      the GPIO chip (PL061) from outside: levels of buttons, dated edges of relays
+//	unit.go      the Debian package's systemd unit, by which init keeps the station
+//	phone.go     baresip at an address that the guest can reach
+//	exchange.go  Kamailio, likewise
+//	wiring.go    what is connected to which line, and the station's configuration
+//	rig.go       all of them together, and what the checks have in common
+//	checks.go    one line per check: name, seconds, result
+//	*_test.go    the checks in the order in which one boot goes through them
+//
+// The relay lines are watched by QEMU itself, from before the kernel starts to after it has powered off: every edge counts.
+//
+// # Addresses
+//
+// The guest is 10.0.2.15 behind QEMU's user network. [rig.host] is an address of this machine other than loopback, because the peers
+// write their address into SIP and SDP, and the guest must reach it there; scripts/boardtest makes a network namespace that has nothing
+// else. The guest's SIP and RTP ports are forwarded from the same ports of that address, which is the station's public_address: a
+// router with port forwarding. 10.0.2.2 is the host's own loopback.
+//
+// # Traps
+//
+//   - Kernel and RTC run in emulated time that falls behind on a loaded machine: edges are dated by the host, uptimes by the guest.
+//   - Line 3 of the chip is the machine's power button (gpio-keys); lines 0 to 2 and 4 to 7 are free.
+//   - PL061 lines that nobody drives are pulled low: the active-low relay's line is made a high output over qtest before the kernel
+//     starts, as a boot loader would.
+//   - Unbinding snd-aloop waits until every program has closed it.
+package boardtest

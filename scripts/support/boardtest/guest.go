@@ -1,0 +1,217 @@
+//go:build boardtest
+
+package boardtest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/rpc"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"portero/scripts/support/boardtest/wire"
+	"portero/scripts/support/interop"
+)
+
+// The guest's ports that the rig's host address forwards to it.
+const (
+	sipPort    = 5062
+	rtpFirst   = 40000
+	rtpLast    = 40019
+	outboard   = 15 * time.Second // for what happens within seconds on a board and is emulated here
+	bootWithin = 90 * time.Second
+)
+
+// Guest is the emulated board.
+type Guest struct {
+	*interop.Process
+	Pins  *Pins
+	Wired time.Time // just before the kernel started; since then every edge is the station's
+	qmp   *monitor
+	rpc   *rpc.Client
+
+	mu    sync.Mutex
+	log   []entry
+	grown chan struct{}
+}
+
+// entry is a line of the guest's log. Fields holds a line of JSON taken apart.
+type entry struct {
+	At time.Time
+	wire.Line
+	Fields map[string]any
+}
+
+// boot starts QEMU with what scripts/boardtest has put into dir: vmlinuz, initramfs. Before the kernel runs, high lines become
+// outputs that are high, and idle lines get their level.
+func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Guest {
+	t.Helper()
+	work := t.TempDir()
+	sockets := map[string]net.Listener{}
+	for _, name := range []string{"qtest", "qmp", "ctl", "log"} {
+		l, err := net.Listen("unix", filepath.Join(work, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		sockets[name] = l
+	}
+	accept := func(name string) net.Conn {
+		t.Helper()
+		l := sockets[name].(*net.UnixListener)
+		_ = l.SetDeadline(time.Now().Add(outboard))
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatalf("boardtest: QEMU does not connect to %s: %v", name, err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	socket := func(name string) string { return filepath.Join(work, name) }
+	network := []string{"user", "id=n", fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, sipPort, sipPort)}
+	for p := rtpFirst; p <= rtpLast; p++ {
+		network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, p, p))
+	}
+	g := &Guest{grown: make(chan struct{})}
+	g.Process = interop.Start(t, "qemu", work, nil, "qemu-system-aarch64",
+		"-M", "virt", "-accel", "tcg,thread=multi", "-cpu", "cortex-a53", "-smp", "2", "-m", "256",
+		"-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-S",
+		"-kernel", filepath.Join(dir, "vmlinuz"), "-initrd", filepath.Join(dir, "initramfs"),
+		"-append", "console=ttyAMA0 panic=-1 quiet",
+		"-qtest", "unix:"+socket("qtest"), "-qtest-log", "none", "-qmp", "unix:"+socket("qmp"),
+		"-netdev", strings.Join(network, ","), "-device", "virtio-net-device,netdev=n",
+		"-device", "virtio-serial-device",
+		"-chardev", "socket,id=ctl,path="+socket("ctl"), "-device", "virtserialport,chardev=ctl,nr=1",
+		"-chardev", "socket,id=log,path="+socket("log"), "-device", "virtserialport,chardev=log,nr=2")
+	// QEMU connects its chardevs in the order it likes, but none of them waits for an answer.
+	qtest, control, lines := accept("qtest"), accept("ctl"), accept("log")
+	var err error
+	if g.qmp, err = newMonitor(accept("qmp")); err != nil {
+		t.Fatal(err)
+	}
+	path, err := g.qmp.find("pl061")
+	if err == nil {
+		g.Pins, err = newPins(qtest, path)
+	}
+	if err == nil {
+		err = g.Pins.DriveHigh(driven...)
+	}
+	for line, high := range inputs {
+		if err == nil {
+			err = g.Pins.Set(line, high)
+		}
+	}
+	g.Wired = time.Now()
+	if err == nil {
+		err = g.qmp.do("cont", nil, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.rpc = rpc.NewClient(control)
+	go g.listen(lines)
+	return g
+}
+
+func (g *Guest) listen(r net.Conn) {
+	for b := bufio.NewReader(r); ; {
+		raw, err := b.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		e := entry{At: time.Now()}
+		if json.Unmarshal(raw, &e.Line) != nil {
+			continue
+		}
+		if strings.HasPrefix(e.Text, "{") {
+			_ = json.Unmarshal([]byte(e.Text), &e.Fields) // else it is text
+		}
+		g.mu.Lock()
+		g.log = append(g.log, e)
+		close(g.grown)
+		g.grown = make(chan struct{})
+		g.mu.Unlock()
+	}
+}
+
+// call asks init for something.
+func (g *Guest) call(method string, args, reply any, atMost time.Duration) error {
+	if reply == nil {
+		reply = new(bool)
+	}
+	select {
+	case c := <-g.rpc.Go("Guest."+method, args, reply, make(chan *rpc.Call, 1)).Done:
+		if c.Error != nil {
+			return fmt.Errorf("boardtest: guest %s: %w", method, c.Error)
+		}
+		return nil
+	case <-time.After(atMost):
+		return fmt.Errorf("boardtest: guest %s: no answer within %v", method, atMost)
+	}
+}
+
+// is reports whether e is the station's event kind, or init's, with "key=value" fields.
+func (e entry) is(kind string, fields ...string) bool {
+	if e.From == "init" {
+		return e.Event == strings.TrimPrefix(kind, "init.") && strings.HasPrefix(kind, "init.")
+	}
+	if e.Fields["msg"] != "event" || e.Fields["kind"] != kind {
+		return false
+	}
+	for _, f := range fields {
+		k, v, _ := strings.Cut(f, "=")
+		if got, ok := e.Fields[k]; !ok || fmt.Sprint(got) != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Find returns the events of that kind since then.
+func (g *Guest) Find(since time.Time, kind string, fields ...string) []entry {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var found []entry
+	for _, e := range g.log {
+		if !e.At.Before(since) && e.is(kind, fields...) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// Await returns the first event of that kind since then; "init.booted" and the like are init's own.
+func (g *Guest) Await(since time.Time, atMost time.Duration, kind string, fields ...string) (entry, error) {
+	deadline := time.After(atMost)
+	for {
+		g.mu.Lock()
+		grown := g.grown
+		g.mu.Unlock()
+		if found := g.Find(since, kind, fields...); len(found) > 0 {
+			return found[0], nil
+		}
+		select {
+		case <-grown:
+		case <-deadline:
+			return entry{}, fmt.Errorf("boardtest: no %s %v within %v", kind, fields, atMost)
+		}
+	}
+}
+
+// Lines returns the log since then, dated, for people.
+func (g *Guest) Lines(since time.Time) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []string
+	for _, e := range g.log {
+		if !e.At.Before(since) {
+			out = append(out, fmt.Sprintf("%s up %.3f %s %s %s", e.At.Format("15:04:05.000"), e.Up, e.From, e.Event, e.Text))
+		}
+	}
+	return out
+}
