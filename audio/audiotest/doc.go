@@ -4,6 +4,7 @@
 //	net.go         Net, an audio.PacketConn network with delay, loss and reordering
 //	card.go        Card and Pipe, audio.Duplex at the pace of the (bubble's) clock
 //	instruments.go Recorder, Level, ToneLevel, SNR
+//	stoi.go        STOI, how much of speech can be understood (Taal et al. 2011)
 //
 // Everything runs inside a testing/synctest bubble: nothing here waits but for time.
 package audiotest
