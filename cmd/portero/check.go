@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"portero/audio/alsa"
 	"portero/board"
@@ -72,32 +71,6 @@ func configVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	}
 	_, err := os.Stdout.Write(config.Sample)
 	return err
-}
-
-func pinsVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
-	if err := parse(fs, args, 0); err != nil {
-		return err
-	}
-	chips, err := board.Chips()
-	if err != nil {
-		return err
-	}
-	if len(chips) == 0 {
-		fmt.Println("no GPIO chips (is this a board with GPIO, and may this user open /dev/gpiochip*? group gpio)")
-		return nil
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	for _, c := range chips {
-		fmt.Fprintf(w, "%s\t%s\t%d lines\n", c.Name, c.Label, len(c.Lines))
-		for _, l := range c.Lines {
-			direction := "input"
-			if l.Output {
-				direction = "output"
-			}
-			fmt.Fprintf(w, "  %d\t%s\t%s\t%s\n", l.Offset, l.Name, direction, l.Consumer)
-		}
-	}
-	return w.Flush()
 }
 
 // releaseVerb drives all relays inactive: systemd calls it after the station ended, however it ended. A faulty file is no excuse: the

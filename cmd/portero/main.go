@@ -31,7 +31,7 @@ var verbs = []verb{
 	{"demo", "[-json] [-keep] [-listen ADDR:PORT]", "ring, talk and open on a simulated board, with a phone that answers", demoVerb},
 	{"check", "-config FILE", "check the configuration and the hardware; list every fault", checkVerb},
 	{"config", "", "print the sample configuration, which is the manual", configVerb},
-	{"pins", "", "list GPIO chips and lines", pinsVerb},
+	{"pins", "[-config FILE] [-live]", "list GPIO chips and lines and what uses them; watch the inputs", pinsVerb},
 	{"tone", "[-card CARD] [-loop] [-list]", "play a tone and meter the microphone, or test both together", toneVerb},
 	{"call", "[-config FILE] [flags] URI", "place or take a bench call", callVerb},
 	{"release", "-config FILE", "drive all relays to their released level (after a crash)", releaseVerb},

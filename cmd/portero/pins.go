@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"portero/board"
+	"portero/device/config"
+)
+
+// pinsVerb lists chips and lines and what the configuration uses them for; with -live it shows the inputs as they change. It never
+// reads an output: that would make it an input.
+func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
+	file := fs.String("config", "", "configuration file: show what uses which line")
+	live := fs.Bool("live", false, "show the configuration's inputs as they change, until Ctrl-C (stop the station first)")
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	var bc board.Config
+	if *file != "" {
+		cfg, err := config.Load(*file)
+		if err != nil {
+			return err
+		}
+		bc = cfg.BoardConfig()
+	}
+	if *live {
+		if *file == "" {
+			return errors.New("-live needs -config: which inputs?")
+		}
+		return watchInputs(ctx, os.Stdout, bc)
+	}
+	chips, err := board.Chips()
+	if err != nil {
+		return err
+	}
+	if len(chips) == 0 {
+		fmt.Println("no GPIO chips (is this a board with GPIO, and may this user open /dev/gpiochip*? group gpio)")
+	}
+	return listPins(os.Stdout, chips, board.LineUsers(chips, bc))
+}
+
+func listPins(out io.Writer, chips []board.Chip, users []board.LineUser) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, c := range chips {
+		fmt.Fprintf(w, "%s\t%s\t%d lines\n", c.Name, c.Label, len(c.Lines))
+		for _, l := range c.Lines {
+			direction := "input"
+			if l.Output {
+				direction = "output"
+			}
+			use := ""
+			for _, u := range users {
+				if u.Chip == c.Name && u.Offset == l.Offset {
+					use = "<- " + u.Kind + " " + u.Name
+				}
+			}
+			fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\n", l.Offset, l.Name, direction, l.Consumer, use)
+		}
+	}
+	for _, u := range users {
+		if u.Chip == "" {
+			fmt.Fprintf(w, "%s %s: line %q is not here; `portero check` tells more\n", u.Kind, u.Name, u.Line)
+		}
+	}
+	return w.Flush()
+}
+
+// watchInputs opens the inputs alone and prints their levels and every change.
+func watchInputs(ctx context.Context, out io.Writer, bc board.Config) error {
+	bc.Relays, bc.Lamps = nil, nil
+	if len(bc.Inputs) == 0 {
+		return errors.New("the configuration has no inputs")
+	}
+	b, err := board.Open(bc)
+	var busy *board.BusyError
+	if errors.As(err, &busy) && busy.Ours() {
+		return fmt.Errorf("%w: the station is running; `systemctl stop portero` first", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	var first time.Duration
+	err = b.Run(ctx, func(ev board.Event) {
+		if first == 0 {
+			first = ev.At
+		}
+		state := map[bool]string{true: "active", false: "inactive"}[ev.Active]
+		switch {
+		case ev.Stuck:
+			state = "stuck"
+		case ev.Initial:
+			state += " now"
+		}
+		fmt.Fprintf(out, "%9.3f s  %-24s %s\n", (ev.At - first).Seconds(), ev.Line, state)
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
