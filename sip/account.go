@@ -2,6 +2,7 @@ package sip
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"portero/sip/digest"
@@ -14,7 +15,7 @@ type AccountConfig struct {
 	Server        URI    // the registrar and outbound proxy: sip:host[:port]
 	AuthUser      string // "": the AOR's user
 	Password      string
-	Realm         string        // pinned; "" pins the first that is seen
+	Realm         string        // pinned; "" keeps to the one that is seen until it fails
 	Expires       time.Duration // asked for; 0: 10 minutes
 	PublicAddress netip.AddrPort
 	// Locate, when set, finds the server in place of a look-up of Server: for one on this very host, whose address changes
@@ -26,8 +27,10 @@ type AccountConfig struct {
 type Account struct {
 	AccountConfig
 	www, proxy digest.Client
-	targets    []Target       // the server's addresses as last resolved: credentials go nowhere else
-	turn       int            // which target is in use
+	targets    []Target       // the server's addresses as last resolved
+	first      netip.AddrPort // which of them to try first
+	home       netip.AddrPort // where we are registered, whatever a look-up says since
+	looking    bool           // a look-up in the background is under way
 	public     netip.AddrPort // our address as the server sees it
 	asUA       bool           // the server challenged a call with a 401
 	reg        *Registration
@@ -44,22 +47,34 @@ func NewAccount(c AccountConfig) *Account {
 	a := &Account{AccountConfig: c, public: c.PublicAddress}
 	a.www = digest.Client{User: c.AuthUser, Password: c.Password, Realm: c.Realm}
 	a.proxy = a.www
+	if t, ok := literalTarget(c.Server); ok && c.Locate == nil {
+		a.targets = []Target{t} // known, and trusted, before the first request: the server's call may come before ours
+	}
 	return a
 }
 
-// resolve finds the server and remembers its addresses.
-func (acct *Account) resolve(s *Stack, f func(Target, error)) {
+// find returns the server's addresses in the order to try them: those that are known, at once; else it resolves.
+func (acct *Account) find(s *Stack, f func([]Target, error)) {
+	if acct.Locate == nil && len(acct.targets) > 0 {
+		f(acct.order(), nil)
+		return
+	}
+	acct.resolve(s, f)
+}
+
+// resolve looks the server up and remembers its addresses.
+func (acct *Account) resolve(s *Stack, f func([]Target, error)) {
 	found := func(targets []Target, err error) {
 		if err != nil {
 			// A name server that is down takes no server away that was found before.
 			if len(acct.targets) == 0 {
-				f(Target{}, err)
+				f(nil, err)
 				return
 			}
 			targets = acct.targets
 		}
 		acct.targets = targets
-		f(targets[acct.turn%len(targets)], nil)
+		f(acct.order(), nil)
 	}
 	if acct.Locate == nil {
 		s.Resolve(acct.Server, found)
@@ -69,15 +84,39 @@ func (acct *Account) resolve(s *Stack, f func(Target, error)) {
 	found([]Target{{Proto: UDP, Addr: addr, Host: acct.Server.Host}}, err)
 }
 
-// trusts reports whether addr is the account's server: one of its addresses, and for a server on this host, where any program
-// has the same address, its very port.
-func (acct *Account) trusts(addr netip.AddrPort) bool {
-	for _, t := range acct.targets {
-		if t.Addr.Addr().Unmap() == addr.Addr().Unmap() && (acct.Locate == nil || t.Addr.Port() == addr.Port()) {
-			return true
-		}
+// doubt looks the server up anew after a failure. Nobody waits for it: calls use what is known meanwhile.
+func (acct *Account) doubt(s *Stack) {
+	if acct.looking || acct.Locate != nil {
+		return
 	}
-	return false
+	acct.looking = true
+	acct.resolve(s, func([]Target, error) { acct.looking = false })
+}
+
+// order returns the targets, from the first to try round to the one before it.
+func (acct *Account) order() []Target {
+	i := max(0, acct.index(acct.first))
+	return slices.Concat(acct.targets[i:], acct.targets[:i])
+}
+
+func (acct *Account) index(addr netip.AddrPort) int {
+	return slices.IndexFunc(acct.targets, func(t Target) bool { return t.Addr == addr })
+}
+
+// avoid makes the target after addr the first to try.
+func (acct *Account) avoid(addr netip.AddrPort) {
+	if i := acct.index(addr); i >= 0 {
+		acct.first = acct.targets[(i+1)%len(acct.targets)].Addr
+	}
+}
+
+// trusts reports whether addr is the account's server: one of its addresses or the one that we are registered at, and for a server
+// on this host, where any program has the same address, its very port.
+func (acct *Account) trusts(addr netip.AddrPort) bool {
+	is := func(known netip.AddrPort) bool {
+		return known.IsValid() && known.Addr().Unmap() == addr.Addr().Unmap() && (acct.Locate == nil || known.Port() == addr.Port())
+	}
+	return is(acct.home) || slices.ContainsFunc(acct.targets, func(t Target) bool { return is(t.Addr) })
 }
 
 // contact is where the server shall send requests for this account. local is the address that the route to it leaves from.

@@ -51,7 +51,7 @@ func (a *Agent) Admit(flow Flow, req *Request) int {
 		return 0
 	}
 	switch req.Method {
-	case "INVITE":
+	case INVITE:
 		if req.To.Tag() != "" {
 			return 481
 		}
@@ -65,13 +65,16 @@ func (a *Agent) Admit(flow Flow, req *Request) int {
 			return 403
 		}
 		return a.cfg.Allow(flow, req)
-	case "ACK":
+	case ACK:
 		return -1 // for a call that is gone, or one that was refused statelessly
-	case "OPTIONS":
-		return 0
-	case "BYE", "INFO", "UPDATE", "PRACK":
-		return 481
-	case "CANCEL":
+	case OPTIONS: // no state: a flood of them must leave room for the calls that go on
+		res := refusal(req)
+		if res == nil {
+			res = capabilities(req)
+		}
+		a.s.RespondStateless(flow, req, res)
+		return -1
+	case BYE, CANCEL, INFO, PRACK, UPDATE:
 		return 481
 	}
 	res := NewResponse(req, 405, "")
@@ -82,21 +85,21 @@ func (a *Agent) Admit(flow Flow, req *Request) int {
 
 // Request takes what Admit let in.
 func (a *Agent) Request(tx *ServerTx, req *Request) {
-	if req.Method != "ACK" && !a.acceptable(tx, req) {
-		return
+	if req.Method != ACK {
+		if res := refusal(req); res != nil {
+			tx.Respond(res)
+			return
+		}
 	}
 	if c := a.find(req); c != nil {
 		c.request(tx, req)
 		return
 	}
-	switch req.Method {
-	case "INVITE":
+	if req.Method == INVITE {
 		a.incoming(tx, req)
-	case "OPTIONS":
-		a.options(tx, req)
-	default:
-		tx.Respond(NewResponse(req, 481, ""))
+		return
 	}
+	tx.Respond(NewResponse(req, 481, ""))
 }
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls in.
@@ -104,8 +107,9 @@ func (a *Agent) Stray(flow Flow, res *Response) {
 	a.log.Debug("sip stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
 }
 
-// acceptable refuses extensions that are not understood (§8.2.2.3) and bodies that cannot be read (§8.2.3).
-func (a *Agent) acceptable(tx *ServerTx, req *Request) bool {
+// refusal answers a request that needs extensions which are not understood (§8.2.2.3) or has a body that cannot be read (§8.2.3);
+// nil: neither.
+func refusal(req *Request) *Response {
 	var unsupported []string
 	for _, v := range req.Values("Require") {
 		for t := range Tokens(v) {
@@ -115,22 +119,19 @@ func (a *Agent) acceptable(tx *ServerTx, req *Request) bool {
 	if len(unsupported) > 0 {
 		res := NewResponse(req, 420, "")
 		res.Set("Unsupported", strings.Join(unsupported, ", "))
-		tx.Respond(res)
-		return false
+		return res
 	}
 	if enc := req.Get("Content-Encoding"); len(req.Body) > 0 && enc != "" && !strings.EqualFold(enc, "identity") {
 		res := NewResponse(req, 415, "")
 		res.Set("Accept-Encoding", "identity")
-		tx.Respond(res)
-		return false
+		return res
 	}
-	if req.Method == "INVITE" && len(req.Body) > 0 && !isSDP(req.ContentType) {
+	if req.Method == INVITE && len(req.Body) > 0 && !isSDP(req.ContentType) {
 		res := NewResponse(req, 415, "")
 		res.Set("Accept", "application/sdp")
-		tx.Respond(res)
-		return false
+		return res
 	}
-	return true
+	return nil
 }
 
 func isSDP(contentType string) bool {
@@ -138,12 +139,12 @@ func isSDP(contentType string) bool {
 	return strings.EqualFold(strings.TrimSpace(media), "application/sdp")
 }
 
-// options answers what the agent can do (§11.2).
-func (a *Agent) options(tx *ServerTx, req *Request) {
+// capabilities answers what the agent can do (§11.2).
+func capabilities(req *Request) *Response {
 	res := NewResponse(req, 200, "")
 	res.Set("Allow", allowed)
 	res.Set("Accept", "application/sdp")
-	tx.Respond(res)
+	return res
 }
 
 // find returns the call that a request belongs to.

@@ -128,28 +128,115 @@ func TestBellDuringFlood(t *testing.T) {
 	})
 }
 
+// busy is an agent that lets all calls in and refuses each, which keeps its transaction for 32 s. It answers those of the friend.
+func busy(t *testing.T) (*sip.Agent, *pipe, func(sip.Packet) bool, chan sip.CallEventKind) {
+	p, told := newPipe(), make(chan sip.CallEventKind, 16)
+	a := sip.NewAgent(sip.AgentConfig{Allow: func(sip.Flow, *sip.Request) int { return 0 }, Incoming: func(_ *sip.Call, ev sip.CallEvent) {
+		if ev.Flow == friendFlow {
+			told <- ev.Kind
+			ev.Leg.Answer(offer)
+		} else if ev.Kind == sip.Offered {
+			ev.Leg.Reject(486)
+		} else if ev.Leg.Remote().URI.User == "friend" {
+			told <- ev.Kind
+		}
+	}})
+	runStack(t, sip.NewStack(sip.Config{}, a, p))
+	return a, p, <-p.deliver, told
+}
+
+var friendFlow = sip.Flow{Proto: sip.UDP, Local: strangerFlow.Local, Remote: netip.MustParseAddrPort("10.0.0.2:5060")}
+
+// flood sends n requests of strangers and waits until all are done with.
+func flood(deliver func(sip.Packet) bool, method string, n int) {
+	for i := range n {
+		for !deliver(sip.Packet{Flow: strangerFlow, Data: strangers(method, i)}) {
+			synctest.Wait()
+		}
+	}
+	synctest.Wait()
+}
+
 // TestTransactionBound opens more server transactions than the stack keeps: the rest is refused without state.
 func TestTransactionBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, p, deliver := flooded(t, nil)
-		for i := range sip.MaxServerTx + 500 {
-			for !deliver(sip.Packet{Flow: strangerFlow, Data: strangers("OPTIONS", i)}) {
-				synctest.Wait()
-			}
+		a, p, deliver, _ := busy(t)
+		flood(deliver, "INVITE", sip.MaxServerTx+500)
+		if _, servers, _ := a.Stack().Held(); servers != sip.MaxServerTx || p.sent[486] != sip.MaxServerTx || p.sent[503] != 500 {
+			t.Errorf("%d transactions, answers %v", servers, p.sent)
 		}
-		synctest.Wait()
-		if p.sent[200] != sip.MaxServerTx || p.sent[503] != 500 {
-			t.Errorf("answers %v", p.sent)
-		}
+		flood(deliver, "ACK", sip.MaxServerTx)
 		time.Sleep(time.Minute)
 		if c, s, timers := a.Stack().Held(); c+s+timers != 0 {
 			t.Errorf("left over: %d, %d, %d", c, s, timers)
 		}
-		deliver(sip.Packet{Flow: strangerFlow, Data: strangers("OPTIONS", 99999)})
+		deliver(sip.Packet{Flow: strangerFlow, Data: strangers("INVITE", 99999)})
 		synctest.Wait()
-		if p.sent[200] != sip.MaxServerTx+1 {
+		if _, servers, _ := a.Stack().Held(); servers != 1 {
 			t.Error("not served again after the flood")
 		}
+	})
+}
+
+// TestOptionsFlood answers what anybody may ask, with its capabilities or a 420, and keeps nothing of it.
+func TestOptionsFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, p, deliver := flooded(t, nil)
+		flood(deliver, "OPTIONS", sip.MaxServerTx+500)
+		demanding := strings.Replace(string(strangers("OPTIONS", 99999)), "Max-Forwards", "Require: x-unheard-of\r\nMax-Forwards", 1)
+		deliver(sip.Packet{Flow: strangerFlow, Data: []byte(demanding)})
+		synctest.Wait()
+		if p.sent[200] != sip.MaxServerTx+500 || p.sent[420] != 1 || len(p.sent) != 2 {
+			t.Errorf("answers %v", p.sent)
+		}
+		if c, s, timers := a.Stack().Held(); c+s+timers != 0 {
+			t.Errorf("state was made: %d, %d, %d", c, s, timers)
+		}
+	})
+}
+
+// TestCallInFlood has every transaction taken by strangers while a call goes on: its INFO, re-INVITE and BYE are served.
+func TestCallInFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, p, deliver, told := busy(t)
+		send := func(method, tag string, seq int) {
+			deliver(sip.Packet{Flow: friendFlow, Data: fmt.Appendf(nil, "%[1]s sip:door@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKf%[3]d%[1]s\r\n"+
+				"From: <sip:friend@10.0.0.2>;tag=k\r\nTo: <sip:door@10.0.0.1>%[2]s\r\nCall-ID: friend\r\nCSeq: %[3]d %[1]s\r\n"+
+				"Contact: <sip:friend@10.0.0.2>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n", method, tag, seq)})
+			synctest.Wait()
+		}
+		want := func(kind sip.CallEventKind) {
+			t.Helper()
+			select {
+			case got := <-told:
+				if got != kind {
+					t.Fatalf("told %s, want %s", got, kind)
+				}
+			default:
+				t.Fatalf("told nothing, want %s; answers %v", kind, p.sent)
+			}
+		}
+		send("INVITE", "", 1)
+		want(sip.Offered)
+		_, res, err := sip.Parse([]byte(p.wires[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tag := ";tag=" + res.To.Tag()
+		send("ACK", tag, 1)
+		want(sip.Acked)
+		flood(deliver, "INVITE", sip.MaxServerTx)
+		if p.sent[503] == 0 {
+			t.Fatal("there was room left")
+		}
+		send("INFO", tag, 2)
+		want(sip.Info)
+		send("INVITE", tag, 3)
+		want(sip.Offered)
+		send("ACK", tag, 3)
+		want(sip.Acked)
+		send("BYE", tag, 4)
+		want(sip.Ended)
 	})
 }
 
@@ -206,10 +293,8 @@ func TestMalformed(t *testing.T) {
 				case c.status != 0 && (p.sent[c.status] != 1 || len(p.sent) != 1):
 					t.Errorf("want one %d, sent %q", c.status, p.wires)
 				}
-				if c.status != 200 {
-					if clients, servers, timers := a.Stack().Held(); clients+servers+timers != 0 {
-						t.Errorf("state was made: %d, %d, %d", clients, servers, timers)
-					}
+				if clients, servers, timers := a.Stack().Held(); clients+servers+timers != 0 {
+					t.Errorf("state was made: %d, %d, %d", clients, servers, timers)
 				}
 			})
 		})

@@ -47,12 +47,15 @@ type Call struct {
 	over   bool // Ended was told; only signalling is left
 
 	// outgoing
-	inv     Invite
-	out     *outgoing
-	pending bool     // no final response yet
-	invite  *Request // without Via and credentials, as the last attempt
-	target  Target
-	winner  *Leg
+	inv      Invite
+	tag      string      // of From
+	seq      uint32      // CSeq of the INVITEs of this round
+	queue    []Target    // servers that were not tried yet in this round
+	outs     []*outgoing // the INVITEs of this round, one for each server tried
+	failover *Timer      // to the next server
+	again    *Timer      // begins another round
+	refusal  *Response   // that one server gave while another was waited for
+	winner   *Leg
 
 	// incoming
 	merged string
@@ -67,7 +70,8 @@ type Leg struct {
 	leaving   bool // our BYE is being tried, or waits for its answer
 
 	// as UAC
-	ack       []byte // what a repeated 2xx is answered with
+	out       *outgoing // the INVITE that made the leg; nil: as UAS
+	ack       []byte    // what a repeated 2xx is answered with
 	ackTarget Target
 	offering  *outgoing // our re-INVITE that waits for its answer
 
@@ -109,11 +113,11 @@ func (c *Call) tell(ev CallEvent) {
 
 // release forgets the call when no signalling is left.
 func (c *Call) release() {
-	if !c.over || c.pending {
+	if !c.over || c.pending() {
 		return
 	}
 	for _, l := range c.legs {
-		if c.out != nil && !l.confirmed {
+		if l.out != nil && !l.confirmed {
 			continue // a branch that rang while another answered: nothing ends it but the final response
 		}
 		if !l.dead || l.leaving || l.wait != nil {
@@ -130,9 +134,7 @@ func (c *Call) Hangup() { c.a.s.Post(c.hangup) }
 
 func (c *Call) hangup() {
 	c.tell(CallEvent{Kind: Ended, Reason: "hung up"})
-	if c.pending {
-		c.out.cancel()
-	}
+	c.giveUp(nil)
 	for _, l := range slices.Clone(c.legs) {
 		l.hangup()
 	}
@@ -172,7 +174,7 @@ func (l *Leg) bye() {
 const byeAttempts = 5
 
 func (l *Leg) sendBye(attempts int) {
-	req := l.d.request("BYE")
+	req := l.d.request(BYE)
 	c := l.call
 	failed := func(err error) {
 		c.a.log.Warn("sip BYE not sent", "call_id", c.ID, "err", err)
@@ -205,7 +207,7 @@ const byeAgain = 2 * time.Second
 // request handles a request within one of the call's dialogs.
 func (c *Call) request(tx *ServerTx, req *Request) {
 	l := c.leg(req.From.Tag())
-	if req.Method == "ACK" {
+	if req.Method == ACK {
 		l.acked(req)
 		return
 	}
@@ -215,15 +217,15 @@ func (c *Call) request(tx *ServerTx, req *Request) {
 		return
 	}
 	switch req.Method {
-	case "BYE":
+	case BYE:
 		tx.Respond(NewResponse(req, 200, ""))
 		l.ended()
-	case "INVITE":
+	case INVITE:
 		l.reinvited(tx, req)
-	case "INFO":
+	case INFO:
 		l.info(tx, req)
-	case "OPTIONS":
-		c.a.options(tx, req)
+	case OPTIONS:
+		tx.Respond(capabilities(req))
 	default:
 		res := NewResponse(req, 405, "")
 		res.Set("Allow", allowed)
@@ -237,11 +239,10 @@ func (l *Leg) ended() {
 	l.stopWaiting()
 	l.dead = true
 	c := l.call
-	if c.winner == nil || c.winner == l {
+	early := l.out != nil && !l.confirmed // the others may still answer
+	if !early && (c.winner == nil || c.winner == l) {
 		c.tell(CallEvent{Kind: Ended, Leg: l, Reason: "hung up", ByPeer: true})
-		if c.pending {
-			c.out.cancel()
-		}
+		c.giveUp(nil)
 	}
 	c.release()
 }

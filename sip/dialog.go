@@ -51,7 +51,7 @@ func (d *dialog) inOrder(req *Request) bool {
 
 // request makes a request within the dialog (§12.2.1.1). ACK and CANCEL set their own CSeq afterwards.
 func (d *dialog) request(method string) *Request {
-	if method != "ACK" {
+	if method != ACK {
 		d.localSeq++
 	}
 	req := NewRequest(method, d.target)
@@ -63,7 +63,7 @@ func (d *dialog) request(method string) *Request {
 		req.URI = d.routes[0].URI
 		req.Route = append(slices.Clone(d.routes[1:]), Address{URI: d.target})
 	}
-	if method == "INVITE" {
+	if method == INVITE {
 		req.Contact = []Address{d.contact}
 	}
 	return req

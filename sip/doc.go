@@ -17,7 +17,7 @@
 //	         §17            tx, tx_client, tx_server: figures 5 to 8 as tables
 //	         §18            transport, udp, via, framing
 //	         §22            outgoing, package digest
-//	RFC 3263 §4             resolve (SRV, A, AAAA; no NAPTR)
+//	RFC 3263 §4             resolve (SRV, A, AAAA; no NAPTR), account (which address first), uac (§4.3: the next one)
 //	RFC 3581                via (rport), account (the public address that it shows)
 //	RFC 5626 §4.5           register (back-off)
 //	RFC 6026                tx_client, tx_server (Accepted, timers L and M, stray responses)
@@ -40,12 +40,21 @@
 // # Bounds
 //
 //	512    messages that wait for the loop; what comes beyond is dropped, as by a full socket buffer
-//	4096   server transactions; beyond, requests get 503 without state
+//	4096   server transactions; beyond, requests outside of dialogs get 503 without state
 //	64     legs of one INVITE, however many branches a proxy makes of it
 //	4      attempts at one request that is challenged
 //	64 KiB a message, with its headers (256) and the values of one list (128)
 //
-// A request of a stranger costs no state: Admit decides before there is a transaction, and the same request gets the same To tag.
+// A request of a stranger costs no state: Admit decides before there is a transaction, and the same request gets the same To
+// tag. OPTIONS outside of a dialog are answered so, too.
+//
+// # What an INVITE survives
+//
+// A call that this host cannot send, or whose server's name it cannot resolve, is begun anew every 2 s until Hangup: a moment without
+// a network loses no press. Of several servers the next is tried at once after a local failure or a 503, and after 4 s of silence
+// while the first stays pending; whoever answers first has the call, all others are cancelled, or acknowledged and ended. With one
+// server, or all of them silent, the call ends with ErrTimeout after 32 s. A repetition that cannot be sent counts as lost. An account's
+// calls go to the addresses that are known, at once: refreshes of its registration, and failures, look them up anew.
 //
 // # Limits
 //
@@ -55,6 +64,7 @@
 //
 // # Traps
 //
+//   - Invite.Offer is asked anew for each server and each attempt; the local address may be another one then.
 //   - Ended is the last event of a call, but not the end of its signalling: Agent.Calls and Agent.Shutdown count until the far
 //     end has confirmed a BYE or CANCEL, which takes 32 s if it is gone.
 //   - A call that was hung up may still be answered (200 crosses CANCEL): it is acknowledged and ended, and never told.

@@ -1,6 +1,11 @@
 package sip
 
-import "portero/sip/fsm"
+import (
+	"slices"
+	"strings"
+
+	"portero/sip/fsm"
+)
 
 // Figure is a state table as the golden files write it.
 type Figure struct {
@@ -50,3 +55,13 @@ const (
 	InboxSize   = inboxSize
 	MaxServerTx = maxServerTx
 )
+
+// Blot is what a trace does to a message.
+var Blot = blot
+
+// HasToken reports whether a field of that name lists the token.
+func (h *Headers) HasToken(name, token string) bool {
+	return slices.ContainsFunc(h.Values(name), func(v string) bool {
+		return slices.ContainsFunc(slices.Collect(Tokens(v)), func(t string) bool { return strings.EqualFold(t, token) })
+	})
+}

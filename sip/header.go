@@ -80,12 +80,6 @@ func (h *Headers) Del(name string) {
 	h.Other = slices.DeleteFunc(h.Other, func(o Header) bool { return equalFold(o.Name, name) })
 }
 
-// HasToken reports whether a field of that name in Other lists the token: HasToken("Supported", "outbound").
-func (h *Headers) HasToken(name, token string) bool {
-	_, _, name = lookupName(name)
-	return slices.ContainsFunc(h.Other, func(o Header) bool { return equalFold(o.Name, name) && HasToken(o.Value, token) })
-}
-
 // Tokens yields the elements of a comma-separated list (Supported, Require, Allow), trimmed, without empty ones. Commas in
 // quoted strings do not separate.
 func Tokens(value string) iter.Seq[string] {
@@ -104,16 +98,6 @@ func Tokens(value string) iter.Seq[string] {
 			}
 		}
 	}
-}
-
-// HasToken reports whether the list holds the token, in any case.
-func HasToken(value, token string) bool {
-	for t := range Tokens(value) {
-		if equalFold(t, token) {
-			return true
-		}
-	}
-	return false
 }
 
 // field tells the header fields that have a typed form.

@@ -9,9 +9,12 @@ type outgoing struct {
 	handle func(*Response, error)
 	seq    *uint32 // the CSeq counter that the request came from
 
-	tx    *ClientTx
-	tries int
-	gone  bool // cancelled: no further attempt
+	tx       *ClientTx
+	tries    int
+	answered struct{ www, proxy bool } // which kind of challenge got an answer: a second one refuses it
+	heard    bool                      // any response came: somebody is there
+	done     bool                      // the last response came, or a failure
+	gone     bool                      // cancelled: no further attempt
 }
 
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
@@ -31,7 +34,13 @@ func (o *outgoing) attempt() {
 	req := o.req.Clone()
 	o.authorize(req)
 	o.tries++
-	o.tx = o.a.s.Request(req, o.target, o.receive)
+	var tx *ClientTx
+	tx = o.a.s.Request(req, o.target, func(res *Response, err error) {
+		if tx == o.tx { // the ACK of a 401 that could not be sent says nothing about the attempt that answers it
+			o.receive(res, err)
+		}
+	})
+	o.tx = tx
 }
 
 // authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the registrar are for
@@ -41,7 +50,7 @@ func (o *outgoing) authorize(req *Request) {
 		return
 	}
 	uri := req.URI.String()
-	if req.Method == "REGISTER" || o.acct.asUA {
+	if req.Method == REGISTER || o.acct.asUA {
 		if v := o.acct.www.Authorize(req.Method, uri); v != "" {
 			req.Add("Authorization", v)
 		}
@@ -64,9 +73,11 @@ func (o *outgoing) lendCredentials(ack *Request, t Target) {
 }
 
 func (o *outgoing) receive(res *Response, err error) {
+	o.heard = o.heard || err == nil
 	if err == nil && (res.Status == 401 || res.Status == 407) && o.retry(res) {
 		return
 	}
+	o.done = o.done || err != nil || res.Status >= 200
 	o.handle(res, err)
 }
 
@@ -75,18 +86,17 @@ func (o *outgoing) retry(res *Response) bool {
 	if o.acct == nil || o.gone || o.tries >= maxAttempts {
 		return false
 	}
-	client, name := &o.acct.www, "WWW-Authenticate"
-	sent := o.tx.req.Get("Authorization") != ""
+	client, name, answered := &o.acct.www, "WWW-Authenticate", &o.answered.www
 	if res.Status == 407 {
-		client, name = &o.acct.proxy, "Proxy-Authenticate"
-		sent = o.tx.req.Get("Proxy-Authorization") != ""
+		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
-	if err := client.Challenged(res.Values(name), sent); err != nil {
+	if err := client.Challenged(res.Values(name), *answered); err != nil {
 		o.a.log.Warn("sip challenge not answered", "account", o.acct.Name, "call_id", o.req.CallID, "status", res.Status, "err", err)
 		client.Forget()
 		return false
 	}
-	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != "REGISTER"
+	*answered = true
+	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != REGISTER
 	*o.seq++
 	o.req.CSeq.Seq = *o.seq
 	o.attempt()

@@ -34,7 +34,8 @@ type Registration struct {
 	granted time.Duration
 	target  Target
 	local   netip.AddrPort
-	contact Address // as registered last; zero: never
+	contact Address   // as registered last; zero: never
+	since   time.Time // of the last success
 	fails   int
 	res     *Response
 	err     error
@@ -93,6 +94,7 @@ const (
 	backoffFirst = 2 * time.Second
 	backoffMost  = 2 * time.Minute
 	watchEvery   = 10 * time.Second // how soon a new local address is noticed
+	renewAfter   = 10 * time.Second // how old a registration must be to be doubted
 	leaveWithin  = 2 * time.Second
 )
 
@@ -126,13 +128,13 @@ func (r *Registration) step(ev regEvent) {
 func (r *Registration) send() {
 	r.timer.Stop()
 	r.watch.Stop()
-	r.acct.resolve(r.a.s, func(t Target, err error) {
+	r.acct.resolve(r.a.s, func(ts []Target, err error) {
 		if r.state != regRegistering && r.state != regRefreshing {
 			return
 		}
 		if err == nil {
-			r.target = t
-			r.local, err = r.a.s.Local(t)
+			r.target = ts[0]
+			r.local, err = r.a.s.Local(r.target)
 		}
 		if err != nil {
 			r.err, r.res = err, nil
@@ -149,7 +151,7 @@ func (r *Registration) send() {
 			req.Contact = append(req.Contact, old) // our old address would still be rung
 		}
 		req.Expires = int(r.expires / time.Second)
-		r.out = r.a.send(r.acct, req, &r.seq, t, r.receive)
+		r.out = r.a.send(r.acct, req, &r.seq, r.target, r.receive)
 	})
 }
 
@@ -159,11 +161,11 @@ func (r *Registration) request(contact Address) *Request {
 	r.seq++
 	domain := r.acct.AOR
 	domain.User, domain.Password = "", ""
-	req := NewRequest("REGISTER", domain)
+	req := NewRequest(REGISTER, domain)
 	req.To = Address{URI: r.acct.AOR}
 	req.From = Address{URI: r.acct.AOR}.WithTag(r.fromTag)
 	req.CallID = r.callID
-	req.CSeq = CSeq{r.seq, "REGISTER"}
+	req.CSeq = CSeq{r.seq, REGISTER}
 	req.Contact = []Address{contact}
 	return req
 }
@@ -188,6 +190,8 @@ func (r *Registration) receive(res *Response, err error) {
 // up takes what was granted. A registrar may list other bindings too: only the own one counts (§10.2.4).
 func (r *Registration) up() {
 	r.fails = 0
+	r.since = time.Now()
+	r.acct.first, r.acct.home = r.target.Addr, r.target.Addr
 	r.granted = r.expires
 	if r.res.Expires >= 0 {
 		r.granted = time.Duration(r.res.Expires) * time.Second
@@ -208,6 +212,13 @@ func (r *Registration) up() {
 	r.timer = r.a.s.After(max(wait, time.Second), func() { r.step(evTimer) })
 	r.watchAddress()
 	r.notify(RegEvent{Registered: true, Expires: r.granted, Contact: r.contact})
+}
+
+// renew registers at once when a call shows that the registrar may have lost the binding, as one does that was restarted.
+func (r *Registration) renew() {
+	if r.state == regRegistered && time.Since(r.since) >= renewAfter {
+		r.step(evMoved)
+	}
 }
 
 // watchAddress notices that the route to the server leaves from another address now.
@@ -241,7 +252,7 @@ func (r *Registration) longer() {
 
 func (r *Registration) failed() {
 	r.watch.Stop()
-	r.acct.turn++ // the next server of several
+	r.acct.avoid(r.target.Addr)
 	wait := backoffMost
 	if r.fails < 6 {
 		wait = backoffFirst << r.fails
@@ -285,6 +296,7 @@ func (r *Registration) leave() {
 func (r *Registration) gone() {
 	r.timer.Stop()
 	r.watch.Stop()
+	r.acct.home = netip.AddrPort{}
 	delete(r.a.regs, r)
 	r.notify(RegEvent{})
 	r.a.rest()

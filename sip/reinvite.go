@@ -20,7 +20,7 @@ func (l *Leg) reoffer(body []byte) {
 		l.retryOffer(body)
 		return
 	}
-	req := l.d.request("INVITE")
+	req := l.d.request(INVITE)
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
 	c.a.s.Resolve(l.d.nextHop(), func(ts []Target, err error) {
@@ -77,7 +77,7 @@ func (l *Leg) rerefused(res *Response, err error, body []byte) {
 // retryOffer waits as §14.1 asks, so that two ends that collided do not collide again.
 func (l *Leg) retryOffer(body []byte) {
 	wait := 2100*time.Millisecond + rand.N(1900*time.Millisecond) // the owner of the Call-ID
-	if l.call.out == nil {
+	if l.out == nil {
 		wait = rand.N(2 * time.Second)
 	}
 	l.call.a.s.After(wait/(10*time.Millisecond)*(10*time.Millisecond), func() { l.reoffer(body) })
@@ -90,7 +90,7 @@ func (l *Leg) Info(contentType string, body []byte) {
 		if l.dead || !l.confirmed {
 			return
 		}
-		req := l.d.request("INFO")
+		req := l.d.request(INFO)
 		req.ContentType, req.Body = contentType, body
 		c.a.s.Resolve(l.d.nextHop(), func(ts []Target, err error) {
 			if err == nil {

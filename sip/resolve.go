@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,8 +10,15 @@ import (
 	"time"
 )
 
-// resolveTimeout bounds one look-up, so that a dead name server delays a call attempt and nothing else.
-const resolveTimeout = 5 * time.Second
+// Bounds of one look-up, so that a dead name server delays a call attempt and nothing else; many a cheap router drops questions for
+// SRV records, which must leave time for the addresses.
+const (
+	resolveTimeout = 5 * time.Second
+	srvTimeout     = 2 * time.Second
+)
+
+// errNotSIP is no failure that waiting would heal.
+var errNotSIP = errors.New("not a SIP URI")
 
 // literalTarget returns the target of a URI whose host is an IP address.
 func literalTarget(u URI) (Target, bool) {
@@ -45,7 +53,7 @@ func portOf(u URI) uint16 {
 // one target or an error, on the loop. An IP address needs no look-up, and f is called at once.
 func (s *Stack) Resolve(u URI, f func([]Target, error)) {
 	if !u.IsSIP() {
-		f(nil, fmt.Errorf("sip: resolve %q: not a SIP URI", u))
+		f(nil, fmt.Errorf("sip: resolve %q: %w", u, errNotSIP))
 		return
 	}
 	if t, ok := literalTarget(u); ok {
@@ -75,7 +83,10 @@ func lookup(u URI) ([]Target, error) {
 		if proto == TLS {
 			service = "sips"
 		}
-		if _, srvs, err := net.DefaultResolver.LookupSRV(ctx, service, network, u.Host); err == nil && len(srvs) > 0 {
+		srvCtx, cancel := context.WithTimeout(ctx, srvTimeout)
+		_, srvs, err := net.DefaultResolver.LookupSRV(srvCtx, service, network, u.Host)
+		cancel()
+		if err == nil && len(srvs) > 0 {
 			hosts = hosts[:0]
 			for _, r := range srvs {
 				hosts = append(hosts, hostPort{strings.TrimSuffix(r.Target, "."), r.Port})

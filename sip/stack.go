@@ -40,9 +40,12 @@ type Config struct {
 
 const (
 	inboxSize   = 512  // messages from the network that may wait for the loop
-	maxServerTx = 4096 // open server transactions; more requests are answered 503 statelessly
+	maxServerTx = 4096 // open server transactions; more requests outside of dialogs are answered 503 statelessly
 	maxUDP      = 65535
 )
+
+// errTransport is no failure that waiting would heal.
+var errTransport = errors.New("no such transport")
 
 // Stack owns transactions and timers. Its loop is the only goroutine that touches them; others use Post.
 type Stack struct {
@@ -182,7 +185,7 @@ func (s *Stack) receive(in inbound) {
 	case in.bad != nil:
 		s.log.Debug("sip malformed", "from", in.flow.Remote, "err", in.bad)
 		// An ACK is never answered (§17.2.1), and a malformed response is dropped (§18.1.2).
-		if in.req != nil && in.req.Method != "ACK" && len(in.req.Via) > 0 {
+		if in.req != nil && in.req.Method != ACK && len(in.req.Via) > 0 {
 			fillVia(&in.req.Via[0], in.flow)
 			s.respondStateless(in.flow, in.req, in.bad.Status, in.bad.Reason)
 		}
@@ -215,21 +218,22 @@ func (s *Stack) receiveRequest(flow Flow, req *Request) {
 		tx.receive(req)
 		return
 	}
-	if req.Method == "CANCEL" {
+	if req.Method == CANCEL {
 		s.receiveCancel(flow, req)
 		return
 	}
 	if status := s.core.Admit(flow, req); status != 0 {
-		if status > 0 && req.Method != "ACK" {
+		if status > 0 && req.Method != ACK {
 			s.respondStateless(flow, req, status, "")
 		}
 		return
 	}
-	if req.Method == "ACK" {
+	if req.Method == ACK {
 		s.core.Request(&ServerTx{s: s, flow: flow, req: req, state: terminated}, req)
 		return
 	}
-	if len(s.servers) >= maxServerTx {
+	// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many strangers there are.
+	if len(s.servers) >= maxServerTx && req.To.Tag() == "" {
 		s.respondStateless(flow, req, 503, "")
 		return
 	}
@@ -257,16 +261,10 @@ func (s *Stack) receiveCancel(flow Flow, req *Request) {
 
 // respondStateless answers without a transaction (§8.2.7): the same request gets the same To tag.
 func (s *Stack) respondStateless(flow Flow, req *Request, status int, reason string) {
-	res := NewResponse(req, status, reason)
-	if res.To.Tag() == "" {
-		res.To = res.To.WithTag(s.statelessTag(req))
-	}
-	s.stampServer(res)
-	s.wire = res.Append(s.wire[:0])
-	s.send(0, responseTarget(flow, req.Via[0]), s.wire)
+	s.RespondStateless(flow, req, NewResponse(req, status, reason))
 }
 
-// RespondStateless answers a request that Admit refused, with headers of the core's own (a challenge).
+// RespondStateless answers a request that Admit keeps out, with headers of the core's own (a challenge).
 func (s *Stack) RespondStateless(flow Flow, req *Request, res *Response) {
 	if res.To.Tag() == "" {
 		res.To = res.To.WithTag(s.statelessTag(req))
@@ -325,7 +323,7 @@ func (s *Stack) SendResponse(res *Response) {
 func (s *Stack) send(id uint64, t Target, wire []byte) {
 	tr := s.transports[t.Proto]
 	if tr == nil {
-		s.Post(func() { s.failed(id, fmt.Errorf("sip: no %s transport", t.Proto)) })
+		s.Post(func() { s.failed(id, fmt.Errorf("sip: %s: %w", t.Proto, errTransport)) })
 		return
 	}
 	if s.cfg.Trace {
@@ -338,7 +336,7 @@ func (s *Stack) send(id uint64, t Target, wire []byte) {
 func (s *Stack) Local(t Target) (netip.AddrPort, error) {
 	tr := s.transports[t.Proto]
 	if tr == nil {
-		return netip.AddrPort{}, fmt.Errorf("sip: no %s transport", t.Proto)
+		return netip.AddrPort{}, fmt.Errorf("sip: %s: %w", t.Proto, errTransport)
 	}
 	return tr.Local(t)
 }

@@ -37,7 +37,7 @@ const (
 	evCancelTimeout  txEvent = "cancel-timeout"
 
 	evRequest txEvent = "request"
-	evACK     txEvent = "ACK"
+	evACK     txEvent = ACK
 	evTU1xx   txEvent = "TU-1xx"
 	evTU2xx   txEvent = "TU-2xx"
 	evTU300   txEvent = "TU-300-699"
@@ -73,14 +73,14 @@ func clientKey(branch, method string) txKey { return txKey{branch: branch, metho
 
 func serverKey(req *Request) txKey {
 	method := req.Method
-	if method == "ACK" {
-		method = "INVITE"
+	if method == ACK {
+		method = INVITE
 	}
 	return keyFor(req, method)
 }
 
 // cancelledKey is the key of the INVITE that a CANCEL means (§9.2).
-func cancelledKey(cancel *Request) txKey { return keyFor(cancel, "INVITE") }
+func cancelledKey(cancel *Request) txKey { return keyFor(cancel, INVITE) }
 
 func keyFor(req *Request, method string) txKey {
 	v := req.Via[0]

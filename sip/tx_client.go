@@ -70,7 +70,7 @@ var nonInviteClient = fsm.New("non-INVITE client", []fsm.Row[txState, txEvent, *
 // from the loop later, never from within.
 func (s *Stack) Request(req *Request, t Target, handle func(*Response, error)) *ClientTx {
 	tx := &ClientTx{s: s, table: nonInviteClient, state: trying, req: req, target: t, handle: handle}
-	if req.Method == "INVITE" {
+	if req.Method == INVITE {
 		tx.table, tx.state, tx.invite = inviteClient, calling, true
 	}
 	tx.start(newBranch())
@@ -162,9 +162,9 @@ func (tx *ClientTx) Cancel() {
 
 func (tx *ClientTx) sendCancel() {
 	tx.sent = true
-	req := NewRequest("CANCEL", tx.req.URI)
+	req := NewRequest(CANCEL, tx.req.URI)
 	req.From, req.To, req.CallID = tx.req.From, tx.req.To, tx.req.CallID
-	req.CSeq = CSeq{tx.req.CSeq.Seq, "CANCEL"}
+	req.CSeq = CSeq{tx.req.CSeq.Seq, CANCEL}
 	req.Route = tx.req.Route
 	c := &ClientTx{s: tx.s, table: nonInviteClient, state: trying, req: req, target: tx.target, handle: func(*Response, error) {}}
 	c.start(tx.key.branch)
@@ -173,8 +173,9 @@ func (tx *ClientTx) sendCancel() {
 
 // Actions, in the order of the figures.
 
+// retransmit sends again. A copy that cannot be sent is lost like one in the network: an earlier one may have arrived.
 func (tx *ClientTx) retransmit() {
-	tx.s.send(tx.id, tx.target, tx.wire)
+	tx.s.send(0, tx.target, tx.wire)
 	tx.interval *= 2
 	if !tx.invite && (tx.interval > T2 || tx.state == proceeding) {
 		tx.interval = T2
@@ -224,10 +225,10 @@ func (tx *ClientTx) complete() {
 // sendACK acknowledges a final response other than 2xx on the INVITE's own branch (§17.1.1.3).
 func (tx *ClientTx) sendACK() {
 	if tx.ack == nil {
-		ack := NewRequest("ACK", tx.req.URI)
+		ack := NewRequest(ACK, tx.req.URI)
 		ack.Via = tx.req.Via[:1]
 		ack.From, ack.To, ack.CallID = tx.req.From, tx.res.To, tx.req.CallID
-		ack.CSeq = CSeq{tx.req.CSeq.Seq, "ACK"}
+		ack.CSeq = CSeq{tx.req.CSeq.Seq, ACK}
 		ack.Route = tx.req.Route
 		tx.ack = ack.Append(nil)
 	}

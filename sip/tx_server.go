@@ -67,7 +67,7 @@ func newServerTx(s *Stack, key txKey, flow Flow, req *Request) *ServerTx {
 	s.lastID++
 	tx := &ServerTx{s: s, id: s.lastID, key: key, req: req, flow: flow,
 		target: responseTarget(flow, req.Via[0]), table: nonInviteServer, state: trying, interval: T1}
-	if req.Method == "INVITE" {
+	if req.Method == INVITE {
 		tx.table, tx.state = inviteServer, proceeding
 		// §17.2.1: a 100 unless the TU answers within 200 ms.
 		tx.trying = s.After(200*time.Millisecond, func() {
@@ -99,7 +99,7 @@ func (tx *ServerTx) Respond(res *Response) {
 		return
 	}
 	ev := evTU1xx
-	invite := tx.req.Method == "INVITE"
+	invite := tx.req.Method == INVITE
 	switch {
 	case res.Status < 200:
 	case !invite:
@@ -132,7 +132,7 @@ func (tx *ServerTx) tag() string {
 }
 
 func (tx *ServerTx) receive(req *Request) {
-	if req.Method == "ACK" {
+	if req.Method == ACK {
 		tx.ack = req
 		tx.step(evACK)
 		tx.ack = nil

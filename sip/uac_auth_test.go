@@ -1,6 +1,7 @@
 package sip_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +174,83 @@ func TestStale(t *testing.T) {
 		req = g.Request("INVITE")
 		g.check(req, "Authorization")
 		busy(req)
+		a.settled(t)
+	})
+}
+
+// TestParallelNonces calls three phones at a server that gives each INVITE a nonce of its own and never says stale: all ring, at the
+// first press and at one ten minutes later, which begins with credentials that have aged.
+func TestParallelNonces(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a := startUA(t, n, "10.0.0.1:5060")
+		g := newGuarded(t, n, a)
+		nonces := 0
+		for press := range 2 {
+			var calls []*sip.Call
+			var first []*sip.Request
+			for i := range 3 {
+				calls = append(calls, a.call(t, fmt.Sprintf("sip:phone%d@example.net", i), g.acct))
+				first = append(first, g.Request("INVITE"))
+			}
+			for _, req := range first { // answered only when all are under way
+				nonces++
+				g.answer(req, 401, "c", func(res *sip.Response) {
+					res.Add("WWW-Authenticate", fmt.Sprintf(`Digest realm="fritz.box", nonce="%016X"`, nonces))
+				})
+			}
+			rang := 0
+			for req, _ := g.Within(time.Second); req != nil; req, _ = g.Within(time.Second) {
+				if req.Method == "INVITE" {
+					rang++
+					g.answer(req, 486, "b")
+				}
+			}
+			if rang != 3 {
+				t.Fatalf("press %d: %d of 3 phones ring", press+1, rang)
+			}
+			for range 3 {
+				if ev := a.want(t, sip.Ended); ev.Status != 486 {
+					t.Fatalf("press %d: told %+v", press+1, ev.CallEvent)
+				}
+			}
+			for _, c := range calls {
+				c.Hangup()
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		a.settled(t)
+	})
+}
+
+// TestAckOfChallengeLost cannot send the ACK of a 401: that is no word on the INVITE that answers it.
+func TestAckOfChallengeLost(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		n.Fail = func(nth int) error {
+			if nth == 3 { // INVITE, 401, ACK
+				return errWire
+			}
+			return nil
+		}
+		a := startUA(t, n, "10.0.0.1:5060")
+		g := newGuarded(t, n, a)
+		c := a.call(t, "sip:kitchen@example.net", g.acct)
+		g.answer(g.Request("INVITE"), 401, "c", func(res *sip.Response) {
+			for _, ch := range g.auth.Challenges(time.Now(), false) {
+				res.Add("WWW-Authenticate", ch)
+			}
+		})
+		second := g.Request("INVITE")
+		if lost := n.Log()[2]; !lost.Lost || !strings.HasPrefix(lost.Wire, "ACK ") {
+			t.Fatalf("lost %q", lost.Wire)
+		}
+		g.answer(second, 180, "r")
+		a.want(t, sip.Progress)
+		a.wantNothing(t)
+		c.Hangup()
+		g.answer(g.Request("CANCEL"), 200, "r")
+		g.answer(second, 487, "r")
+		g.Request("ACK")
+		a.want(t, sip.Ended)
 		a.settled(t)
 	})
 }

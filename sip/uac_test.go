@@ -278,6 +278,31 @@ func TestForkRings(t *testing.T) {
 	})
 }
 
+// TestEarlyBye has one of two ringing phones send a BYE: its early dialog ends, the other phone rings on and answers.
+func TestEarlyBye(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a, f, c, req := dialled(t, n)
+		f.answer(req, 180, "one")
+		f.answer(req, 180, "two")
+		a.want(t, sip.Progress)
+		a.want(t, sip.Progress)
+		f.request("BYE") // of "two"
+		f.Response(200)
+		f.answer(req, 183, "two")
+		a.wantNothing(t)
+		f.Silence(10 * time.Second) // no CANCEL
+		f.answer(req, 200, "one")
+		f.Request("ACK")
+		if ev := a.want(t, sip.Answered); ev.Leg.ID() != "one" {
+			t.Errorf("answered by %s", ev.Leg.ID())
+		}
+		c.Hangup()
+		f.answer(f.Request("BYE"), 200, "")
+		a.want(t, sip.Ended)
+		a.settled(t)
+	})
+}
+
 // TestLateAnswer brings a 200 of another branch after the call is over.
 func TestLateAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {

@@ -126,10 +126,6 @@ func (u *UDPTransport) Run(ctx context.Context, deliver func(Packet) bool) error
 			return ctx.Err()
 		}
 		if err != nil {
-			// ICMP errors of earlier sends surface here and say nothing about the next datagram.
-			if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
-				continue
-			}
 			return fmt.Errorf("sip: read %s: %w", u.local, err)
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())

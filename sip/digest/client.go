@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -18,16 +19,17 @@ var (
 // use. It keeps the last challenge, so that later requests carry credentials at once, with a rising nonce count.
 type Client struct {
 	User, Password string
-	Realm          string // pinned; "" pins the first that is seen
+	Realm          string // pinned; "" pins the first that is seen, until Forget
 
 	now Challenge
 	has bool
 	nc  uint32
 }
 
-// Challenged takes the challenges of a 401 or 407; answered says whether the refused request carried credentials of this
-// client. After nil, Authorize gives credentials for another attempt. A refusal of a fresh nonce is ErrRejected: asking
-// again with the same password would only lock the account.
+// Challenged takes the challenges of a 401 or 407; answered says whether an earlier challenge to this very request was answered
+// already. Credentials that a request carried from the start do not count: their nonce may have aged, at a server that never
+// says so, or been another request's. After nil, Authorize gives credentials for another attempt. A refusal of an answer is
+// ErrRejected unless it was stale: asking again with the same password would only lock the account.
 func (c *Client) Challenged(headers []string, answered bool) error {
 	best, found := Challenge{}, false
 	var last error
@@ -37,8 +39,8 @@ func (c *Client) Challenged(headers []string, answered bool) error {
 			last = err
 			continue
 		}
-		if c.Realm != "" && ch.Realm != c.Realm {
-			last = fmt.Errorf("%w: %q, pinned is %q", ErrRealm, ch.Realm, c.Realm)
+		if pinned := cmp.Or(c.Realm, c.now.Realm); pinned != "" && ch.Realm != pinned {
+			last = fmt.Errorf("%w: %q, pinned is %q", ErrRealm, ch.Realm, pinned)
 			continue
 		}
 		// RFC 8760 §2.4 takes the topmost supported one; a downgrade to MD5 where SHA-256 is offered helps only an attacker.
@@ -52,12 +54,10 @@ func (c *Client) Challenged(headers []string, answered bool) error {
 		}
 		return last
 	}
-	// A nonce other than ours with stale missing is still a new nonce to servers that never set stale.
-	if answered && !best.Stale && (best.Nonce == c.now.Nonce || c.nc <= 1) {
+	if answered && !best.Stale {
 		return ErrRejected
 	}
 	c.now, c.has, c.nc = best, true, 0
-	c.Realm = best.Realm
 	return nil
 }
 
@@ -88,5 +88,5 @@ func (c *Client) Authorize(method, uri string) string {
 	return s
 }
 
-// Forget drops the kept challenge.
+// Forget drops the kept challenge and with it a realm that was learnt, not set: servers change theirs.
 func (c *Client) Forget() { c.has, c.nc, c.now = false, 0, Challenge{} }

@@ -52,6 +52,10 @@ func TestClientRefuses(t *testing.T) {
 		if err := c.Challenged(fresh("1"), false); !errors.Is(err, ErrRealm) {
 			t.Error(err)
 		}
+		c.Forget()
+		if err := c.Challenged(fresh("1"), false); !errors.Is(err, ErrRealm) {
+			t.Error("Forget forgot a realm that was set", err)
+		}
 		c = Client{User: "u"} // the first realm is pinned
 		if err := c.Challenged(fresh("1"), false); err != nil {
 			t.Error(err)
@@ -60,8 +64,8 @@ func TestClientRefuses(t *testing.T) {
 			t.Error(err)
 		}
 		c.Forget()
-		if err := c.Challenged([]string{`Digest realm="other", nonce="2"`}, false); !errors.Is(err, ErrRealm) {
-			t.Error("Forget forgot the pinned realm", err)
+		if err := c.Challenged([]string{`Digest realm="other", nonce="2"`}, false); err != nil {
+			t.Error("a server that changed its realm is refused for ever", err)
 		}
 	})
 	t.Run("wrong password", func(t *testing.T) {
@@ -96,9 +100,13 @@ func TestClientRefuses(t *testing.T) {
 		c := Client{User: "u"}
 		c.Challenged(fresh("1"), false)
 		c.Authorize("INVITE", "sip:a")
-		c.Authorize("INVITE", "sip:a") // the nonce served once and then aged
-		if err := c.Challenged(fresh("2"), true); err != nil {
+		c.Authorize("INVITE", "sip:a")                          // the next request, by which time the nonce has aged
+		if err := c.Challenged(fresh("2"), false); err != nil { // nothing of this request was answered yet
 			t.Error(err)
+		}
+		c.Authorize("INVITE", "sip:a")
+		if err := c.Challenged(fresh("3"), true); !errors.Is(err, ErrRejected) {
+			t.Error("asked again and again", err)
 		}
 	})
 }

@@ -4,6 +4,7 @@
 //
 //	RFC 3261 §10.3         register.go   REGISTER: authorization, order, all or nothing, 423, the list of bindings
 //	RFC 3261 §10.3 step 7  location.go   bindings and their expiry; RFC 3327 (Path) and the flow they came by
+//	                       restore.go   what a server takes over from the one before it
 //	RFC 3261 §16.3, §22.3  admit.go      request validation and challenges, without state
 //	RFC 3261 §16.4         route.go      strict and loose routes
 //	RFC 3261 §16.6 item 4  route.go      Record-Route, twice where the two sides see different addresses (RFC 5658)
@@ -29,7 +30,7 @@
 // Call-ID and the caller's tag. A request within the dialog goes to the other of these two hops and nowhere else, whatever its
 // Request-URI or further Route says; with a token that does not fit it is answered 481, and an ACK is dropped. So a token
 // relays between the two ends that it was made for, and nothing can be relayed without one. The key lives as long as the
-// process.
+// process: a server that takes over has it from the one before ([Server.Restore]).
 //
 // # Phones behind a NAT
 //
@@ -53,6 +54,6 @@
 // # Limits
 //
 // An end that changes its address within a dialog is not followed. A link-local IPv6 address is not recognised as the server's own
-// in a URI; name the server in Domains. Bindings are in memory: after a restart phones are reachable once they refresh.
+// in a URI; name the server in Domains. Bindings are in memory: after a restart of the process phones are reachable once they refresh.
 // Contacts of a stream transport are reached while their connection lasts.
 package registrar
