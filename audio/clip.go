@@ -8,6 +8,7 @@ type Clip struct {
 	Rate    int     // Hz
 	Gain    float64 // dB; 0 plays as is
 	Loop    bool    // play again and again until stopped
+	Must    bool    // wait for the card however long it takes: Done then says that it was played, or stopped
 	Done    func()  // if not nil, called once by the engine after the last sample or the stop; must not block
 }
 

@@ -18,6 +18,9 @@ const (
 	blockTime       = time.Second / blocksPerSecond
 )
 
+// ClipRate in Hz is that of clips which Play need not resample.
+const ClipRate = engineRate
+
 // Opener opens the card for a use. It is called on a goroutine of its own and must give up when ctx ends.
 type Opener func(ctx context.Context, use Use) (Duplex, error)
 
@@ -143,14 +146,15 @@ type playing struct {
 	stop   atomic.Bool
 }
 
-// patience is how long a clip waits for the card before time passes over it: a chime that comes late is worse than none.
+// patience is how long a clip waits for the card before time passes over it, unless it must be played: a chime that comes late is
+// worse than none.
 const patience = 2 * blocksPerSecond
 
 // add mixes the next block and reports whether the clip has ended. A stopped clip fades out over 5 ms.
 func (p *playing) add(mix []int32, card bool) (ended bool) {
 	stopped := p.stop.Load()
 	if !card {
-		if p.waited++; p.waited <= patience && !stopped {
+		if p.waited++; (p.clip.Must || p.waited <= patience) && !stopped {
 			return false
 		}
 	}

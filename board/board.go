@@ -70,12 +70,20 @@ func open(c Config, l lines) (*Board, error) {
 	}
 	b.byLine = make([]*debouncer, len(ids))
 	for _, in := range c.Inputs {
-		b.byLine[ids[in.Name]] = &debouncer{name: in.Name, window: in.Debounce, stuckAfter: in.StuckAfter}
+		b.byLine[ids[in.Name]] = &debouncer{name: in.Name, window: in.Debounce, stuckAfter: in.StuckAfter, confirm: in.Confirm}
+	}
+	for line, d := range b.byLine {
+		if d == nil {
+			continue
+		}
+		if err := b.read(line, func(level bool, at time.Duration) { d.level, d.levelAt, d.found = level, at, true }); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
 	}
 	return b, nil
 }
 
-// Run posts the level of every input, then its changes, until ctx ends (nil), the board is closed ([ErrClosed]) or a line is gone.
+// Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends (nil), the board is closed ([ErrClosed]) or a line is gone.
 // post is called by one goroutine, in the order of time on each input; it must neither wait nor close the board.
 func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	done := make(chan struct{})
@@ -86,7 +94,11 @@ func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	defer context.AfterFunc(ctx, b.lines.wake)()
 
 	for line, d := range b.byLine {
-		if d != nil {
+		switch {
+		case d == nil:
+		case d.found:
+			d.begin(d.level, d.levelAt, post) // what was pressed since the lines are held is a press
+		default:
 			if err := b.read(line, func(level bool, at time.Duration) { d.begin(level, at, post) }); err != nil {
 				return err
 			}

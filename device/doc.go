@@ -22,12 +22,19 @@
 //   - The microphone is open only while a call talks. Ringing opens the card for playback alone, early media is heard but not
 //     answered, and an idle station has no card open. (Other stations send the visitor's voice as early media; this one does not,
 //     because nobody at the door can know who listens before somebody answers.)
+//   - An incoming call is sent nothing before its ACK, which bears a tag that only its true sender has seen. One that is answered by
+//     itself, or taken back from hold, hears the door only after the door has heard a signal, however late the card comes.
+//   - No forged call swallows a bell: a call that was picked up and is not acknowledged within 2 s makes room for the phones of the
+//     bell that was pressed, one that was answered by itself does so at the press.
 //   - Digits open doors only in calls that the station placed, or whose caller the configuration trusts with it. A phone that sends
 //     each key twice, as RTP event and as INFO, presses it once: the first way that brings a digit is the call's way.
 //   - A bell pressed while its own visit lasts is answered with the chime and nothing else.
 //   - A request-to-exit button opens its door in every state of the station, without network, while codes are locked out, and where
-//     no code names the door. Held down since before the start it opens nothing; stuck, it opens once. Only a tamper block stops it.
+//     no code names the door. It has to be held for its debounce time, so that a spike on the wire opens nothing. Held down since
+//     before the start it opens nothing; stuck, it opens once. Only a tamper block stops it.
 //   - A tamper alarm closes all doors at once and blocks their relays for a time that no restart shortens.
+//   - The watchdog is fed only while both the station's loop and the SIP stack's answer.
+//   - A bell whose chime cannot be loaded rings with ding-dong.
 //   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else.
 //   - An event whose time cannot be believed says so ([event.ClockUnknown], [TimeKnown]).
 //   - A station that stops hangs up and closes its doors first.
@@ -36,5 +43,8 @@
 //
 // One visit at a time: another bell meanwhile is ignored, gets a busy tone or replaces the visit, as configured; there is no queue.
 // No transfer, no video, no early media from the door. A door opened by hand is reported as forced: the station knows only of its own
-// openings, up to 10 s after the relay was released.
+// openings, up to 10 s after the relay was released. A station without doors (its last good file) reports none as forced.
+//
+// A caller that is answered by itself hears the door some 2 s late, after the signal. An answered call whose ACK is lost is silent until
+// the 200 is repeated (0.5 s).
 package device

@@ -14,11 +14,7 @@ func (s *Station) furnish() error {
 	emit := func(ev event.Event) {
 		s.tell(ev)
 		if ev.Kind == event.DoorOpened {
-			for i := range s.Config.Doors {
-				if d := &s.Config.Doors[i]; d.Name == ev.Door {
-					s.step(onOpened, occurrence{door: d})
-				}
-			}
+			s.doorOpened(ev)
 		}
 	}
 	s.lock = access.NewLockout(s.Config.Station.DataDir, s.Config.Access, emit, s.Log)
@@ -38,6 +34,18 @@ func (s *Station) furnish() error {
 		s.lights = append(s.lights, &light{Lamp: l, lamp: s.Board.Lamp(config.LampName(l.Name))})
 	}
 	return nil
+}
+
+// doorOpened tells the station of a door that its talk has opened. One who leaves by another door ends nobody's talk.
+func (s *Station) doorOpened(ev event.Event) {
+	if s.visit == nil || s.visit.talk == nil || ev.Call != s.visit.talk.id() {
+		return
+	}
+	for i := range s.Config.Doors {
+		if d := &s.Config.Doors[i]; d.Name == ev.Door {
+			s.step(onOpened, occurrence{door: d})
+		}
+	}
 }
 
 // loopClock fires the doors' timers on the station's loop.

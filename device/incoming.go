@@ -47,6 +47,8 @@ func (s *Station) admitCall() *leg {
 	l := &leg{v: v, call: s.on.call, sip: s.on.sip.Leg}
 	l.target.Text = v.who
 	l.media = s.media.newMedia(func(d audio.Digit) { s.box.Put(func() { s.digitHeard(l, byRTP, d.Rune) }) })
+	_ = l.media.hold() // there is no session yet
+	l.unacked = true
 	v.legs = []*leg{l}
 	s.visit = v
 	if s.on.rule.MayOpen {
@@ -59,8 +61,34 @@ func (s *Station) admitCall() *leg {
 // answerAtOnce answers without anybody at the door having asked for it, so the door hears a signal first.
 func (s *Station) answerAtOnce() {
 	l := s.admitCall()
-	s.sounds.play(s.sounds.signal)
+	s.signal(l)
 	s.answer(l, s.on.sip)
+}
+
+// signal tells those at the door that somebody listens. The microphone waits for its end, also when the card comes late.
+func (s *Station) signal(l *leg) {
+	l.signals++
+	l.unsignalled = true
+	c, n := s.sounds.signal, l.signals
+	c.Done = func() {
+		s.box.Put(func() {
+			if l.v == s.visit && l.signals == n {
+				l.unsignalled = false
+				s.listen(l)
+			}
+		})
+	}
+	s.sounds.play(c)
+}
+
+// listen opens the microphone to an incoming call when nothing stands against it any more.
+func (s *Station) listen(l *leg) {
+	if l.unacked || l.unsignalled || l.over {
+		return
+	}
+	if err := l.media.unmute(); err != nil {
+		s.Log.Error("sound", "call_id", l.id(), "err", err)
+	}
 }
 
 // ringDoor rings at the door until a bell is pressed.
@@ -75,9 +103,26 @@ func (s *Station) ringDoor() {
 
 // pickUp answers the call that rings at the door.
 func (s *Station) pickUp() {
-	l := s.visit.legs[0]
+	l, bell := s.visit.legs[0], s.on.bell
 	s.sounds.stop()
+	l.v.picked = bell
 	s.answer(l, l.v.pending)
+}
+
+// ackWithin is how long a picked-up call may keep the ACK back: a forged INVITE must not swallow the press of a bell for longer.
+const ackWithin = 2 * time.Second
+
+// unacked rings for the bell that was pressed to answer somebody who is not there.
+func (s *Station) unacked() {
+	s.on.bell = s.visit.picked
+	s.endVisit("the caller is not there", false)
+	s.ring()
+}
+
+// notAcked: a call that the station answered by itself is nobody's yet, and keeps no visitor from ringing.
+func (s *Station) notAcked() bool {
+	v := s.visit
+	return v.bell == nil && v.picked == nil && v.talk.unacked
 }
 
 func (s *Station) answer(l *leg, offer sip.CallEvent) {
@@ -104,11 +149,15 @@ func (s *Station) answer(l *leg, offer sip.CallEvent) {
 		s.step(onHangUp, occurrence{reason: err.Error()})
 		return
 	}
-	l.sip.Answer(body)
-	if !l.offered {
-		l.media.start()
-	}
+	l.sip.Answer(body) // the sound starts with the ACK
 	s.watchSound(l)
+	if v.picked != nil {
+		v.stops = append(v.stops, s.after(ackWithin, func() {
+			if l.unacked {
+				s.step(onUnacked, occurrence{})
+			}
+		}))
+	}
 	v.stops = append(v.stops, s.after(incomingTalkLimit, func() { s.step(onTalk, occurrence{reason: "talk limit"}) }))
 	s.tell(event.Event{Kind: event.CallAnswered, Call: l.id(), Target: l.target.Text, Who: v.who})
 }

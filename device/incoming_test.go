@@ -54,7 +54,7 @@ func TestRingingIn(t *testing.T) {
 		}
 		d.press("front")
 		ev := p.want(sip.Answered)
-		if err := m.accept(ev.Body, false); err != nil {
+		if err := m.accept(ev.Body); err != nil {
 			t.Fatal(err)
 		}
 		m.start()
@@ -83,7 +83,7 @@ func TestAutoAnswer(t *testing.T) {
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen+"auto_answer = true\nmay_open = true\n"), r.phone("10.0.0.2:5060")
 		call, m := p.dial("sip:door@10.0.0.1:5062")
 		ev := p.want(sip.Answered)
-		if err := m.accept(ev.Body, false); err != nil {
+		if err := m.accept(ev.Body); err != nil {
 			t.Fatal(err)
 		}
 		m.start()

@@ -47,7 +47,7 @@ func (d *door) wires(since time.Duration, names ...string) (out []string) {
 	return out
 }
 
-// TestREX opens the door for switch_on, for both polarities of the button; held down, it opens once.
+// TestREX opens the door for switch_on once the button was pressed for its debounce, for both polarities of the button; held down, it opens once.
 func TestREX(t *testing.T) {
 	for _, activeLow := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestREX(t *testing.T) {
 			time.Sleep(time.Hour)
 			d.set("input:exit", false)
 			time.Sleep(time.Minute)
-			if got := d.wires(time.Second, config.DoorRelay("front")); !slices.Equal(got, []string{"0s door:front on", "3s door:front off"}) {
+			if got := d.wires(time.Second, config.DoorRelay("front")); !slices.Equal(got, []string{"30ms door:front on", "3.03s door:front off"}) {
 				t.Errorf("%q", got)
 			}
 			d.saidOnly("input.changed front exit active", "door.opening front exit rex", "door.opened front exit rex",
@@ -171,7 +171,7 @@ switch_on = "1s"
 `)
 		d.exit()
 		time.Sleep(time.Minute)
-		if got := d.wires(time.Second, "door:front", "door:yard"); !slices.Equal(got, []string{"0s door:yard on", "1s door:yard off"}) {
+		if got := d.wires(time.Second, "door:front", "door:yard"); !slices.Equal(got, []string{"30ms door:yard on", "1.03s door:yard off"}) {
 			t.Errorf("%q", got)
 		}
 	})
@@ -301,8 +301,8 @@ func TestTamper(t *testing.T) {
 		d.press("front")
 		m := p.answer(p.want(sip.Offered))
 		d.want(event.CallAnswered)
-		d.exit() // takes 100 ms
-		time.Sleep(900 * time.Millisecond)
+		d.exit() // takes 100 ms, of which the relay sees 70 ms
+		time.Sleep(930 * time.Millisecond)
 		d.said()
 		d.set("input:case", true)
 		if e := d.edges(); len(e) != 2 || e[1].Active || e[1].At-e[0].At != time.Second {
@@ -386,4 +386,70 @@ func TestCaseOpenAtTheStart(t *testing.T) {
 			d.want(event.DoorOpened)
 		})
 	}
+}
+
+// TestREXIgnoresSpikes: what a motor's switch or a stroke of lightning leaves on the wire opens nothing, alone or in trains.
+func TestREXIgnoresSpikes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		for _, spike := range []time.Duration{time.Microsecond, time.Millisecond, 29 * time.Millisecond} {
+			for range 50 {
+				d.set("input:exit", true)
+				time.Sleep(spike)
+				d.set("input:exit", false)
+				time.Sleep(spike)
+			}
+			time.Sleep(time.Minute)
+		}
+		d.saidOnly()
+		if e := d.edges(); len(e) != 0 {
+			t.Errorf("edges %v", e)
+		}
+		d.set("input:exit", true)
+		time.Sleep(31 * time.Millisecond)
+		d.set("input:exit", false)
+		d.want(event.DoorOpened)
+	})
+}
+
+// TestREXOfAnotherDoor: one who leaves by the yard ends no talk at the front; the talk's own opening does.
+func TestREXOfAnotherDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", strings.Replace(inside, `door = "front"`, `door = "yard"`, 1)+`
+[[door]]
+name = "yard"
+line = "GPIO26"
+hang_up_after = "2s"
+[[code]]
+who = "gardener"
+code = "9055"
+doors = ["yard"]
+`)
+		p := r.phone("10.0.0.2:5060")
+		d.press("front")
+		m := p.answer(p.want(sip.Offered))
+		d.want(event.CallAnswered)
+		d.exit()
+		d.want(event.DoorClosed)
+		p.quiet(10 * time.Second)
+		m.session.SendDigits("9055#")
+		d.want(event.DoorOpened)
+		if ev := d.want(event.CallEnded); ev.Reason != "the door was opened" {
+			t.Errorf("%+v", ev)
+		}
+	})
+}
+
+// TestContactOnTheLastGoodFile: a station that has no doors, because its file is faulty, cannot tell force from a key.
+func TestContactOnTheLastGoodFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.edit = func(c *config.Config) { c.Doors, c.Codes = nil, nil } // as config.LoadLastGood does
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", strings.Replace(inside, `kind = "rex"`, `kind = "contact"`, 1))
+		d.set("input:leaf", true)
+		time.Sleep(40 * time.Second)
+		d.saidOnly("input.changed front leaf active", "door.held_open front leaf")
+	})
 }

@@ -21,6 +21,7 @@ type mediaConfig struct {
 	engine *audio.Engine
 	listen ListenRTP
 	codecs []*audio.Codec // in order of preference
+	public netip.Addr     // what the far ends are told in place of an own address of its family; zero: none
 	inBand bool
 }
 
@@ -38,7 +39,7 @@ type media struct {
 	rtp, rtcp audio.PacketConn
 	session   *audio.Session
 	agreed    sdp.Result
-	held      bool // muted towards the far end until the call is answered
+	held      bool // the microphone is kept out of the session
 }
 
 func (c *mediaConfig) newMedia(onDigit func(audio.Digit)) *media {
@@ -47,7 +48,7 @@ func (c *mediaConfig) newMedia(onDigit func(audio.Digit)) *media {
 
 var errMediaClosed = errors.New("device: the call is over")
 
-// open binds the ports on the address that the far end shall send to.
+// open binds the ports on the local address that the far end sees.
 func (m *media) open(local netip.Addr) error {
 	if m.closed {
 		return errMediaClosed
@@ -60,7 +61,11 @@ func (m *media) open(local netip.Addr) error {
 		return fmt.Errorf("device: no port for sound: %w", err)
 	}
 	m.rtp, m.rtcp = rtp, rtcp
-	m.local = sdp.Local{Addr: netip.AddrPortFrom(local, rtp.LocalAddr().Port()), Events: eventsPayload}
+	told := local
+	if p := m.c.public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
+		told = p
+	}
+	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: eventsPayload}
 	for _, c := range m.c.codecs {
 		m.local.Codecs = append(m.local.Codecs, sdp.Codec{Name: c.Name, ClockRate: c.ClockRate, PayloadType: c.PayloadType})
 	}
@@ -93,8 +98,8 @@ func (m *media) answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
 	return body, m.settle(agreed)
 }
 
-// accept takes the answer to an own offer; listenOnly keeps the microphone out of it (early media).
-func (m *media) accept(answer []byte, listenOnly bool) error {
+// accept takes the answer to an own offer.
+func (m *media) accept(answer []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -104,7 +109,6 @@ func (m *media) accept(answer []byte, listenOnly bool) error {
 	if err != nil {
 		return err
 	}
-	m.held = listenOnly
 	return m.settle(agreed)
 }
 
@@ -175,14 +179,22 @@ func (m *media) audioMedia(r sdp.Result) (audio.Media, error) {
 	return am, nil
 }
 
-// unmute lets the microphone into a session that was early media until now.
-func (m *media) unmute() error {
+// hold keeps the microphone out of the session, there or to come, until unmute.
+func (m *media) hold() error { return m.mute(true) }
+
+// unmute lets the microphone into the session as far as it was agreed to send.
+func (m *media) unmute() error { return m.mute(false) }
+
+func (m *media) mute(held bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.held || m.session == nil {
+	if m.held == held {
 		return nil
 	}
-	m.held = false
+	m.held = held
+	if m.session == nil {
+		return nil
+	}
 	am, err := m.audioMedia(m.agreed)
 	if err != nil {
 		return err
@@ -206,11 +218,11 @@ func (m *media) start() {
 	}
 }
 
-// listens reports whether the far end has promised sound.
-func (m *media) listens() bool {
+// sends reports whether it was agreed that the far end hears the door.
+func (m *media) sends() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.RecvOnly
+	return m.session != nil && (m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.SendOnly)
 }
 
 // stats returns the session's counters and its codec's name.

@@ -28,6 +28,11 @@ type Phone struct {
 	order    []string
 	allow    []allowRule
 	incoming func(*sip.Call, sip.CallEvent)
+
+	// The stack's loop owns these.
+	regs    map[string]*sip.Registration
+	leaving map[string]bool // asked to leave their server
+	left    func()          // runs when none is leaving any more
 }
 
 // allowRule is a config.Allow made ready.
@@ -40,7 +45,7 @@ type allowRule struct {
 // NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts nothing: give Agent to
 // sip.NewStack.
 func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, error) {
-	p := &Phone{cfg: cfg, log: log, accounts: map[string]*sip.Account{}}
+	p := &Phone{cfg: cfg, log: log, accounts: map[string]*sip.Account{}, regs: map[string]*sip.Registration{}, leaving: map[string]bool{}}
 	for i := range cfg.Accounts {
 		if err := p.addAccount(&cfg.Accounts[i]); err != nil {
 			return nil, err
@@ -104,14 +109,19 @@ func (p *Phone) addAccount(a *config.Account) error {
 	}
 	ac := sip.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
 		Realm: a.Realm, Expires: a.Expires}
-	if p.cfg.SIP.PublicAddress != "" {
-		if addr, err := netip.ParseAddr(p.cfg.SIP.PublicAddress); err == nil {
-			_, port := config.SplitHostPort(p.cfg.SIP.Listen, 5062)
-			ac.PublicAddress = netip.AddrPortFrom(addr, port)
-		}
-	}
+	ac.PublicAddress = publicAddress(p.cfg)
 	p.add(sip.NewAccount(ac))
 	return nil
+}
+
+// publicAddress is what far ends are told in place of the station's own address; the zero value where that will do.
+func publicAddress(cfg *config.Config) netip.AddrPort {
+	addr, err := netip.ParseAddr(cfg.SIP.PublicAddress)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	_, port := config.SplitHostPort(cfg.SIP.Listen, 5062)
+	return netip.AddrPortFrom(addr, port)
 }
 
 // Account returns the account of that name in the config, the first for ""; nil when there is none.
@@ -128,7 +138,44 @@ func (p *Phone) Register(notify func(account string, ev sip.RegEvent)) {
 		if a := p.cfg.Account(name); name != builtIn && (a == nil || !a.Register) {
 			continue
 		}
-		p.Agent.Register(p.accounts[name], func(ev sip.RegEvent) { notify(name, ev) })
+		r := p.Agent.Register(p.accounts[name], func(ev sip.RegEvent) {
+			notify(name, ev)
+			if !ev.Registered && ev.Err == nil && ev.Status == 0 {
+				p.gone(name)
+			}
+		})
+		p.Agent.Stack().Post(func() { p.regs[name] = r })
+	}
+}
+
+// Leave removes the bindings that a station with the configuration next will not refresh by itself, and calls done, on the stack's
+// loop, when their servers have answered. Those that it will are left alone: a call for the station is never refused meanwhile.
+func (p *Phone) Leave(next *config.Config, done func()) {
+	p.Agent.Stack().Post(func() {
+		p.left = done
+		for name, r := range p.regs {
+			if name != builtIn && !p.stays(name, next) {
+				p.leaving[name] = true
+				r.Stop()
+			}
+		}
+		p.gone("")
+	})
+}
+
+// stays says whether an account will have the same binding, contact and all.
+func (p *Phone) stays(name string, next *config.Config) bool {
+	a, b := p.cfg.Account(name), next.Account(name)
+	_, port := config.SplitHostPort(p.cfg.SIP.Listen, 5062)
+	return a != nil && b != nil && b.Register && a.AOR() == b.AOR() && a.Server == b.Server && a.OutboundProxy == b.OutboundProxy &&
+		port != 0 && p.cfg.SIP.Listen == next.SIP.Listen && p.cfg.SIP.PublicAddress == next.SIP.PublicAddress
+}
+
+func (p *Phone) gone(name string) {
+	delete(p.leaving, name)
+	if p.left != nil && len(p.leaving) == 0 {
+		p.left()
+		p.left = nil
 	}
 }
 
@@ -138,12 +185,16 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip
 	if err != nil {
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
 	}
-	inv := sip.Invite{To: to, DisplayName: displayName, Offer: offer, From: sip.URI{Scheme: "sip", User: "door", Host: config.LocalDomain}}
+	inv := sip.Invite{To: to, DisplayName: displayName, Offer: offer, From: sip.URI{Scheme: "sip", User: config.StationUser, Host: config.LocalDomain}}
 	switch {
 	case t.Local:
 		inv.Account = p.accounts[builtIn]
 	case t.Account != "":
 		inv.Account = p.accounts[t.Account]
+	default:
+		if public := publicAddress(p.cfg); public.IsValid() { // an account without a password, for its contact
+			inv.Account = sip.NewAccount(sip.AccountConfig{AOR: inv.From, Server: to, PublicAddress: public})
+		}
 	}
 	return p.Agent.Invite(inv, func(_ *sip.Call, ev sip.CallEvent) { notify(ev) }), nil
 }

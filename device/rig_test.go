@@ -30,6 +30,10 @@ type rig struct {
 	sip *siptest.Network
 	rtp *audiotest.Net
 	log *slog.Logger
+
+	alive func()               // of the doors, each second; nil: they have no watchdog
+	ready func()               // of the doors
+	edit  func(*config.Config) // changes their configurations; nil: as they are
 }
 
 func newRig(t *testing.T) *rig {
@@ -121,6 +125,9 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	if r.edit != nil {
+		r.edit(cfg)
+	}
 	d := &door{t: r.t, sim: sim, card: audiotest.NewCard(cardRate, cardRate/50)}
 	d.card.Speaker = d.heard.Write
 	bc := cfg.BoardConfig()
@@ -144,7 +151,7 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 	}
 	d.transport = r.sip.Listen(addr)
 	stack := sip.NewStack(sip.Config{Log: r.log}, phone.Agent, d.transport)
-	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, ListenRTP: r.listen})
+	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, ListenRTP: r.listen, Ready: r.ready, Alive: r.alive, AliveEvery: time.Second})
 	if err != nil {
 		r.t.Fatal(err)
 	}

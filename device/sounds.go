@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"log/slog"
 
 	"portero/audio"
 	"portero/device/config"
@@ -15,31 +16,54 @@ type sounds struct {
 	busy     audio.Clip
 	opened   audio.Clip
 	refused  audio.Clip
-	signal   audio.Clip // somebody listens now
+	signal   audio.Clip // somebody listens now: no microphone opens before it was heard
 	incoming audio.Clip
 
 	playing []func() // stop what sounds
 }
 
-func loadSounds(cfg *config.Config, engine *audio.Engine) (sounds, error) {
-	s := sounds{engine: engine, chimes: map[string]audio.Clip{},
-		ringBack: audio.RingbackTone(cfg.Audio.RingBack), busy: audio.BusyTone(cfg.Audio.RingBack),
-		opened: audio.OpenedTone(), refused: audio.RefusedTone(), signal: audio.ChimeTone()}
-	s.incoming = audio.RingbackTone(cfg.Audio.RingBack)
+// loadSounds makes all clips ready at the engine's rate: nobody waits for a resampler when a bell is pressed.
+func loadSounds(cfg *config.Config, engine *audio.Engine, log *slog.Logger) (sounds, error) {
+	s := sounds{engine: engine, chimes: map[string]audio.Clip{}}
+	dingDong, err := audio.ChimeTone().Resample(audio.ClipRate)
+	if err != nil {
+		return s, err
+	}
+	s.signal = dingDong
+	s.signal.Must = true
+	for clip, tone := range map[*audio.Clip]audio.Clip{&s.ringBack: audio.RingbackTone(cfg.Audio.RingBack), &s.busy: audio.BusyTone(cfg.Audio.RingBack),
+		&s.opened: audio.OpenedTone(), &s.refused: audio.RefusedTone()} {
+		if *clip, err = tone.Resample(audio.ClipRate); err != nil {
+			return s, err
+		}
+	}
+	s.incoming = s.ringBack
 	for _, b := range cfg.Bells {
 		switch b.Chime {
 		case "none":
 		case "ding-dong":
-			s.chimes[b.Name] = audio.ChimeTone()
+			s.chimes[b.Name] = dingDong
 		default:
-			clip, err := audio.LoadWAV(b.Chime)
-			if err != nil {
-				return s, fmt.Errorf("device: chime of bell %q: %w", b.Name, err)
+			clip, err := chimeFile(b.Chime)
+			if err != nil { // a bell without its own sound is a bell
+				log.Error("chime: ding-dong takes its place", "bell", b.Name, "err", err)
+				clip = dingDong
 			}
 			s.chimes[b.Name] = clip
 		}
 	}
 	return s, nil
+}
+
+func chimeFile(path string) (audio.Clip, error) {
+	clip, err := audio.LoadWAV(path)
+	if err != nil {
+		return clip, err
+	}
+	if clip, err = clip.Resample(audio.ClipRate); err == nil && len(clip.Samples) == 0 {
+		err = fmt.Errorf("device: %q holds no sound", path)
+	}
+	return clip, err
 }
 
 // play ends what sounds and plays a clip.

@@ -30,8 +30,10 @@ type Parts struct {
 	ListenRTP ListenRTP // nil: the kernel's, in the config's range of ports
 	Log       *slog.Logger
 
-	// Alive is called from the loop at least every AliveEvery while it runs: a watchdog that is fed from anywhere else would
-	// not notice a station that hangs.
+	// Ready is called from the loop when the station has begun to watch its inputs; nil: nobody waits for it.
+	Ready func()
+	// Alive is called from the loop every AliveEvery while it runs and the SIP stack's loop answers it: a watchdog that is fed from
+	// anywhere else would not notice a station that hangs.
 	Alive      func()
 	AliveEvery time.Duration
 }
@@ -55,7 +57,7 @@ type Station struct {
 	sounds sounds
 	tone   func() // ends the ending state early
 	unread int    // inputs whose initial level has not come
-	idle   func() // waits for WhenIdle
+	leave  bool   // Run returns as soon as the station is idle
 	snap   atomic.Pointer[Snapshot]
 }
 
@@ -113,7 +115,7 @@ func New(p Parts) (*Station, error) {
 			return audio.ListenRTP(addr, int(first), int(last))
 		}
 	}
-	s.media = mediaConfig{engine: p.Engine, listen: listen, inBand: p.Config.Access.InBand}
+	s.media = mediaConfig{engine: p.Engine, listen: listen, inBand: p.Config.Access.InBand, public: publicAddress(p.Config).Addr()}
 	for _, name := range p.Config.Audio.Codecs {
 		c := audio.CodecByName(name)
 		if c == nil {
@@ -122,7 +124,7 @@ func New(p Parts) (*Station, error) {
 		s.media.codecs = append(s.media.codecs, c)
 	}
 	var err error
-	if s.sounds, err = loadSounds(p.Config, p.Engine); err != nil {
+	if s.sounds, err = loadSounds(p.Config, p.Engine, p.Log); err != nil {
 		return nil, err
 	}
 	if err := s.furnish(); err != nil {
@@ -136,14 +138,14 @@ func New(p Parts) (*Station, error) {
 // Do hands a command to the station. It never waits. Any goroutine may call it.
 func (s *Station) Do(c Command) { s.box.Put(func() { c.do(s) }) }
 
-// WhenIdle calls f once, on the loop, as soon as nobody talks or rings and every door is closed; a later call replaces an
-// earlier one that still waits. f must not block.
-func (s *Station) WhenIdle(f func()) { s.box.Put(func() { s.idle = f }) }
+// LeaveWhenIdle lets Run return nil as soon as nobody talks or rings and every door is closed: what happens before that moment is
+// still this station's.
+func (s *Station) LeaveWhenIdle() { s.box.Put(func() { s.leave = true }) }
 
 // Snapshot returns what the station was doing after the last thing that happened.
 func (s *Station) Snapshot() Snapshot { return *s.snap.Load() }
 
-// Run runs the station until ctx ends; it hangs up and closes its doors before it returns. The stack, the engine and the board
+// Run runs the station until ctx ends or it is asked to leave; it hangs up and closes its doors before it returns. The stack, the engine and the board
 // must run meanwhile.
 func (s *Station) Run(ctx context.Context) error {
 	// What must outlive a restart is written beside the loop, and once more after its end.
@@ -167,7 +169,7 @@ func (s *Station) Run(ctx context.Context) error {
 		s.box.Put(func() { s.up[account] = ev.Registered })
 	})
 	if s.unread = len(s.Config.BoardConfig().Inputs); s.unread == 0 {
-		s.tell(event.Event{Kind: event.StationReady})
+		s.ready()
 	}
 	var alive <-chan time.Time
 	if s.Alive != nil {
@@ -175,20 +177,23 @@ func (s *Station) Run(ctx context.Context) error {
 		defer ticker.Stop()
 		alive = ticker.C
 	}
+	asked := false // the stack's loop, whether it is alive
 	for run.Err() == nil {
 		for f := s.box.Take(); f != nil; f = s.box.Take() {
 			f()
 		}
-		if s.idle != nil && s.state == Idle && s.doors.Idle() {
-			s.idle()
-			s.idle = nil
+		if s.leave && s.state == Idle && s.doors.Idle() {
+			break
 		}
 		s.show()
 		select {
 		case <-run.Done():
 		case <-s.box.Wake():
 		case <-alive:
-			s.Alive()
+			if !asked {
+				asked = true
+				s.Phone.Agent.Stack().Post(func() { s.box.Put(func() { asked = false; s.Alive() }) })
+			}
 		}
 	}
 	s.endVisit("the station stops", false)
@@ -259,7 +264,7 @@ func (s *Station) after(d time.Duration, f func()) (stop func()) {
 func (s *Station) input(ev board.Event) {
 	if ev.Initial {
 		if s.unread--; s.unread == 0 { // a press before this would have counted as an initial level
-			defer s.tell(event.Event{Kind: event.StationReady})
+			defer s.ready()
 		}
 	}
 	if in := s.inputs[ev.Line]; in != nil {
@@ -277,6 +282,13 @@ func (s *Station) input(ev board.Event) {
 		case ev.Active && !ev.Initial: // a button held down since before the start rings nobody
 			s.press(b)
 		}
+	}
+}
+
+func (s *Station) ready() {
+	s.tell(event.Event{Kind: event.StationReady})
+	if s.Ready != nil {
+		s.Ready()
 	}
 }
 

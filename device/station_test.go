@@ -72,3 +72,59 @@ func TestVisit(t *testing.T) {
 		}
 	})
 }
+
+// probe is a command that tells that the loop runs.
+type probe chan struct{}
+
+func (p probe) do(*Station) { close(p) }
+
+// TestLeaveWhenIdle: a station that is to make room for another finishes its visit first, also one that begins at that very moment.
+func TestLeaveWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
+		runs := func() bool {
+			c := make(probe)
+			d.Do(c)
+			synctest.Wait()
+			select {
+			case <-c:
+				return true
+			default:
+				return false
+			}
+		}
+		d.Do(Press{})
+		d.LeaveWhenIdle()
+		offered := p.want(sip.Offered)
+		p.answer(offered)
+		d.want(event.CallAnswered)
+		time.Sleep(10 * time.Second)
+		if !runs() {
+			t.Fatal("it has left its visit")
+		}
+		offered.call.Hangup()
+		if ev := d.want(event.CallEnded); ev.Reason != "the far end hung up" {
+			t.Errorf("%+v", ev)
+		}
+		time.Sleep(10 * time.Second)
+		if runs() {
+			t.Error("it is idle and has not left")
+		}
+	})
+}
+
+// TestReadyIsToldOnce, after the initial levels.
+func TestReadyIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, told := newRig(t), 0
+		r.ready = func() { told++ }
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		time.Sleep(time.Minute)
+		d.press("front")
+		synctest.Wait()
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+	})
+}

@@ -28,6 +28,7 @@ const (
 	onOffered  occasion = "call offered"
 	onRenewed  occasion = "media offered"
 	onAcked    occasion = "acked"
+	onUnacked  occasion = "ACK overdue"
 	onDigit    occasion = "digit"
 	onOpened   occasion = "door opened"
 	onBye      occasion = "peer hung up"
@@ -60,10 +61,12 @@ var stationTable = fsm.New("station", []fsm.Row[State, occasion, *Station]{
 	{State: RingingIn, Event: onOffered, Next: RingingIn, Does: "486", Action: (*Station).busyHere},
 
 	{State: Talking, Event: onPress, When: "same bell", Guard: (*Station).sameBell, Next: Talking, Does: "chime only", Action: (*Station).pressAgain},
+	{State: Talking, Event: onPress, When: "not acked", Guard: (*Station).notAcked, Next: Calling, Does: "give up, call the targets", Action: (*Station).replace},
 	{State: Talking, Event: onPress, When: "replace", Guard: (*Station).replaces, Next: Calling, Does: "give up, call the new targets", Action: (*Station).replace},
 	{State: Talking, Event: onPress, Next: Talking, Does: "tell busy", Action: (*Station).pressBusy},
 	{State: Talking, Event: onRenewed, Next: Talking, Does: "answer with new media", Action: (*Station).renew},
-	{State: Talking, Event: onAcked, Next: Talking, Does: "start what was offered late", Action: (*Station).acked},
+	{State: Talking, Event: onAcked, Next: Talking, Does: "open the microphone", Action: (*Station).acked},
+	{State: Talking, Event: onUnacked, Next: Calling, Does: "give up, call the pressed bell's targets", Action: (*Station).unacked},
 	{State: Talking, Event: onDigit, Next: Talking, Does: "code entry", Action: (*Station).digit},
 	{State: Talking, Event: onOpened, Next: Talking, Does: "tone, hang up later", Action: (*Station).opened},
 	{State: Talking, Event: onBye, Next: Ending, Does: "tone", Action: (*Station).farewell},

@@ -60,6 +60,7 @@ var ignored = map[occasion]struct {
 	onProgress: {"Idle Ringing in Talking Ending", "only a placed call makes progress"},
 	onRenewed:  {"Idle Calling Ringing in Ending", "only an answered call is renewed"},
 	onTalk:     {"Idle Calling Ringing in Ending", "its timer is stopped with the talk"},
+	onUnacked:  {"Idle Calling Ringing in Ending", "its timer is stopped with the talk"},
 	onToneOver: {"Idle Calling Ringing in Talking", "its timer is stopped with the tone"},
 }
 
@@ -162,7 +163,7 @@ func TestOfferInThe200(t *testing.T) {
 		}
 		tag := ";tag=" + ok.To.Tag()
 		p.Send(door, message("ACK", 1, tag, "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n"))
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second) // after the signal
 		if use := d.card.Use(); use != audio.FullDuplex {
 			t.Errorf("card %v in the call", use)
 		}

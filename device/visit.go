@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"portero/audio"
@@ -23,6 +24,8 @@ type visit struct {
 	talk     *leg // the leg that talks
 	entry    *access.Entry
 	tones    bool          // the far end is heard, or our ring-back
+	early    *leg          // whose early media is heard: one voice at a time
+	picked   *config.Bell  // the bell that was pressed to answer an incoming call
 	pending  sip.CallEvent // the offer of a call that rings at the door
 	stops    []func()
 	stopHunt func()
@@ -36,9 +39,18 @@ type leg struct {
 	sip     *sip.Leg
 	media   *media
 	over    bool
-	rang    bool
+	rang    bool        // told as ringing
+	alerts  bool        // the far end has said that the call makes progress
+	early   *sip.Leg    // the dialog whose provisional response brought the answer
 	offered bool        // the far end owes the answer to our late offer
 	digits  digitSource // which way its digits come
+	mute    time.Time   // when the far end was last known to have the door on hold
+
+	// Incoming calls: what stands against the microphone.
+	unacked     bool // the caller has not shown that it is there
+	unsignalled bool // the door has not heard that somebody listens
+	deaf        bool // it was on hold when the media in force was agreed
+	signals     int  // begun
 }
 
 type digitSource string
@@ -66,7 +78,7 @@ func (v *visit) stopTimers() {
 	}
 }
 
-// ring begins a visit: the visitor hears the chime at once, then the phones are called.
+// ring begins a visit: the phones are called first, then the visitor hears the chime.
 func (s *Station) ring() {
 	s.quiet()
 	v := &visit{bell: s.on.bell, since: time.Now()}
@@ -117,11 +129,17 @@ func (s *Station) callEvent(l *leg, ev sip.CallEvent) {
 	on := occurrence{leg: l, sip: ev}
 	switch ev.Kind {
 	case sip.Progress:
-		if ev.Leg != nil {
+		if ev.Status > 100 {
 			s.step(onProgress, on)
 		}
 	case sip.Answered:
-		if err := l.media.accept(ev.Body, false); err != nil {
+		// The answer may have come with a provisional response of the same dialog, and is not always said twice.
+		if len(ev.Body) == 0 && l.early != nil && l.early == ev.Leg {
+			l.sip = ev.Leg
+			s.step(onAnswered, on)
+			return
+		}
+		if err := l.media.accept(ev.Body); err != nil {
 			s.legFailed(l, 0, err.Error())
 			return
 		}
@@ -170,6 +188,9 @@ func (s *Station) dropLeg(l *leg) {
 		l.call.Hangup()
 	}
 	l.media.close()
+	if v := l.v; v.early == l {
+		v.early, v.tones = nil, false
+	}
 }
 
 // othersLeft says whether somebody else may still answer.
@@ -185,6 +206,7 @@ func (s *Station) othersLeft() bool {
 // hunt goes on to the next target when the one that rang failed.
 func (s *Station) hunt() {
 	v := s.visit
+	s.ringBack(v)
 	if v.bell.Strategy != "serial" || v.next >= len(v.bell.Targets) {
 		return
 	}
@@ -203,33 +225,37 @@ func (s *Station) huntOn() {
 // progress lets the visitor hear that it rings: the far end's own sound if it sends any, else our ring-back.
 func (s *Station) progress() {
 	l, v := s.on.leg, s.visit
+	l.alerts = true
 	if !l.rang && s.on.sip.Status == 180 || !l.rang && s.on.sip.Status == 183 {
 		l.rang = true
 		s.tell(event.Event{Kind: event.CallRinging, Call: l.id(), Target: l.target.Text})
 	}
-	if len(s.on.sip.Body) > 0 && !l.media.settled() {
-		if err := l.media.accept(s.on.sip.Body, true); err != nil {
+	if len(s.on.sip.Body) > 0 && s.on.sip.Leg != nil && !l.media.settled() {
+		err := l.media.hold()
+		if err == nil {
+			err = l.media.accept(s.on.sip.Body)
+		}
+		switch {
+		case err != nil:
 			s.Log.Warn("early media", "call_id", l.id(), "err", err)
-		} else if v.early() == l {
+		case v.early == nil:
 			s.sounds.stop()
-			v.tones = true
+			v.early, v.tones = l, true
 			l.media.start()
+			fallthrough
+		default:
+			l.early = s.on.sip.Leg
 		}
 	}
-	if !v.tones {
+	s.ringBack(v)
+}
+
+// ringBack lets the visitor hear that a phone rings, where nothing else tells it.
+func (s *Station) ringBack(v *visit) {
+	if !v.tones && slices.ContainsFunc(v.legs, func(l *leg) bool { return l.alerts && !l.over }) {
 		v.tones = true
 		s.sounds.follow(s.sounds.ringBack)
 	}
-}
-
-// early returns the first leg with early media: one voice at a time.
-func (v *visit) early() *leg {
-	for _, l := range v.legs {
-		if !l.over && l.media.settled() {
-			return l
-		}
-	}
-	return nil
 }
 
 // connect makes one leg the talk and ends the others.
@@ -255,9 +281,12 @@ func (s *Station) connect() {
 }
 
 // watchSound ends a talk whose far end has vanished without a word: a microphone is not left open for nobody. RTCP counts as a
-// word, so a phone that suppresses silence is safe.
+// word, so a phone that suppresses silence is safe; so does the time on hold, when no microphone is open.
 func (s *Station) watchSound(l *leg) {
-	if st, _, ok := l.media.stats(); ok && st.Quiet > vanishedAfter && l.media.listens() {
+	if !l.media.sends() {
+		l.mute = time.Now()
+	}
+	if st, _, ok := l.media.stats(); ok && st.Quiet > vanishedAfter && time.Since(l.mute) > vanishedAfter {
 		s.step(onHangUp, occurrence{reason: "the far end has vanished"})
 		return
 	}
@@ -270,10 +299,12 @@ const vanishedAfter = time.Minute
 func (s *Station) renew() {
 	l := s.on.leg
 	var body []byte
-	var err error
-	if len(s.on.sip.Body) > 0 {
+	err := s.guard(l)
+	switch {
+	case err != nil:
+	case len(s.on.sip.Body) > 0:
 		body, err = l.media.answer(s.on.sip.Body, netip.Addr{}, s.on.sip.Flow.Remote.Addr())
-	} else {
+	default:
 		body, err = l.media.offer(netip.Addr{}, s.on.sip.Flow.Remote.Addr())
 		l.offered = true
 	}
@@ -283,24 +314,51 @@ func (s *Station) renew() {
 		return
 	}
 	s.on.sip.Leg.Answer(body)
+	s.resumed(l)
 }
 
-// acked takes the answer that an ACK brings to a late offer.
+// guard keeps the microphone out of what an incoming call that does not hear the door is about to agree to.
+func (s *Station) guard(l *leg) error {
+	if l.v.bell != nil || !l.media.settled() || l.media.sends() {
+		return nil
+	}
+	l.deaf = true
+	return l.media.hold()
+}
+
+// resumed signals to the door that an incoming call hears it again.
+func (s *Station) resumed(l *leg) {
+	if l.deaf && l.media.sends() {
+		l.deaf = false
+		s.signal(l)
+	}
+}
+
+// acked takes what the ACK of an answer brings: the answer to a late offer, and the knowledge that the caller is there, since the ACK
+// bears the tag of our 200. Who forged the INVITE's source never learns it, and is sent nothing.
 func (s *Station) acked() {
 	l := s.on.leg
-	if !l.offered {
-		return
-	}
-	l.offered = false
-	if err := l.media.accept(s.on.sip.Body, false); err != nil {
-		reason := "no common codec"
-		if !errors.Is(err, errNoCodec) {
-			reason = err.Error()
+	l.unacked = false
+	if l.offered {
+		l.offered = false
+		err := s.guard(l)
+		if err == nil {
+			err = l.media.accept(s.on.sip.Body)
 		}
-		s.step(onHangUp, occurrence{reason: reason})
-		return
+		if err != nil {
+			reason := "no common codec"
+			if !errors.Is(err, errNoCodec) {
+				reason = err.Error()
+			}
+			s.step(onHangUp, occurrence{reason: reason})
+			return
+		}
+		s.resumed(l)
 	}
 	l.media.start()
+	if l.v.bell == nil {
+		s.listen(l)
+	}
 }
 
 // The same bell again, another bell, another caller.

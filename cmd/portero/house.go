@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,14 +44,20 @@ type house struct {
 	locate  func() (netip.AddrPort, error) // where phones find it
 	station *device.Station
 	closers []io.Closer
+
+	next      atomic.Pointer[config.Config] // set before the station leaves for it
+	left      *config.Config                // what Run has left for
+	nextBoard *board.Board                  // opened for left by Run; nil: could not be
 }
 
 // options are what differs between run and demo.
 type options struct {
 	trace      bool
+	ready      func() // the inputs are watched
 	alive      func() // feeds the watchdog
 	aliveEvery time.Duration
 	card       *card                             // in place of the configuration's
+	board      *board.Board                      // opened already; build takes it over, also when it fails
 	tap        func(sip.Transport) sip.Transport // around the station's transport
 }
 
@@ -67,10 +74,10 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 			h = nil
 		}
 	}()
-	bc := cfg.BoardConfig()
-	bc.Log = log
-	if h.board, err = board.Open(bc); err != nil {
-		return h, err
+	if h.board = o.board; h.board == nil {
+		if h.board, err = openBoard(cfg, log); err != nil {
+			return h, err
+		}
 	}
 	h.closers = append(h.closers, h.board)
 	if h.card = o.card; h.card == nil {
@@ -106,11 +113,17 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 	}
 	h.stack = sip.NewStack(sip.Config{UserAgent: "Portero/" + versionString(), Log: log, Trace: o.trace}, h.phone.Agent, transport)
 	if h.station, err = device.New(device.Parts{Config: cfg, Board: h.board, Phone: h.phone, Engine: h.engine, Events: events, Log: log,
-		Alive: o.alive, AliveEvery: o.aliveEvery}); err != nil {
+		Ready: o.ready, Alive: o.alive, AliveEvery: o.aliveEvery}); err != nil {
 		return h, err
 	}
 	h.audit = event.NewAudit(events, filepath.Join(cfg.Station.DataDir, "audit.jsonl"), 256<<10, log)
 	return h, nil
+}
+
+func openBoard(cfg *config.Config, log *slog.Logger) (*board.Board, error) {
+	bc := cfg.BoardConfig()
+	bc.Log = log
+	return board.Open(bc)
 }
 
 // inUse adds the remedy to the commonest fault of all.
@@ -128,7 +141,7 @@ func (h *house) addServer(o options) (*device.BuiltIn, error) {
 		return nil, inUse(err, "server.listen")
 	}
 	h.closers = append(h.closers, udp)
-	self := &device.BuiltIn{User: "door", Password: rand.Text(), Locate: func() (netip.AddrPort, error) { return reachable(udp.Addr()), nil }}
+	self := &device.BuiltIn{User: config.StationUser, Password: rand.Text(), Locate: func() (netip.AddrPort, error) { return reachable(udp.Addr()), nil }}
 	domain := h.cfg.Server.Domain
 	if domain == "" {
 		domain = config.LocalDomain
@@ -146,7 +159,8 @@ func (h *house) addServer(o options) (*device.BuiltIn, error) {
 	return self, nil
 }
 
-// reachable turns a wildcard address into the one that the default route leaves from, or loopback without a network.
+// reachable turns a wildcard address into the one that the default route leaves from; without such a route, as in a house network
+// without a router, into the first of an interface; and into loopback without a network.
 func reachable(a netip.AddrPort) netip.AddrPort {
 	if !a.Addr().IsUnspecified() {
 		return a
@@ -158,11 +172,36 @@ func reachable(a netip.AddrPort) netip.AddrPort {
 			return netip.AddrPortFrom(local, a.Port())
 		}
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port())
+	addrs, _ := net.InterfaceAddrs() // an error leaves none
+	return netip.AddrPortFrom(outward(addrs), a.Port())
 }
 
-// Run runs everything until ctx ends or a part fails. The station ends first, then its relays are released, then the far ends are
-// told, then the rest ends. It gives back all that build took.
+// outward is the first IPv4 address, else the first IPv6 one, that other machines can send to; loopback if there is none.
+func outward(addrs []net.Addr) netip.Addr {
+	found := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		addr := p.Addr().Unmap()
+		switch {
+		case err != nil || !addr.IsGlobalUnicast():
+		case addr.Is4():
+			return addr
+		case found.IsLoopback():
+			found = addr
+		}
+	}
+	return found
+}
+
+// LeaveFor lets Run return nil as soon as the station is idle, to be followed by a house with the configuration next.
+func (h *house) LeaveFor(next *config.Config) {
+	h.next.Store(next)
+	h.station.LeaveWhenIdle()
+}
+
+// Run runs everything until ctx ends, a part fails or it is to leave. The station ends first, then its relays are released, then the
+// far ends are told, then the rest ends. It gives back all that build took. When it leaves for another configuration it opens that
+// one's board at once: buttons that are pressed until the next station runs are not lost.
 func (h *house) Run(ctx context.Context) error {
 	defer h.Close()
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -187,19 +226,31 @@ func (h *house) Run(ctx context.Context) error {
 	defer context.AfterFunc(inner, stopStation)()
 	err := h.station.Run(stationCtx)
 	err = errors.Join(err, h.board.Close())
-	goodbye := make(chan struct{})
-	h.phone.Agent.Shutdown(func() { close(goodbye) })
+	goodbye, within := make(chan struct{}), goodbyeWithin
+	if next := h.next.Load(); next != nil && err == nil && ctx.Err() == nil && inner.Err() == nil {
+		within, h.left = changeWithin, next
+		var boardErr error
+		if h.nextBoard, boardErr = openBoard(next, h.log); boardErr != nil {
+			h.log.Warn("the new configuration's board", "err", boardErr) // build will try again, and tell
+		}
+		h.phone.Leave(next, func() { close(goodbye) })
+	} else {
+		h.phone.Agent.Shutdown(func() { close(goodbye) })
+	}
 	select {
 	case <-goodbye:
-	case <-time.After(goodbyeWithin):
+	case <-time.After(within):
 	case <-inner.Done():
 	}
 	stop()
 	return errors.Join(err, g.Wait())
 }
 
-// goodbyeWithin bounds BYE and un-REGISTER at the end.
-const goodbyeWithin = 2 * time.Second
+// How long far ends may take to answer BYE and un-REGISTER.
+const (
+	goodbyeWithin = 2 * time.Second        // at the end
+	changeWithin  = 200 * time.Millisecond // before the next configuration: nobody can be called meanwhile
+)
 
 // Close gives back what build took from the system. A second call does nothing.
 func (h *house) Close() {

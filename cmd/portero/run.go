@@ -26,13 +26,12 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	if err := parse(fs, args, 0); err != nil {
 		return err
 	}
+	signals := make(chan os.Signal, 8) // before anything else: their default action would end the station
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR2)
+	defer signal.Stop(signals)
 	cfg, err := config.Load(*file)
 	var rejected error
 	if err != nil {
-		var faults config.Faults
-		if !errors.As(err, &faults) {
-			return err
-		}
 		// The bell must ring: the last good file serves, but opens no door and lets nobody call in.
 		if cfg, rejected = lastGood(*file, *data), err; cfg == nil {
 			return err
@@ -58,15 +57,37 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	events.Emit(event.Event{At: time.Now(), Kind: event.StationStarted, Reason: versionString()})
 	if rejected != nil {
 		events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: rejected.Error()})
-	} else if err := cfg.SaveLastGood(cfg.Station.DataDir); err != nil {
-		log.Warn("the last good configuration is not kept", "err", err)
 	}
-	o := options{trace: *trace}
+	o := options{trace: *trace, ready: func() { daemon.SdNotify(false, daemon.SdNotifyReady) }}
 	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
 		o.aliveEvery = every / 2
 		o.alive = func() { daemon.SdNotify(false, daemon.SdNotifyWatchdog) }
 	}
-	return supervise(ctx, *file, cfg, log, events, o)
+	h, err := build(cfg, log, events, o)
+	switch {
+	case err == nil && rejected == nil:
+		keep(cfg, log)
+	case err != nil && rejected == nil:
+		// A file without a fault may still name what is not there: a line that is taken, a port in use.
+		if cfg = lastGood(*file, *data); cfg == nil {
+			return err
+		}
+		var worse error
+		if h, worse = build(cfg, log, events, o); worse != nil {
+			return err
+		}
+		events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: err.Error()})
+	case err != nil:
+		return err
+	}
+	return supervise(ctx, *file, h, signals, o)
+}
+
+// keep makes cfg, which a station could be built from, the last good one.
+func keep(cfg *config.Config, log *slog.Logger) {
+	if err := cfg.SaveLastGood(cfg.Station.DataDir); err != nil {
+		log.Warn("the last good configuration is not kept", "err", err)
+	}
 }
 
 // lastGood returns the copy of the last good configuration, nil when there is none. A faulty file's own word on the data directory
@@ -74,55 +95,48 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 func lastGood(file, dir string) *config.Config {
 	cfg, err := config.LoadLastGood(dir)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "portero: %s is faulty and there is no last good copy in %s: %v\n", file, dir, err)
+		fmt.Fprintf(os.Stderr, "portero: %s cannot be used and there is no last good copy in %s: %v\n", file, dir, err)
 		return nil
 	}
 	return cfg
 }
 
 // supervise runs a station, and after each accepted reload another one with the new configuration.
-func supervise(ctx context.Context, file string, cfg *config.Config, log *slog.Logger, events *event.Log, o options) error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR2)
-	defer signal.Stop(signals)
-	h, err := build(cfg, log, events, o)
-	if err != nil {
-		return err
-	}
+func supervise(ctx context.Context, file string, h *house, signals <-chan os.Signal, o options) error {
 	for {
-		next, err := live(ctx, h, file, signals)
-		if err != nil || next == nil {
+		if err := live(ctx, h, file, signals); err != nil || ctx.Err() != nil {
+			if h.nextBoard != nil {
+				err = errors.Join(err, h.nextBoard.Close())
+			}
 			return err
 		}
-		h, err = build(next, log, events, o)
-		if err != nil {
+		cfg, next, log, events := h.cfg, h.next.Load(), h.log, h.events
+		with := o
+		if with.board = h.nextBoard; with.board != nil && next != h.left { // a still newer file
+			with.board.Close()
+			with.board = nil
+		}
+		var err error
+		if h, err = build(next, log, events, with); err != nil {
 			events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: err.Error()})
 			if h, err = build(cfg, log, events, o); err != nil {
 				return err
 			}
 			continue
 		}
-		cfg = next
-		if err := cfg.SaveLastGood(cfg.Station.DataDir); err != nil {
-			log.Warn("the last good configuration is not kept", "err", err)
-		}
+		keep(next, log)
 		events.Emit(event.Event{At: time.Now(), Kind: event.ConfigReloaded})
 	}
 }
 
-// live runs one station until ctx ends (nil, nil), a part fails, or a reload comes due: then it returns the new configuration.
-func live(ctx context.Context, h *house, file string, signals <-chan os.Signal) (*config.Config, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+// live runs one station until ctx ends, a part fails, or it left for the new configuration.
+func live(ctx context.Context, h *house, file string, signals <-chan os.Signal) error {
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
-	daemon.SdNotify(false, daemon.SdNotifyReady)
-	var next *config.Config
-	due := make(chan struct{}, 1)
 	for {
 		select {
 		case err := <-done:
-			return nil, err
+			return err
 		case sig := <-signals:
 			if sig == syscall.SIGUSR2 {
 				h.station.Do(device.Press{})
@@ -133,16 +147,7 @@ func live(ctx context.Context, h *house, file string, signals <-chan os.Signal) 
 				h.events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: err.Error()})
 				continue
 			}
-			next = cfg
-			h.station.WhenIdle(func() {
-				select {
-				case due <- struct{}{}:
-				default:
-				}
-			})
-		case <-due:
-			stop()
-			return next, <-done
+			h.LeaveFor(cfg)
 		}
 	}
 }

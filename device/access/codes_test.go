@@ -304,16 +304,6 @@ func TestWriteIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestReloadTakesNewLimits(t *testing.T) {
-	c := twoCodes()
-	d := newDesk(t, t.TempDir(), c)
-	c.Access.WrongLimit = 2
-	d.lock.Reload(c.Access)
-	if got := enter(d.NewEntry("c"), "0000#0000#5913#"); got != "wrong, wrong, locked out" {
-		t.Errorf("%q", got)
-	}
-}
-
 func TestDigitAllocatesNothing(t *testing.T) {
 	d := newDesk(t, t.TempDir(), twoCodes())
 	e := d.NewEntry("c")

@@ -84,7 +84,7 @@ func station() *config.Config {
 		{Name: "cellar", Line: "GPIO22", SwitchOn: time.Second, Longest: 10 * time.Second},
 		{Name: "yard", Line: "GPIO23", SwitchOn: time.Second, Longest: 10 * time.Second},
 	}
-	c.Inputs = []config.Input{{Name: "yard button", Kind: config.REX, Line: "GPIO24", Door: "yard"},
+	c.Inputs = []config.Input{{Name: "yard button", Kind: config.REX, Line: "GPIO24", Door: "yard", Debounce: 30 * time.Millisecond},
 		{Name: "cellar contact", Kind: config.Contact, Line: "GPIO25", Door: "cellar"}}
 	c.Codes = []config.Code{{Who: "family", Code: "730158", Doors: []string{"front", "gate"}}}
 	return c

@@ -55,9 +55,6 @@ func NewLockout(dir string, a config.Access, emit func(event.Event), logger *slo
 	return l
 }
 
-// Reload takes new limits. A lock-out that goes on keeps its end.
-func (l *Lockout) Reload(a config.Access) { l.limit, l.period = a.WrongLimit, a.LockOut }
-
 // Locked says whether codes are refused at that time.
 func (l *Lockout) Locked(at time.Time) bool {
 	if !l.until.IsZero() && !at.Before(l.until) {

@@ -24,7 +24,7 @@ func (c *Config) BoardConfig() board.Config {
 	}
 	for _, in := range c.Inputs {
 		bc.Inputs = append(bc.Inputs, board.Input{Name: InputName(in.Name), Line: in.Line, ActiveLow: in.ActiveLow,
-			Bias: board.Bias(in.Bias), Debounce: in.Debounce})
+			Bias: board.Bias(in.Bias), Debounce: in.Debounce, Confirm: in.Kind == REX})
 	}
 	for _, d := range c.Doors {
 		bc.Relays = append(bc.Relays, d.output())

@@ -77,7 +77,11 @@ func TestFaults(t *testing.T) {
 		{"version = 1", "version = 1\n[sip]\nlisten = \"5062\"", `3 sip.listen: not an address; ":5062"`},
 		{"version = 1", "version = 1\n[sip]\nlisten = \"box:5062\"", `3 sip.listen: not an address; ":5062"`},
 		{"version = 1", "version = 1\n[sip]\nlisten = \"127.0.0.1:5060\"", `server.listen: same port; :5062`},
-		{"version = 1", "version = 1\n[sip]\npublic_address = \"a b\"", `3 sip.public_address: neither; without port`},
+		{"version = 1", "version = 1\n[sip]\npublic_address = \"a b\"", `3 sip.public_address: not an IP address; without port`},
+		{"version = 1", "version = 1\n[sip]\npublic_address = \"door.example.org\"", `3 sip.public_address: not an IP address; host name`},
+		{"version = 1", "version = 1\n[sip]\npublic_address = \"203.0.113.5:5062\"", `3 sip.public_address: not an IP address; without port`},
+		{"version = 1", "version = 1\n[sip]\npublic_address = \"203.0.113.5\"\nlisten = \":0\"", `3 sip.public_address: port; :5062`},
+		{"version = 1", "version = 1\n[sip]\npublic_address = \"0.0.0.0\"", `3 sip.public_address: not an IP address; without port`},
 		{"version = 1", "version = 1\n[sip]\nrtp_ports = \"10001-10100\"", `3 sip.rtp_ports: even; 10000-10199`},
 		{"version = 1", "version = 1\n[sip]\nrtp_ports = \"10000-10003\"", `3 sip.rtp_ports: fewer than; 10000-10199`},
 		{"version = 1", "version = 1\n[sip]\nrtp_ports = \"5000-5999\"", `3 sip.rtp_ports: holds the port 5062; 10000-10199`},
@@ -117,6 +121,7 @@ func TestFaults(t *testing.T) {
 		{`user = "doorbell"`, "user = \"doorbell\"\ndomain = \"a b\"", `6 account[0].domain: not a domain; without port`},
 		{`enabled = "on"`, `enabled = "yes"`, `8 server.enabled: unknown value; "auto"`},
 		{`enabled = "on"`, `enabled = true`, `8 server.enabled: text is wanted; quotes`},
+		{`name = "kitchen"`, `name = "Door"`, `10 server.user[0].name: station's own; another`},
 		{`name = "kitchen"`, `name = "kit chen"`, `10 server.user[0].name: not a user name; letters`},
 		{`password = "secret-of-the-kitchen"`, `password = "short"`, `11 server.user[0].password: shorter; random`},
 		{`password = "secret-of-the-kitchen"`, `password = "kitchen1"`, `11 server.user[0].password: easily guessed; random`},
@@ -211,6 +216,7 @@ func TestSensorFaults(t *testing.T) {
 	mustParse(t, good+sensors)
 	for _, test := range []struct{ from, to, want string }{
 		{`kind = "rex"`, `kind = "exit"`, `38 input[0].kind: unknown value; "contact"`},
+		{`kind = "rex"`, "kind = \"rex\"\ndebounce = \"9ms\"", `39 input[0].debounce: out of range; "10ms"`},
 		{`kind = "rex"`, ``, `36 input[0].kind: unknown value; "rex"`},
 		{`kind = "rex"`, "kind = \"rex\"\nbias = \"up\"", `39 input[0].bias: unknown value; pull-up`},
 		{`kind = "rex"`, "kind = \"rex\"\nopens = \"front\"", `39 input[0].opens: unknown key; known here`},

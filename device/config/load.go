@@ -147,7 +147,7 @@ func (d *document) lookForChimes(c *Config) {
 		}
 		if f, err := os.Open(b.Chime); err != nil {
 			d.report(Fault{Severity: Warning, Key: fmt.Sprintf("bell[%d].chime", i), Value: shown(b.Chime), Problem: err.Error(),
-				Remedy: `the bell rings without it; copy the file there, or write "ding-dong"`})
+				Remedy: `the bell chimes ding-dong instead; copy the file there, or write "ding-dong"`})
 		} else {
 			f.Close()
 		}

@@ -12,7 +12,11 @@ func (d *document) input(c *Config, i int) {
 	d.name(at+"name", in.Name, "input")
 	d.oneOf(at+"kind", in.Kind, REX, Contact, Tamper)
 	d.oneOf(at+"bias", in.Bias, "pull-up", "pull-down", "none")
-	d.between(at+"debounce", in.Debounce, 0, time.Second)
+	least := time.Duration(0)
+	if in.Kind == REX {
+		least = 10 * time.Millisecond // what is shorter may be a spike on the wire, and must not open the door
+	}
+	d.between(at+"debounce", in.Debounce, least, time.Second)
 	if in.HeldOpenAfter != 0 {
 		d.between(at+"held_open_after", in.HeldOpenAfter, time.Second, 24*time.Hour)
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -13,8 +14,15 @@ func (d *document) sip(c *Config) {
 	if !ok {
 		d.fault("sip.listen", c.SIP.Listen, "not an address to listen on", remedy)
 	}
-	if a := c.SIP.PublicAddress; a != "" && !validHost(a) && !validHost("["+a+"]") {
-		d.fault("sip.public_address", a, "neither an IP address nor a host name", "write the address alone, without port")
+	if a := c.SIP.PublicAddress; a != "" {
+		addr, err := netip.ParseAddr(a)
+		switch {
+		case err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast():
+			d.fault("sip.public_address", a, "not an IP address",
+				`write the IP address alone, without port; a host name will not do, since sound is sent to addresses: for one that changes write ""`)
+		case ok && port == 0:
+			d.fault("sip.public_address", a, "the port is not known: sip.listen leaves it to chance", `give sip.listen a port, such as ":5062"`)
+		}
 	}
 	first, last, err := c.SIP.Ports()
 	if err != nil {
@@ -82,6 +90,9 @@ func (d *document) account(c *Config, i int) {
 	d.between(at+"expires", a.Expires, time.Minute, 24*time.Hour)
 }
 
+// StationUser is the station's own user name at the built-in server, and in calls without an account.
+const StationUser = "door"
+
 var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // trivial are passwords that are long enough and tried first.
@@ -104,6 +115,8 @@ func (d *document) server(c *Config) {
 			d.fault(at+"name", "", "missing", `write name = "kitchen"`)
 		case !userName.MatchString(u.Name) || len(u.Name) > 64:
 			d.fault(at+"name", u.Name, "not a user name", "use letters, digits, dot, hyphen and underscore")
+		case strings.EqualFold(u.Name, StationUser):
+			d.fault(at+"name", u.Name, "the station's own name at the built-in server", "choose another name")
 		}
 		password, name := strings.ToLower(string(u.Password)), strings.ToLower(u.Name)
 		const remedy = "a long random one is typed into the phone only once"
