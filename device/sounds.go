@@ -3,6 +3,7 @@ package device
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"portero/audio"
 	"portero/device/config"
@@ -19,24 +20,32 @@ type sounds struct {
 	signal   audio.Clip // somebody listens now: no microphone opens before it was heard
 	incoming audio.Clip
 
+	load    func()   // makes the clips, once; whoever needs one calls it
 	playing []func() // stop what sounds
 }
 
-// loadSounds makes all clips ready at the engine's rate: nobody waits for a resampler when a bell is pressed.
-func loadSounds(cfg *config.Config, engine *audio.Engine, log *slog.Logger) (sounds, error) {
-	s := sounds{engine: engine, chimes: map[string]audio.Clip{}}
-	dingDong, err := audio.ChimeTone().Resample(audio.ClipRate)
-	if err != nil {
-		return s, err
+// newSounds makes the sounds of a station; load makes the clips.
+func newSounds(cfg *config.Config, engine *audio.Engine, log *slog.Logger) *sounds {
+	s := &sounds{engine: engine, chimes: map[string]audio.Clip{}}
+	s.load = sync.OnceFunc(func() { s.makeClips(cfg, log) })
+	return s
+}
+
+// makeClips makes all clips ready at the engine's rate: nobody waits for a resampler when a bell is pressed, and a start does not wait
+// for the tones.
+func (s *sounds) makeClips(cfg *config.Config, log *slog.Logger) {
+	ready := func(c audio.Clip) audio.Clip {
+		r, err := c.Resample(audio.ClipRate)
+		if err != nil { // no rate of ours is unknown to the resampler
+			log.Error("sound", "err", err)
+		}
+		return r
 	}
+	dingDong := ready(audio.ChimeTone())
 	s.signal = dingDong
 	s.signal.Must = true
-	for clip, tone := range map[*audio.Clip]audio.Clip{&s.ringBack: audio.RingbackTone(cfg.Audio.RingBack), &s.busy: audio.BusyTone(cfg.Audio.RingBack),
-		&s.opened: audio.OpenedTone(), &s.refused: audio.RefusedTone()} {
-		if *clip, err = tone.Resample(audio.ClipRate); err != nil {
-			return s, err
-		}
-	}
+	s.ringBack, s.busy = ready(audio.RingbackTone(cfg.Audio.RingBack)), ready(audio.BusyTone(cfg.Audio.RingBack))
+	s.opened, s.refused = ready(audio.OpenedTone()), ready(audio.RefusedTone())
 	s.incoming = s.ringBack
 	for _, b := range cfg.Bells {
 		switch b.Chime {
@@ -52,7 +61,6 @@ func loadSounds(cfg *config.Config, engine *audio.Engine, log *slog.Logger) (sou
 			s.chimes[b.Name] = clip
 		}
 	}
-	return s, nil
 }
 
 func chimeFile(path string) (audio.Clip, error) {

@@ -36,7 +36,8 @@ func TestChimeThatDoesNotLoad(t *testing.T) {
 func TestSoundsAreResampledOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newRig(t).door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", "")
-		s := &d.sounds
+		s := d.sounds
+		s.load()
 		for name, c := range map[string]audio.Clip{"chime": s.chimes["front"], "ring-back": s.ringBack, "busy": s.busy, "opened": s.opened,
 			"refused": s.refused, "signal": s.signal, "incoming": s.incoming} {
 			if c.Rate != audio.ClipRate || len(c.Samples) == 0 {

@@ -54,7 +54,7 @@ type Station struct {
 	inputs map[string]*sensor // by their names on the board
 	lights []*light
 	up     map[string]bool // accounts that are registered
-	sounds sounds
+	sounds *sounds
 	tone   func() // ends the ending state early
 	unread int    // inputs whose initial level has not come
 	leave  bool   // Run returns as soon as the station is idle
@@ -123,10 +123,7 @@ func New(p Parts) (*Station, error) {
 		}
 		s.media.codecs = append(s.media.codecs, c)
 	}
-	var err error
-	if s.sounds, err = loadSounds(p.Config, p.Engine, p.Log); err != nil {
-		return nil, err
-	}
+	s.sounds = newSounds(p.Config, p.Engine, p.Log)
 	if err := s.furnish(); err != nil {
 		return nil, err
 	}
@@ -158,6 +155,7 @@ func (s *Station) Run(ctx context.Context) error {
 	run, stop := context.WithCancel(ctx)
 	g, run := errgroup.WithContext(run)
 	s.tamper.Start() // before the inputs can ask for anything
+	g.Go(func() error { s.sounds.load(); return nil })
 	g.Go(func() error {
 		if err := s.Board.Run(run, func(ev board.Event) { s.box.Put(func() { s.input(ev) }) }); err != nil && run.Err() == nil {
 			return fmt.Errorf("device: board: %w", err)
@@ -210,6 +208,7 @@ func (s *Station) Run(ctx context.Context) error {
 
 // step is the only writer of the station's state.
 func (s *Station) step(ev occasion, on occurrence) {
+	s.sounds.load()
 	from, before := s.state, s.on
 	s.on = on
 	row := s.table.Step(&s.state, ev, s)

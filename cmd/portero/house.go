@@ -57,6 +57,7 @@ type options struct {
 	alive      func() // feeds the watchdog
 	aliveEvery time.Duration
 	card       *card                             // in place of the configuration's
+	users      *registrar.Server                 // of the house before: its phones stay registered
 	board      *board.Board                      // opened already; build takes it over, also when it fails
 	tap        func(sip.Transport) sip.Transport // around the station's transport
 }
@@ -151,13 +152,21 @@ func (h *house) addServer(o options) (*device.BuiltIn, error) {
 	for _, u := range h.cfg.Server.Users {
 		users = append(users, registrar.User{Name: u.Name, Password: string(u.Password)})
 	}
-	h.users, err = registrar.New(registrar.Config{Domains: []string{domain}, Realm: domain, Users: users, Log: h.log})
+	h.users, err = registrar.New(registrar.Config{Domains: []string{domain}, Realm: domain, Users: users, Log: h.log,
+		MaxExpires: phonesReturn, DefaultExpires: phonesReturn})
 	if err != nil {
 		return nil, err
 	}
 	h.server = sip.NewStack(sip.Config{Log: h.log, Trace: o.trace}, h.users, udp) // a proxy does not sign what others say
+	if o.users != nil {
+		h.users.Restore(o.users)
+	}
 	return self, nil
 }
+
+// phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring nobody after a power cut:
+// bindings are kept in memory, and outlive a reload but no restart.
+const phonesReturn = 2 * time.Minute
 
 // reachable turns a wildcard address into the one that the default route leaves from; without such a route, as in a house network
 // without a router, into the first of an interface; and into loopback without a network.

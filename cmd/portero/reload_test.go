@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -198,4 +199,63 @@ func TestSystemdIsTold(t *testing.T) {
 		t.Errorf("%q, %v", b[:n], err)
 	}
 	r.end()
+}
+
+// TestReloadKeepsPhones: a phone at the built-in server rings after a reload without having registered anew.
+func TestReloadKeepsPhones(t *testing.T) {
+	t.Parallel()
+	server := udpPort(t)
+	r := startWith(t, func(text string) string {
+		text = strings.Replace(text, `enabled = "off"`, fmt.Sprintf("enabled = \"on\"\nlisten = \"127.0.0.1:%d\"\n[[server.user]]\nname = \"kitchen\"\npassword = \"kettle-on-8\"", server), 1)
+		return strings.Replace(text, `"sip:kitchen@127.0.0.1:9"`, `"kitchen"`, 1)
+	})
+	r.want("registration.up")
+	phone := filepath.Join(t.TempDir(), "phone.toml")
+	if err := os.WriteFile(phone, fmt.Appendf(nil, `version = 1
+[sip]
+listen = "127.0.0.1:0"
+[server]
+enabled = "off"
+[[account]]
+name = "door"
+server = "127.0.0.1:%d"
+domain = "portero.local"
+user = "kitchen"
+password = "kettle-on-8"
+[[bell]]
+name = "none"
+line = "GPIO17"
+targets = ["sip:nobody@127.0.0.1"]
+[audio]
+card = "none"
+[board]
+sim = true
+`, server), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	answer := portero(t, "call", "-config", phone, "-answer", "-for", "1s")
+	out, err := answer.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := answer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s := bufio.NewScanner(out); s.Scan(); {
+		if strings.HasPrefix(s.Text(), "registered") {
+			break
+		}
+	}
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(strings.Replace(string(text), `ring_limit = "5s"`, `ring_limit = "6s"`, 1))
+	r.signal(syscall.SIGHUP)
+	r.want("config.reloaded")
+	r.want("registration.up")
+	r.signal(syscall.SIGUSR2)
+	r.want("call.answered")
+	r.signal(syscall.SIGTERM)
+	r.want("station.stopping")
 }

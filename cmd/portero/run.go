@@ -111,6 +111,7 @@ func supervise(ctx context.Context, file string, h *house, signals <-chan os.Sig
 			return err
 		}
 		cfg, next, log, events := h.cfg, h.next.Load(), h.log, h.events
+		o.users = h.users
 		with := o
 		if with.board = h.nextBoard; with.board != nil && next != h.left { // a still newer file
 			with.board.Close()
