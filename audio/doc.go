@@ -38,9 +38,22 @@
 //
 // # Figures
 //
-// A running call allocates nothing per period (TestCallAllocatesNothing, BenchmarkPeriod). From microphone to loudspeaker of two
-// engines with cards of 10 ms at 48 kHz and packets of 20 ms, over a network without delay, a sound takes some 40 ms plus what
-// the cards' own rings add; PCMA arrives with 37 dB SNR (TestCallCarriesSound). The resampler stops 80 dB (TestResampleStopBand).
+// "scripts/bench sound" makes them, each beside its peer in the same run; those of the canceller are in package echo, those of jitter
+// and concealment in playout. On a machine of two cores:
+//
+//	CPU of a call against baresip 1.0    PCMU 1.23, G.722 0.92 with periods of 20 ms; 1.35 and 1.06 with 10 ms; 2.1 and 1.7 with the canceller
+//	voluntary context switches           380 per second with periods of 20 ms, 428 with 10 ms; baresip 304
+//	mouth to ear, 48 kHz, 10 ms          PCMU 67/75/80 ms, G.722 55/65/85 ms (min, median, max), canceller on, two periods in the ring
+//	STOI at 5 % Gilbert loss             PCMA .975 and .970 by direction, G.722 .959 and .958 (device TestSpeech, ten seeds)
+//	G.722 against spandsp                bit-exact both ways
+//	in-band digits                       160 of 160 at 40/40 ms, -35 dBFS, 10 dB SNR; none false in 43 minutes of synthetic speech
+//
+// A running call allocates nothing per period (TestCallAllocatesNothing, BenchmarkPeriod). PCMA arrives with 37 dB SNR
+// (TestCallCarriesSound). The resampler stops 80 dB (TestResampleStopBand).
+//
+// What falls short: G.722 at 5 % loss misses .96 by .002, since its decoder is not led through a gap; 10 ms periods cost 28 switches a
+// second more than the 400 that were asked for; before the canceller has heard a few seconds of the far end, double talk is cut
+// (STOI .86 in the first seconds against speexdsp's .88).
 //
 // # Limits and traps
 //
