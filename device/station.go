@@ -208,7 +208,9 @@ func (s *Station) Run(ctx context.Context) error {
 
 // step is the only writer of the station's state.
 func (s *Station) step(ev occasion, on occurrence) {
-	s.sounds.load()
+	if ev != onPress { // a press sends its INVITE first
+		s.sounds.load()
+	}
 	from, before := s.state, s.on
 	s.on = on
 	row := s.table.Step(&s.state, ev, s)

@@ -91,6 +91,7 @@ func (s *Station) ring() {
 	for range n {
 		s.callNext(v)
 	}
+	s.sounds.load()
 	s.sounds.play(s.sounds.chimes[v.bell.Name])
 }
 
@@ -369,12 +370,14 @@ func (s *Station) replaces() bool { return s.on.bell.WhenBusy == "replace" }
 
 func (s *Station) pressAgain() {
 	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.on.bell.Name, Reason: "pressed again"})
+	s.sounds.load()
 	s.sounds.over(s.sounds.chimes[s.on.bell.Name])
 }
 
 func (s *Station) pressBusy() {
 	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.on.bell.Name, Reason: "busy"})
 	if s.on.bell.WhenBusy == "busy-tone" {
+		s.sounds.load()
 		s.sounds.over(s.sounds.busy)
 	}
 }

@@ -48,6 +48,7 @@ type report struct {
 	DurationMS     float64 `json:"duration_ms"`
 	Version        string  `json:"version"`
 	RealTimeFaults int     `json:"card_faults"` // the card was lost or late
+	Takes          int     `json:"takes"`       // 2: the machine stood still during the first
 }
 
 type heard struct {
@@ -86,11 +87,22 @@ func demoVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	if *fault != "" && *fault != "audio" && *fault != "code" {
 		return fmt.Errorf("-fault %q: want audio or code", *fault)
 	}
-	d := &demo{out: os.Stdout, keep: *keep, listen: *listen, fault: *fault, verbose: *verbose, began: time.Now()}
+	out := os.Stdout
 	if *asJSON {
-		d.out = os.Stderr
+		out = os.Stderr
 	}
-	err := d.run(ctx)
+	var d *demo
+	var err error
+	for take := 1; take <= 2; take++ {
+		d = &demo{out: out, keep: *keep, listen: *listen, fault: *fault, verbose: *verbose, began: time.Now()}
+		d.report.Takes = take
+		err = d.run(ctx)
+		if !errors.Is(err, errUnheard) || d.heldUp == 0 || *fault != "" {
+			break
+		}
+		// A machine that stands still in the middle of a word proves nothing about the station.
+		d.say("%v; but this machine held the sound up for %v: once more", err, d.heldUp)
+	}
 	d.report.OK = err == nil
 	d.report.Version = versionString()
 	d.report.DurationMS = ms(time.Since(d.began))
@@ -128,6 +140,7 @@ type demo struct {
 	phone    *demoPhone
 	invited  chan time.Time
 	pressed  time.Time
+	heldUp   time.Duration // sound that came too late, though nothing was lost
 }
 
 func ms(d time.Duration) float64 { return math.Round(float64(d.Microseconds())) / 1000 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -64,6 +65,9 @@ func (d *demo) register(ctx context.Context) error {
 }
 
 func (d *demo) ring(ctx context.Context) error {
+	if err := pause(ctx, 300*time.Millisecond); err != nil { // somebody walks up to the door
+		return err
+	}
 	// The button is pressed on the simulated wire: from here on everything is the product.
 	if err := d.station.board.Sim().Press(config.BellInput("front"), true); err != nil {
 		return err
@@ -118,7 +122,11 @@ func (d *demo) answer(ctx context.Context) error {
 func (d *demo) talk(ctx context.Context) error {
 	d.say("both talk at once")
 	longest := max(speechTime(visitorSpeech), speechTime(residentSpeech))
-	return pause(ctx, longest+500*time.Millisecond) // what a jitter buffer and two cards may hold back
+	err := pause(ctx, longest+500*time.Millisecond) // what a jitter buffer and two cards may hold back
+	if st := d.phone.session().Stats(); st.Lost == 0 {
+		d.heldUp += st.Concealed
+	}
+	return err
 }
 
 func speechTime(wav []byte) time.Duration {
@@ -171,12 +179,17 @@ func (d *demo) hangUp(ctx context.Context) error {
 			d.report.Call.Reason = ev.Reason
 			if ev.RTP != nil {
 				d.report.Call.Codec = ev.RTP.Codec
+				d.heldUp += time.Duration(ev.RTP.Late) * packetTime
 				d.say("the phone hangs up; %d packets sent, %d received, %d lost", ev.RTP.Sent, ev.RTP.Received, ev.RTP.Lost)
 			}
 			return nil
 		}
 	}
 }
+
+var errUnheard = errors.New("is not heard well")
+
+const packetTime = 20 * time.Millisecond
 
 func (d *demo) listenBack(context.Context) error {
 	for _, r := range []struct {
@@ -206,7 +219,7 @@ func (d *demo) listenBack(context.Context) error {
 		*r.db = math.Round(10*utteranceSNR(said, recorded)) / 10
 		d.say("%s is heard with an SNR of %.1f dB", r.what, *r.db)
 		if *r.db < enoughSNR {
-			return fmt.Errorf("%s is heard with an SNR of %.1f dB, less than %d", r.what, *r.db, enoughSNR)
+			return fmt.Errorf("%s %w: an SNR of %.1f dB, less than %d", r.what, errUnheard, *r.db, enoughSNR)
 		}
 	}
 	return nil

@@ -62,7 +62,7 @@ func utteranceSNR(said, heard audio.Clip) float64 {
 const (
 	alignRate  = 8000
 	alignPiece = alignRate / 100 // 10 ms
-	alignReach = alignRate / 20  // how far a piece may lie from the whole
+	alignReach = alignRate / 10  // how far a piece may lie from the whole
 	slipPrice  = 3e-2            // of the whole energy, for each change of the delay
 )
 
