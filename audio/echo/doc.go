@@ -43,6 +43,8 @@
 //   - The distortion model is memoryless. A rattling enclosure is the suppressor's, and hopeless hardware Walkie's.
 //   - A wholly different echo path takes one to two seconds of far-end speech; meanwhile the suppressor lets little of the
 //     near end through.
+//   - Before it has heard a few seconds of the far end it is half duplex: double talk in the first second loses a fifth of the near
+//     end's frames (STOI .86; speexdsp .88).
 //   - Drift up to 500 ppm, and only once the delay is known and longer than 5.5 ms; without that the filter follows alone.
 //   - Walkie keeps the microphone mute for 0.3 s after the far end was last above -50 dBFS: a far end with a louder hum than
 //     that never lets the visitor speak.
