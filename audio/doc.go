@@ -31,6 +31,7 @@
 //	conn.go udp_linux.go   PacketConn and its raw socket
 //	engine.go run.go block.go patch.go echo.go   the engine, from its public face to the card
 //	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
+//	poll.go                how the audio thread waits, in system calls
 //	wav.go filecard.go     WAVE files; a card made of them
 //	resample.go            polyphase conversion between all common rates
 //
@@ -41,8 +42,8 @@
 // "scripts/bench sound" makes them, each beside its peer in the same run; those of the canceller are in package echo, those of jitter
 // and concealment in playout. On a machine of two cores:
 //
-//	CPU of a call against baresip 1.0    PCMU 1.23, G.722 0.92 with periods of 20 ms; 1.35 and 1.06 with 10 ms; 2.1 and 1.7 with the canceller
-//	voluntary context switches           380 per second with periods of 20 ms, 428 with 10 ms; baresip 304
+//	CPU of a call against baresip 1.0    PCMU 1.1, G.722 1.0 with periods of 20 ms; 1.4 and 1.1 with 10 ms; 2.0 and 1.8 with the canceller
+//	voluntary context switches           304 per second with periods of 20 ms, 358 with 10 ms; baresip 288
 //	mouth to ear, 48 kHz, 10 ms          PCMU 67/75/80 ms, G.722 55/65/85 ms (min, median, max), canceller on, two periods in the ring
 //	STOI at 5 % Gilbert loss             PCMA .975 and .970 by direction, G.722 .959 and .958 (device TestSpeech, ten seeds)
 //	G.722 against spandsp                bit-exact both ways
@@ -51,8 +52,7 @@
 // A running call allocates nothing per period (TestCallAllocatesNothing, BenchmarkPeriod). PCMA arrives with 37 dB SNR
 // (TestCallCarriesSound). The resampler stops 80 dB (TestResampleStopBand).
 //
-// What falls short: G.722 at 5 % loss misses .96 by .002, since its decoder is not led through a gap; 10 ms periods cost 28 switches a
-// second more than the 400 that were asked for; before the canceller has heard a few seconds of the far end, double talk is cut
+// What falls short: G.722 at 5 % loss misses .96 by .002, since its decoder is not led through a gap; before the canceller has heard a few seconds of the far end, double talk is cut
 // (STOI .86 in the first seconds against speexdsp's .88).
 //
 // # Limits and traps

@@ -7,9 +7,6 @@ import (
 	"os"
 	"sync"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // FileCardConfig describes a sound card made of files.
@@ -156,11 +153,8 @@ func (d *FileDuplex) Close() error {
 	return nil
 }
 
-// sleep blocks the thread, and keeps its place among the running goroutines: a system call that gives the place up makes the runtime's
-// monitor look for it every few dozen microseconds, a thousand wake-ups a second. The collector's signal ends a sleep early.
 func sleep(d time.Duration) {
 	for end := time.Now().Add(d); d > 0; d = time.Until(end) {
-		ts := unix.NsecToTimespec(int64(d))
-		_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+		_, _ = Poll(nil, d)
 	}
 }

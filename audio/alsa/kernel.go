@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"portero/audio"
 )
 
 // kernel is what the package asks of Linux. A zero Errno is success.
@@ -48,15 +50,8 @@ func (linux) link(fd, to int) unix.Errno {
 	return e
 }
 
-// poll blocks the thread and keeps its place among the running goroutines: a system call that gives the place up makes the runtime's
-// monitor look for it every few dozen microseconds, a thousand wake-ups a second. The collector's signal ends it with EINTR.
 func (linux) poll(fds []unix.PollFd, timeout time.Duration) (int, unix.Errno) {
-	ts := unix.NsecToTimespec(int64(max(timeout, 0)))
-	n, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
-	if e != 0 {
-		return 0, e
-	}
-	return int(n), 0
+	return audio.Poll(fds, timeout)
 }
 
 func (linux) event() (int, unix.Errno) {
