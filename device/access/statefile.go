@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"portero/device/durable"
 )
 
 const stateRetry = 10 * time.Second // after a failed write
@@ -104,21 +106,7 @@ func (s *stateFile) write(state any) error {
 	if err != nil {
 		return fmt.Errorf("access: marshal %q: %w", s.path, err)
 	}
-	f, err := os.OpenFile(s.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("access: write %q: %w", s.path, err)
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(s.path+".new", s.path)
-	}
-	if err == nil {
-		var dir *os.File
-		if dir, err = os.Open(filepath.Dir(s.path)); err == nil {
-			err = errors.Join(dir.Sync(), dir.Close())
-		}
-	}
-	if err != nil {
+	if err = durable.Write(s.path, append(data, '\n')); err != nil {
 		return fmt.Errorf("access: write %q: %w", s.path, err)
 	}
 	return nil

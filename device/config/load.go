@@ -2,7 +2,6 @@ package config
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"portero/device/durable"
 )
 
 // Sample is the manual: a portero.toml that explains each key. As it is, it decodes to Default.
@@ -180,31 +181,10 @@ func (c *Config) SaveLastGood(dir string) error {
 	if c.source == nil {
 		return fmt.Errorf("config: save %q: not read from a file", path)
 	}
-	if err := writeFile(path, *c.source); err != nil {
+	if err := durable.Write(path, *c.source); err != nil {
 		return fmt.Errorf("config: save %q: %w", path, err)
 	}
 	return nil
-}
-
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // LoadLastGood reads dir's copy for a station whose file is faulty. It rings its bells as before, but has no doors, no buttons that
