@@ -41,6 +41,7 @@ type house struct {
 	stack   *sip.Stack
 	server  *sip.Stack // nil: the built-in server is off
 	users   *registrar.Server
+	phones  *phones
 	locate  func() (netip.AddrPort, error) // where phones find it
 	station *device.Station
 	closers []io.Closer
@@ -158,14 +159,17 @@ func (h *house) addServer(o options) (*device.BuiltIn, error) {
 		return nil, err
 	}
 	h.server = sip.NewStack(sip.Config{Log: h.log, Trace: o.trace}, h.users, udp) // a proxy does not sign what others say
+	h.phones = keepPhones(h.users, h.cfg.Station.DataDir, h.log)
 	if o.users != nil {
 		h.users.Restore(o.users)
+	} else {
+		h.phones.Load()
 	}
 	return self, nil
 }
 
-// phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring nobody after a power cut:
-// bindings are kept in memory, and outlive a reload but no restart.
+// phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring nobody where the network has
+// changed during a power cut.
 const phonesReturn = 2 * time.Minute
 
 // reachable turns a wildcard address into the one that the default route leaves from; without such a route, as in a house network
@@ -229,6 +233,7 @@ func (h *house) Run(ctx context.Context) error {
 	part(h.stack.Run)
 	if h.server != nil {
 		part(h.server.Run)
+		part(h.phones.Run)
 	}
 	stationCtx, stopStation := context.WithCancel(ctx)
 	defer stopStation()

@@ -204,6 +204,29 @@ func TestSystemdIsTold(t *testing.T) {
 // TestReloadKeepsPhones: a phone at the built-in server rings after a reload without having registered anew.
 func TestReloadKeepsPhones(t *testing.T) {
 	t.Parallel()
+	phonesStay(t, func(r *running) {
+		text, err := os.ReadFile(r.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.write(strings.Replace(string(text), `ring_limit = "5s"`, `ring_limit = "6s"`, 1))
+		r.signal(syscall.SIGHUP)
+		r.want("config.reloaded")
+	})
+}
+
+// A new process rings the phones of the one before at once.
+func TestRestartKeepsPhones(t *testing.T) {
+	t.Parallel()
+	phonesStay(t, func(r *running) {
+		r.end()
+		r.start()
+	})
+}
+
+// phonesStay registers a phone that answers at the built-in server, begins again, and presses the button.
+func phonesStay(t *testing.T, again func(*running)) {
+	t.Helper()
 	server := udpPort(t)
 	r := startWith(t, func(text string) string {
 		text = strings.Replace(text, `enabled = "off"`, fmt.Sprintf("enabled = \"on\"\nlisten = \"127.0.0.1:%d\"\n[[server.user]]\nname = \"kitchen\"\npassword = \"kettle-on-8\"", server), 1)
@@ -246,13 +269,7 @@ sim = true
 			break
 		}
 	}
-	text, err := os.ReadFile(r.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.write(strings.Replace(string(text), `ring_limit = "5s"`, `ring_limit = "6s"`, 1))
-	r.signal(syscall.SIGHUP)
-	r.want("config.reloaded")
+	again(r)
 	r.want("registration.up")
 	r.signal(syscall.SIGUSR2)
 	r.want("call.answered")

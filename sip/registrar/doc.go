@@ -4,7 +4,8 @@
 //
 //	RFC 3261 §10.3         register.go   REGISTER: authorization, order, all or nothing, 423, the list of bindings
 //	RFC 3261 §10.3 step 7  location.go   bindings and their expiry; RFC 3327 (Path) and the flow they came by
-//	                       restore.go   what a server takes over from the one before it
+//	                       restore.go   what a server takes over from the one before it in the process
+//	                       saved.go     what it takes over from the process before
 //	RFC 3261 §16.3, §22.3  admit.go      request validation and challenges, without state
 //	RFC 3261 §16.4         route.go      strict and loose routes
 //	RFC 3261 §16.6 item 4  route.go      Record-Route, twice where the two sides see different addresses (RFC 5658)
@@ -54,6 +55,6 @@
 // # Limits
 //
 // An end that changes its address within a dialog is not followed. A link-local IPv6 address is not recognised as the server's own
-// in a URI; name the server in Domains. Bindings are in memory: after a restart of the process phones are reachable once they refresh.
+// in a URI; name the server in Domains. Calls that go on during a restart of the process cannot be ended through the new one.
 // Contacts of a stream transport are reached while their connection lasts.
 package registrar

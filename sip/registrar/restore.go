@@ -29,17 +29,22 @@ func (s *Server) Restore(old *Server) {
 	key := old.key
 	s.stack.Post(func() {
 		s.key = key
-		now := time.Now()
-		for user, list := range kept {
-			have := s.location.of(user)
-			all := slices.Clone(have)
-			for _, b := range list {
-				again := slices.ContainsFunc(have, func(h *binding) bool { return h.contact.URI.Equal(b.contact.URI) })
-				if !again && b.expires.After(now) && len(all) < maxBindings {
-					all = append(all, b)
-				}
-			}
-			s.commit(user, have, all)
-		}
+		s.adopt(kept)
 	})
+}
+
+// adopt adds bindings of another server to those that are here, which win.
+func (s *Server) adopt(kept map[string][]*binding) {
+	now := time.Now()
+	for user, list := range kept {
+		have := s.location.of(user)
+		all := slices.Clone(have)
+		for _, b := range list {
+			again := slices.ContainsFunc(have, func(h *binding) bool { return h.contact.URI.Equal(b.contact.URI) })
+			if !again && b.expires.After(now) && len(all) < maxBindings {
+				all = append(all, b)
+			}
+		}
+		s.commit(user, have, all)
+	}
 }

@@ -31,7 +31,7 @@ type Config struct {
 	Trusted func(sip.Flow) bool
 }
 
-// Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for Bindings.
+// Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for those that say otherwise.
 type Server struct {
 	cfg        Config
 	log        *slog.Logger
@@ -104,8 +104,8 @@ func (s *Server) Bind(stack *sip.Stack) {
 	s.locals.stack = stack
 }
 
-// OnRegister sets the function that hears, on the loop, how many contacts a user has once that or the contacts themselves
-// changed. Set it before the stack runs.
+// OnRegister sets the function that hears, on the loop, how many contacts a user has once that, the contacts themselves or where
+// they are reached has changed. Set it before the stack runs.
 func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = f }
 
 // Request takes what Admit let in.
