@@ -29,6 +29,7 @@ func TestBoard(t *testing.T) {
 	}
 	r.starting()
 	r.calling()
+	r.delaying()
 	r.ringing()
 	r.entering()
 	r.crashing()
