@@ -174,6 +174,7 @@ func (c *Canceller) idle() {
 	c.filter.hush()
 	copy(c.e, c.d)
 	clear(c.sup.py)
+	c.sup.alike = 0
 }
 
 func (c *Canceller) cancel() {
@@ -187,6 +188,7 @@ func (c *Canceller) cancel() {
 		copy(c.e, c.d)
 		return
 	}
+	c.sup.alike = c.filter.alike
 	if c.filter.astray {
 		c.sup.distrust()
 	}

@@ -40,8 +40,9 @@ type filter struct {
 	d1, d2     float32 // smoothed difference of foreground and background error power, fast and slow
 	v1, v2     float32 // and their variances
 	pMic, pOut float32 // energy before and behind the foreground, over 200 ms
-	pEcho      float32 // energy of its echo estimate
-	cross      float32 // and the correlation with what it leaves
+	like       []coherence
+	alike      float32 // share of the background's error that follows the foreground's echo estimate
+	proven     bool    // the foreground has fitted since the last suspicion
 	calm       int     // frames until the next change of path is believed
 	astray     bool    // the last cancel found the echo path changed
 }
@@ -75,6 +76,7 @@ func newFilter(hop, parts int) *filter {
 		*p = make([]float32, hop)
 	}
 	f.long = make([]float32, parts*f.taps)
+	f.like = make([]coherence, (f.bins-alikeFirst)/2)
 	f.reset()
 	return f
 }
@@ -93,7 +95,8 @@ func (f *filter) reset() {
 	for _, p := range [][]float32{f.fr, f.fi, f.br, f.bi, f.cov, f.near} {
 		clear(p)
 	}
-	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.pEcho, f.cross = 0, 0, 0, 0, 0, 0, 0, 0
+	clear(f.like)
+	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.alike, f.proven = 0, 0, 0, 0, 0, 0, 0, false
 	f.farSum, f.micSum, f.coupling = 1e-9, 0, coupleLeast
 	f.fresh, f.quiet = coupleFresh, coupleHold+1
 	f.doubt(1)
@@ -160,13 +163,11 @@ func (f *filter) cancel(mic, out, echo, power []float32) float32 {
 	copy(echo, f.block[f.size-f.hop:])
 
 	f.couple(mic)
-	var sdd, syy, sey, sff, see, dbf float32
+	var sdd, sff, see, dbf float32
 	for i, d := range mic {
 		a, b := unclip(d, echo[i]), unclip(d, f.bgEcho[i])
 		out[i], f.bgErr[i] = a, b
 		sdd += d * d
-		syy += echo[i] * echo[i]
-		sey += a * echo[i]
 		sff += a * a
 		see += b * b
 		dbf += (a - b) * (a - b)
@@ -180,9 +181,9 @@ func (f *filter) cancel(mic, out, echo, power []float32) float32 {
 	if f.turn++; f.turn == f.parts {
 		f.turn = 0
 	}
+	f.compare()
 	f.choose(sff, see, dbf, out, echo)
-
-	f.judge(sdd, sff, syy, sey, mic, out)
+	f.judge(sdd, sff, mic, out)
 	return sff + see
 }
 

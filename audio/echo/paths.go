@@ -4,9 +4,10 @@ const (
 	judgeKeep    = .05 // smoothing per frame
 	movedShare   = .03 // weight energy that a change of path moves at least
 	movedCalm    = 25  // frames
-	suspectCross = .35 // of the echo estimate is left
-	suspectLike  = .2  // squared correlation coefficient of the two
-	suspectOut   = .25 // of the microphone's energy is left
+	alikeFirst   = 4   // bin: 125 Hz; every second is compared
+	alikeKeep    = .97 // smoothing per frame: a third of a second
+	suspectAlike = .15 // a changed path gives .22 to .4, the near end less than .05
+	suspectOut   = .03 // of the microphone's energy is left: below that the path is proven
 	suspectShare = .15 // of freshCov
 	suspectCalm  = 50
 	coupleFloor  = 1e-6 // of the reference: -60 dBFS
@@ -61,14 +62,33 @@ func (f *filter) moved() bool {
 	return d > movedShare*w
 }
 
-// judge follows what the foreground achieves over the last 200 ms, given the energies of the microphone, of what is left and
-// of the echo estimate, and the correlation of the last two.
-func (f *filter) judge(sdd, sff, syy, sey float32, mic, out []float32) {
+// coherence holds, for a bin, the smoothed cross-spectrum of error and echo estimate and the power spectra of both.
+type coherence struct{ re, im, err, echo float32 }
+
+// compare sets alike to the coherence of the background's error er, ei with the foreground's echo estimate yr, yi, averaged over
+// the bins by the error's power. A near end has none, however loud it is; a changed path leaves every bin of the echo turned and
+// scaled by something of its own, which a correlation over time would average away. The error's block is a third of the
+// transform, so even a perfect likeness gives a third.
+func (f *filter) compare() {
+	var all, same float32
+	for i := range f.like {
+		k, l := alikeFirst+2*i, &f.like[i]
+		a, b, c, d := f.er[k], f.ei[k], f.yr[k], f.yi[k]
+		l.re = alikeKeep*l.re + a*c + b*d
+		l.im = alikeKeep*l.im + b*c - a*d
+		l.err = alikeKeep*l.err + a*a + b*b
+		l.echo = alikeKeep*l.echo + c*c + d*d
+		all += l.err
+		same += (l.re*l.re + l.im*l.im) / (l.echo + leastPower)
+	}
+	f.alike = same / (all + leastPower)
+}
+
+// judge follows what the foreground achieves over the last 200 ms, given the energies of the microphone and of what is left.
+func (f *filter) judge(sdd, sff float32, mic, out []float32) {
 	f.astray = false
 	f.pMic += judgeKeep * (sdd - f.pMic)
 	f.pOut += judgeKeep * (sff - f.pOut)
-	f.pEcho += judgeKeep * (syy - f.pEcho)
-	f.cross += judgeKeep * (sey - f.cross)
 	switch {
 	case f.pOut > 1.5*f.pMic+1e-6: // a foreground that adds to the microphone is worse than none
 		clear(f.fr)
@@ -76,18 +96,19 @@ func (f *filter) judge(sdd, sff, syy, sey float32, mic, out []float32) {
 		copy(out, mic)
 		f.pOut = f.pMic
 		f.suspect()
-	case abs(f.cross) > suspectCross*f.pEcho && f.cross*f.cross > suspectLike*f.pEcho*f.pOut && f.pOut > suspectOut*f.pMic:
+	case f.pOut < suspectOut*f.pMic:
+		f.proven = true
+	case f.proven && f.alike > suspectAlike: // what still converges is like its echo, too
 		f.suspect()
 	}
 }
 
-// suspect lets the background learn anew when much of what the foreground leaves looks like its own echo estimate: a
-// filter that fits leaves what is orthogonal to it, a visitor included.
+// suspect lets the background learn anew.
 func (f *filter) suspect() {
 	if f.calm < 0 {
 		f.doubt(suspectShare)
 		f.calm = suspectCalm
-		f.astray = true
+		f.astray, f.proven = true, false
 	}
 }
 

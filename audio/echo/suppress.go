@@ -21,6 +21,8 @@ type suppressor struct {
 	edges           []int // band b is bins edges[b] to edges[b+1]
 	eb, rb, nb      []float32
 	leak            []float32 // residual over echo, per band
+	heard           int       // frames of echo since the leak was last distrusted
+	alike           float32   // share of the error that follows the echo estimate; the filter tells it
 	near            float32   // share of the near end, 0 to 1
 	seed            uint32
 	cos             [256]float32
@@ -29,7 +31,9 @@ type suppressor struct {
 const (
 	bandFirst  = 3   // bin: 94 Hz
 	bandWidth  = .16 // of its lower edge
-	leakStep   = .06 // per frame
+	leakFirst  = .9  // step per frame of a leak that knows nothing,
+	leakLearn  = 200 // over the frames of echo heard from then on,
+	leakStep   = .06 // and at last
 	leakRank   = .6  // the quantile of error over echo that the leak follows
 	leakTalk   = .97 // of a rise is withheld while the near end talks
 	leakMost   = 4
@@ -39,6 +43,8 @@ const (
 	nearNoise  = 2  // and this much noise
 	nearLow    = .15
 	nearHigh   = .35 // share of bands between which the near end comes to dominate
+	nearUnlike = .08 // alike from which on the error is taken for echo,
+	nearAlike  = .16 // and is nothing else
 	nearAttack = .7
 	nearDecay  = .75
 	overAlone  = 8 // oversubtraction of the residual while the far end is alone
@@ -103,6 +109,7 @@ func (s *suppressor) distrust() {
 	for b := range s.leak {
 		s.leak[b] = max(s.leak[b], 1)
 	}
+	s.heard = 0
 }
 
 // process takes a frame of the filter's error and writes the frame that left one hop ago; mute lets only comfort noise out.
@@ -131,6 +138,9 @@ func (s *suppressor) process(e, out []float32, mute bool) {
 
 // residual estimates the PSD of the echo that the filter leaves: the echo estimate times a leak per band.
 func (s *suppressor) residual() {
+	// Robbins and Monro 1951: a call whose first second is double talk cannot wait for small steps.
+	step := max(leakStep, min(leakFirst, leakLearn/float32(s.heard+1)))
+	echo := false
 	for b, leak := range s.leak {
 		var e, y, r, n float32
 		lo, hi := s.edges[b], s.edges[b+1]
@@ -147,19 +157,24 @@ func (s *suppressor) residual() {
 		if y*leak < .1*n && y < 2*n {
 			continue // the noise hides whatever is left
 		}
+		echo = true
 		// A quantile, unlike a mean, bears with words of the near end that the dominance has missed.
 		if max(e-n, .05*n) > leak*y {
-			s.leak[b] = min(leak*(1+leakStep*leakRank*(1-leakTalk*s.near)), leakMost)
+			s.leak[b] = min(leak*(1+step*leakRank*(1-leakTalk*s.near)), leakMost)
 		} else {
-			s.leak[b] = max(leak*(1-leakStep*(1-leakRank)), leakLeast)
+			s.leak[b] = max(leak*(1-step*(1-leakRank)), leakLeast)
 		}
+	}
+	if echo && step > leakStep {
+		s.heard++
 	}
 	for k := range s.edges[0] {
 		s.res[k] = max(resDecay*s.res[k], s.leak[0]*s.py[k])
 	}
 }
 
-// dominance judges the share of the near end by the bands in which more is left than residual echo and noise explain.
+// dominance judges the share of the near end by the bands in which more is left than residual echo and noise explain, unless what
+// is left follows the echo: then the residual is more than was thought.
 func (s *suppressor) dominance() {
 	var sum float32
 	for b, e := range s.eb {
@@ -167,6 +182,7 @@ func (s *suppressor) dominance() {
 		sum += max(0, min(1, excess*.5))
 	}
 	p := max(0, min(1, (sum/float32(len(s.eb))-nearLow)/(nearHigh-nearLow)))
+	p *= max(0, min(1, (nearAlike-s.alike)/(nearAlike-nearUnlike)))
 	if p > s.near {
 		s.near += nearAttack * (p - s.near)
 	} else {
