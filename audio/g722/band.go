@@ -14,16 +14,25 @@ type band struct {
 
 func saturate(v int32) int32 { return max(-32768, min(32767, v)) }
 
-// scale adapts the quantiser: LOGSCL and SCALEL for the lower band (limit 18432, shift 8), LOGSCH and SCALEH for the
-// upper (22528, 10).
+// Of the scale factors: the logarithm's upper bound, and how far its anti-logarithm is shifted.
+const (
+	limitLow, shiftLow   = 18432, 8
+	limitHigh, shiftHigh = 22528, 10
+)
+
+// scale adapts the quantiser: LOGSCL and SCALEL for the lower band, LOGSCH and SCALEH for the upper.
 func (b *band) scale(step, limit, shift int32) {
 	b.nb = max(0, min(limit, b.nb*127>>7+step))
-	mantissa, down := ilb[b.nb>>6&31], shift-b.nb>>11
+	b.det = linear(b.nb, shift)
+}
+
+// linear is the anti-logarithm of a scale factor.
+func linear(nb, shift int32) int32 {
+	mantissa, down := ilb[nb>>6&31], shift-nb>>11
 	if down < 0 {
-		b.det = mantissa << -down << 2
-	} else {
-		b.det = mantissa >> down << 2
+		return mantissa << -down << 2
 	}
+	return mantissa >> down << 2
 }
 
 // adapt takes the quantised difference d, updates the six zeros and two poles by their signs and computes the next estimate.

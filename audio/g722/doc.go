@@ -9,9 +9,13 @@
 //	3.3       encoder     encoder.go
 //	4.3, 4.4  decoder     decoder.go (mode 1: all eight bits)
 //	tables                tables.go
+//	Appendix III          lead.go (losses: the state follows the concealment; the scale factors are then set in a way of our own)
 //
 // Limits: mode 1 (64 kbit/s) alone, which is what RFC 3551 payload type 9 carries. The RTP clock of G.722 is 8000 Hz although
 // its samples run at 16000 Hz (RFC 3551, 4.5.2): the caller has to count in octets.
+//
+// After a loss the encoder's state can only be guessed: the first 20 ms behind it err in level by several dB, and now and then one
+// comes out too loud.
 //
 // The arithmetic is the standard's 16-bit fixed point, so that it equals spandsp bit by bit; testdata holds vectors made by
 // spandsp 0.0.6 and the C program that made them. One difference is meant: an overloaded output sample is limited, as the

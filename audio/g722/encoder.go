@@ -22,24 +22,28 @@ func (e *Encoder) Encode(payload []byte, pcm []int16) int {
 }
 
 func (e *Encoder) pair(x0, x1 int32) byte {
-	even, odd := convolve(e.x.push(x0, x1))
-	xl, xh := (even+odd)>>14, (odd-even)>>14
+	il, ih := quantise(&e.x, &e.low, &e.high, x0, x1)
 
-	il := e.quantiseLow(saturate(xl - e.low.s))
 	dl := e.low.det * qm4[il>>2] >> 15
-	e.low.scale(stepLow[il>>2], 18432, 8)
+	e.low.scale(stepLow[il>>2], limitLow, shiftLow)
 	e.low.adapt(dl)
 
-	ih := e.quantiseHigh(saturate(xh - e.high.s))
 	dh := e.high.det * qm2[ih] >> 15
-	e.high.scale(stepHigh[ih], 22528, 10)
+	e.high.scale(stepHigh[ih], limitHigh, shiftHigh)
 	e.high.adapt(dh)
 
 	return ih<<6 | il
 }
 
+// quantise splits a pair of samples into the bands and codes what each band's predictor did not foresee.
+func quantise(x *history, low, high *band, x0, x1 int32) (il, ih uint8) {
+	even, odd := convolve(x.push(x0, x1))
+	xl, xh := (even+odd)>>14, (odd-even)>>14
+	return quantiseLow(saturate(xl-low.s), low.det), quantiseHigh(saturate(xh-high.s), high.det)
+}
+
 // quantiseLow finds the first level whose bound lies above the difference; the bounds rise, so it halves the interval.
-func (e *Encoder) quantiseLow(el int32) uint8 {
+func quantiseLow(el, det int32) uint8 {
 	magnitude := el
 	if el < 0 {
 		magnitude = ^el
@@ -47,7 +51,7 @@ func (e *Encoder) quantiseLow(el int32) uint8 {
 	lo, hi := 1, 30
 	for lo < hi {
 		mid := (lo + hi) >> 1
-		if magnitude < q6[mid]*e.low.det>>12 {
+		if magnitude < q6[mid]*det>>12 {
 			hi = mid
 		} else {
 			lo = mid + 1
@@ -59,12 +63,12 @@ func (e *Encoder) quantiseLow(el int32) uint8 {
 	return ilp[lo]
 }
 
-func (e *Encoder) quantiseHigh(eh int32) uint8 {
+func quantiseHigh(eh, det int32) uint8 {
 	magnitude := eh
 	if eh < 0 {
 		magnitude = ^eh
 	}
-	outer := magnitude >= 564*e.high.det>>12
+	outer := magnitude >= 564*det>>12
 	switch {
 	case eh < 0 && outer:
 		return 0

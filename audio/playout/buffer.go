@@ -8,6 +8,14 @@ type Decoder interface {
 	Decode(pcm []int16, payload []byte) int
 }
 
+// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first payload behind a loss is decoded;
+// lost is the sound made up for the payloads that never came, or the last 60 ms of it, next is how that would have gone on for 5 ms.
+// What Decode then returns is trusted from 2 ms on.
+type Leader interface {
+	Decoder
+	Lead(lost, next []int16)
+}
+
 // Packet is one received RTP packet.
 type Packet struct {
 	SSRC      uint32
@@ -40,6 +48,7 @@ const (
 type Buffer struct {
 	rate, clockRate int
 	dec             Decoder
+	leader          Leader // dec, if it is one
 	clock           int64
 	lastNow         time.Duration
 	pulled          bool
@@ -50,7 +59,9 @@ type Buffer struct {
 	line   line
 	fill   concealer
 	noise  noise
-	voiced bool // what stands at the end of the line came from the sender
+	next   [joint * 16]int16 // how the extrapolation goes on behind what was made up
+	led    bool              // the decoder was led up to the last packet, and next is valid
+	voiced bool              // what stands at the end of the line came from the sender
 
 	started   bool    // a packet has been played since the last restart
 	idle      bool    // a pause: the line has no position until the next packet
@@ -100,6 +111,7 @@ func (b *Buffer) SetDecoder(d Decoder, c Config) {
 		c.ClockRate = c.Rate
 	}
 	b.dec = d
+	b.leader, _ = d.(Leader)
 	if c.Rate != b.rate {
 		if b.rate > 0 {
 			b.total.concealed = b.total.concealed * int64(c.Rate) / int64(b.rate)

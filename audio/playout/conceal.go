@@ -11,6 +11,8 @@ const (
 	fadeOver  = 140
 	roughFrom = 30 // ms until noise mixes in, lest the repetition buzzes
 	roughOver = 120
+
+	likeness = 5 // ms compared for the pitch: longer follows a pitch that moves less well, shorter takes formants for it
 )
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
@@ -54,7 +56,7 @@ func (c *concealer) start(past []int16) {
 	}
 	x := c.x[:c.n]
 	c.at, c.active = 0, true
-	c.pitch, c.voice = findPitch(x, c.perMs, 6)
+	c.pitch, c.voice = findPitch(x, c.perMs, likeness)
 	p := c.pitch
 	// The repetition starts where the past ends: the step between them is spread over a quarter of the period.
 	seg := x[c.n-p:]
@@ -157,7 +159,7 @@ func (c *concealer) bridge(gap, next []int16) {
 	for i := range x {
 		x[i] = float32(next[n-1-i]) // reversed in time
 	}
-	p, _ := findPitch(x, c.perMs, 6)
+	p, _ := findPitch(x, c.perMs, likeness)
 	m := len(gap)
 	for i := range m {
 		back := x[n-p+i%p]

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"portero/audio/g722"
 )
 
 func TestMemory(t *testing.T) {
@@ -55,9 +57,13 @@ func BenchmarkBuffer(b *testing.B) {
 // FuzzBuffer feeds arbitrary packets between arbitrary pulls.
 func FuzzBuffer(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 0, 0, 20, 0, 1, 0, 1, 0, 160, 0, 20, 2})
+	f.Add([]byte{1, 0, 0, 0, 160, 0, 160, 2, 2, 0, 1, 8, 64, 0, 160, 2, 7})
 	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		b := New(Config{Rate: 8000 << (len(in) % 2), ClockRate: 8000}, l16{})
+		b := New(Config{Rate: 8000, ClockRate: 8000}, l16{})
+		if len(in)%2 == 1 {
+			b = New(Config{Rate: 16000, ClockRate: 8000}, g722.NewDecoder())
+		}
 		var payload [1600]byte
 		out := make([]int16, 480)
 		var seq uint16

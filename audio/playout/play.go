@@ -4,6 +4,7 @@ const (
 	skipMax    = 15   // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
 	bridgeMax  = 30   // ms of loss spanned from both sides
 	joint      = 5    // ms of cross-fade from concealment to packet
+	settling   = 2    // ms at the beginning of a packet that are not used when its decoder had lost track
 	crack      = 5    // ms between time stamps that are closed up: the sender counts badly
 	rest       = 40   // ms between stretches
 	farSurplus = 40   // ms of surplus at which a poor match is good enough
@@ -123,15 +124,19 @@ func (b *Buffer) decode(seq, at int64) {
 	b.end += int64(n)
 }
 
-// decodeTo decodes behind a gap of so many samples after the tail and returns the number of samples.
+// decodeTo decodes behind a gap of so many samples after the tail, which holds what was made up for it, and returns the number of samples.
 func (b *Buffer) decodeTo(seq int64, gap int) int {
 	at := b.store.recs[seq&(slots-1)].at
 	payload := b.store.take(seq)
 	b.lost += (float32(min(seq-b.seq-1, 50)) - b.lost) / 256
-	b.seq = seq
-	b.started = true
 	n := 0
 	pcm := b.line.space(gap + maxPacket)[gap:]
+	b.led = false
+	if b.started && (seq > b.seq+1 || b.badLast) && at > b.lastEnd {
+		b.lead(at, gap)
+	}
+	b.seq = seq
+	b.started = true
 	if b.dec != nil {
 		n = min(b.dec.Decode(pcm, payload), maxPacket)
 	}
@@ -147,32 +152,58 @@ func (b *Buffer) decodeTo(seq int64, gap int) int {
 	return n
 }
 
+// lead shows a decoder that has a memory what was made up until media position at, and how it goes on.
+func (b *Buffer) lead(at int64, gap int) {
+	if b.leader == nil || b.voiced || !b.fill.active {
+		return
+	}
+	w := b.ms(joint)
+	to := b.line.tail + gap
+	b.fill.run(b.next[:w], &b.noise)
+	copy(b.line.pcm[to:], b.next[:w])
+	to += int(at - b.end - int64(gap)) // a late packet begins before the tail
+	from := max(0, to-int(min(at-b.lastEnd, int64(b.ms(history)))))
+	b.leader.Lead(b.line.pcm[from:to], b.line.pcm[to:to+w])
+	b.led = true
+}
+
 // join cross-fades from what was made up into the n samples behind the tail.
 func (b *Buffer) join(n int) {
 	if !b.voiced && b.fill.active {
-		var made [joint * 16]int16
 		w := min(b.ms(joint), n)
-		b.fill.run(made[:w], &b.noise)
 		pcm := b.line.pcm[b.line.tail:]
-		for i := range w {
-			pcm[i] = blend(made[i], pcm[i], i, w)
+		if !b.led {
+			b.fill.run(b.next[:w], &b.noise)
+		}
+		k := copy(pcm[:w], b.next[:b.settling()])
+		for i := k; i < w; i++ {
+			pcm[i] = blend(b.next[i], pcm[i], i-k, w-k)
 		}
 	}
 	b.voiced = true
+}
+
+// settling returns how many samples at the beginning of the last packet are not used.
+func (b *Buffer) settling() int {
+	if b.led {
+		return b.ms(settling)
+	}
+	return 0
 }
 
 // bridge spans a loss of which both ends are known: forward from the past, backward from the next packet.
 func (b *Buffer) bridge(seq, at int64) {
 	gap := int(at - b.end)
 	b.depart()
+	b.fill.run(b.line.space(gap + maxPacket)[:gap], &b.noise)
 	n := b.decodeTo(seq, gap)
 	if n == 0 {
 		return
 	}
-	pcm := b.line.pcm[b.line.tail : b.line.tail+gap+n]
-	b.fill.run(pcm[:gap], &b.noise)
 	if n >= b.ms(10) {
-		b.fill.bridge(pcm[:gap], pcm[gap:])
+		pcm := b.line.pcm[b.line.tail : b.line.tail+gap+n]
+		made := gap + copy(pcm[gap:], b.next[:b.settling()])
+		b.fill.bridge(pcm[:made], pcm[made:])
 		b.line.tail += gap
 	} else {
 		b.line.tail += gap
