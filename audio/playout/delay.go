@@ -5,7 +5,8 @@ const (
 	memory     = 2500    // packets: 50 s of 20 ms packets
 	patience   = 2.6e-4  // late share tolerated per ms of delay
 	refWindow  = 4       // s, half the span over which the fastest path is searched
-	thrift     = 0.03    // a new target has to save so many late ms per packet
+	thrift     = 0.03    // a smaller target has to save so many late ms per packet
+	care       = 0.01    // and a greater one: under drift the grid leaves the right one behind
 	startDelay = 10      // ms, the guess before anything is known
 	wary       = 300     // packets before a smaller delay is believed: a talk's first sentence is not to be stretched to and fro
 )
@@ -100,7 +101,11 @@ func (d *delay) update(clock int64) {
 	if best < d.target && d.count < wary {
 		return
 	}
-	if now := d.cost(d.target); now > least+min(0.3*least, thrift)+0.03*least {
+	slack := float32(thrift)
+	if best > d.target {
+		slack = care
+	}
+	if now := d.cost(d.target); now > least+min(0.3*least, slack)+0.03*least {
 		d.target = best
 	}
 }

@@ -17,8 +17,8 @@ func TestNetworks(t *testing.T) {
 		{"loss", 20, .11},
 		{"gilbert", 25.5, .16},
 		{"jitter", 70, .9},
-		{"fast", 20, .06},
-		{"slow", 20, .06},
+		{"fast", 20, .05},
+		{"slow", 20, .03},
 		{"fast500", 25, .3},
 		{"slow500", 25, .4},
 	} {
