@@ -42,9 +42,9 @@
 //	speexdsp             .88   -1.1     .02           .91   -0.9     .02
 //
 // The linear filter with its loudspeaker model reaches 33 to 37 dB of that where the loudspeaker distorts, which is why
-// double talk survives; without the model it is 10 to 22 dB. Processor time is a little less than speexdsp's, 4.5 ms per second
-// of audio at 16 kHz and 2.5 ms at 8 kHz on the bench machine, and about 70 million ARMv6 instructions per second at 16 kHz
-// (counted in qemu-arm over the first frames, setup and runtime left out).
+// double talk survives; without the model it is 10 to 22 dB. Processor time is a little less than speexdsp's at 16 kHz, a fifth more at
+// 8 kHz: 4.5 and 2.7 ms per second of audio on the bench machine. On an ARMv6 it is about 80 million instructions per second at 16 kHz
+// and 50 million at 8 kHz, noise suppression and gain control included (counted in qemu-arm over 10 s).
 //
 // # Limits
 //

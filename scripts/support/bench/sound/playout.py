@@ -14,6 +14,17 @@ GOALS = {'lan': (['lan'], 15, .05), 'wifi': (['wifi'], 60, 1.5), 'loss2': (['los
          'jitter60': (['jitter60'], 70, 1.3), 'drift-fast': (['drift_fast'], 20, .05), 'drift-slow': (['drift_slow'], 20, .05)}
 
 
+def aligned(reference, y, block=16000, most=200):
+    """y as it would be without delay, found anew every 2 s: the jitter buffer's delay changes."""
+    y = np.concatenate([y, np.zeros(len(reference) + block + most - len(y))])
+    parts = []
+    for at in range(0, len(reference), block):
+        part = reference[at:at + block]
+        lag = max(range(most), key=lambda k: np.dot(part, y[at + k:at + k + len(part)]))
+        parts.append(y[at + lag:at + lag + len(part)])
+    return np.concatenate(parts)
+
+
 def run(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
@@ -39,11 +50,7 @@ for name in ('loss2', 'gilbert5'):
     for who, tool in (('ours', lab), ('spandsp', spandsp)):
         out = f'{work}/concealed-{who}.wav'
         run(tool, 'conceal', speech, f'{traces}/{name}.txt', out)
-        y = wavfile.read(out)[1].astype(float)
-        y = np.concatenate([y, np.zeros(max(0, len(reference) - len(y)))])
-        middle = slice(len(reference) // 4, len(reference) // 2)
-        lag = max(range(200), key=lambda k: np.dot(reference[middle], y[middle.start + k:middle.stop + k]))
-        y = np.concatenate([y[lag:], np.zeros(lag)])[:len(reference)]
+        y = aligned(reference, wavfile.read(out)[1].astype(float))
         figures[who] = log_spectral_distance(reference, y, rate, chosen), stoi(reference, y, rate)
     print(f'concealment {name}: {chosen.sum()} lost active frames', file=sys.stderr)
     bench(f'conceal-{name}-distance', figures['ours'][0], 'dB', 'spandsp', figures['spandsp'][0])
