@@ -42,9 +42,9 @@
 // "scripts/bench sound" makes them, each beside its peer in the same run; those of the canceller are in package echo, those of jitter
 // and concealment in playout. On a machine of two cores:
 //
-//	CPU of a call against baresip 1.0    PCMU 1.1, G.722 1.0 with periods of 20 ms; 1.4 and 1.1 with 10 ms; 2.0 and 1.8 with the canceller
-//	voluntary context switches           304 per second with periods of 20 ms, 358 with 10 ms; baresip 288
-//	mouth to ear, 48 kHz, 10 ms          PCMU 67/75/80 ms, G.722 55/65/85 ms (min, median, max), canceller on, two periods in the ring
+//	CPU of a call against baresip 1.0    PCMU 1.17, G.722 1.06 with periods of 20 ms; 1.37 and 1.18 with 10 ms; 2.0 and 1.9 with the canceller
+//	voluntary context switches           330 per second with periods of 20 ms, 377 with 10 ms; baresip 302
+//	mouth to ear, 48 kHz, 10 ms          PCMU 67/68/78 ms, G.722 58/65/75 ms (min, median, max), canceller on, two periods in the ring
 //	the same on a kernel's sound card    175 ms with PCMA and periods of 40 ms, in emulated time (scripts/boardtest)
 //	STOI at 5 % Gilbert loss             PCMA .977 and .972 by direction, G.722 .964 and .964 (device TestSpeech, twenty seeds)
 //	G.722 against spandsp                bit-exact both ways
