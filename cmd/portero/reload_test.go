@@ -13,7 +13,10 @@ import (
 )
 
 // bindings answers every REGISTER with 200 and tells of each whether it takes a binding away.
-func bindings(t *testing.T) (addr string, leaves <-chan bool) {
+func bindings(t *testing.T) (addr string, leaves <-chan bool) { return peer(t, "200 OK") }
+
+// peer answers every request with one status and tells of each whether it takes a binding away.
+func peer(t *testing.T, status string) (addr string, leaves <-chan bool) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +30,10 @@ func bindings(t *testing.T) (addr string, leaves <-chan bool) {
 			if err != nil {
 				return
 			}
-			res := "SIP/2.0 200 OK\r\n"
+			if strings.HasPrefix(string(buf[:n]), "ACK ") {
+				continue
+			}
+			res := "SIP/2.0 " + status + "\r\n"
 			for line := range strings.SplitSeq(string(buf[:n]), "\r\n") {
 				switch name, _, _ := strings.Cut(line, ":"); name {
 				case "Via", "From", "Call-ID", "CSeq", "Contact":

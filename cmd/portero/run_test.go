@@ -119,14 +119,16 @@ func (r *running) want(kind string) map[string]any {
 // TestReload: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	r := startStation(t)
+	busy, _ := peer(t, "486 Busy Here")
+	r := startWith(t, func(text string) string { return strings.Replace(text, "127.0.0.1:9", busy, 1) })
+	r.want("station.ready")
 	press := func(bell string) {
 		t.Helper()
 		r.signal(syscall.SIGUSR2)
 		if ev := r.want("call.started"); ev["bell"] != bell {
 			t.Errorf("bell %v, want %s", ev["bell"], bell)
 		}
-		r.want("call.ended") // nobody answers at the discard port
+		r.want("call.ended")
 	}
 	press("front")
 	good, err := os.ReadFile(r.config)
