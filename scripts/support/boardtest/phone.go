@@ -3,17 +3,13 @@
 package boardtest
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,44 +85,25 @@ func startPhone(t *testing.T, host, user, password, say string) *Phone {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.ctrl.Close() })
-	go p.listen(bufio.NewReader(p.ctrl))
+	go interop.EachReport(p.ctrl, p.hear)
 	return p
 }
 
-// listen reads the netstrings ("12:{...},") that ctrl_tcp sends.
-func (p *Phone) listen(r *bufio.Reader) {
-	for {
-		length, err := r.ReadString(':')
-		if err != nil {
-			return
-		}
-		n, err := strconv.Atoi(strings.TrimSuffix(length, ":"))
-		if err != nil {
-			return
-		}
-		body := make([]byte, n+1)
-		if _, err := io.ReadFull(r, body); err != nil {
-			return
-		}
-		e := phoneEvent{At: time.Now()}
-		if json.Unmarshal(body[:n], &e) != nil || e.Type == "" {
-			continue
-		}
-		p.mu.Lock()
-		p.events = append(p.events, e)
-		close(p.grown)
-		p.grown = make(chan struct{})
-		p.mu.Unlock()
+func (p *Phone) hear(text []byte) {
+	e := phoneEvent{At: time.Now()}
+	if json.Unmarshal(text, &e) != nil || e.Type == "" {
+		return
 	}
+	p.mu.Lock()
+	p.events = append(p.events, e)
+	close(p.grown)
+	p.grown = make(chan struct{})
+	p.mu.Unlock()
 }
 
-// Command sends one of baresip's commands, such as "accept", "sndcode" or "hangup".
+// Command sends one of baresip's commands.
 func (p *Phone) Command(command, params string) error {
-	text, err := json.Marshal(map[string]string{"command": command, "params": params, "token": "t"})
-	if err == nil {
-		_, err = fmt.Fprintf(p.ctrl, "%d:%s,", len(text), text)
-	}
-	if err != nil {
+	if err := interop.Tell(p.ctrl, command, params); err != nil {
 		return fmt.Errorf("boardtest: tell the phone %s %s: %w", command, params, err)
 	}
 	return nil

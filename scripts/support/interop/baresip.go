@@ -3,15 +3,11 @@
 package interop
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,45 +90,26 @@ func StartBaresip(t *testing.T, name, account, sayPath string) *Baresip {
 	b.Process = Start(t, name, b.dir, []string{"HOME=" + b.dir}, "baresip", "-f", b.dir, "-v")
 	b.ctrl = dialUntil(t, b.Process, fmt.Sprintf("127.0.0.1:%d", ctrl), 10*time.Second)
 	t.Cleanup(func() { _ = b.ctrl.Close() })
-	go b.listen(bufio.NewReader(b.ctrl))
+	go EachReport(b.ctrl, b.hear)
 	return b
 }
 
-// listen reads the netstrings ("12:{...},") that ctrl_tcp sends.
-func (b *Baresip) listen(r *bufio.Reader) {
-	for {
-		length, err := r.ReadString(':')
-		if err != nil {
-			return
-		}
-		n, err := strconv.Atoi(strings.TrimSuffix(length, ":"))
-		if err != nil {
-			return
-		}
-		body := make([]byte, n+1)
-		if _, err := io.ReadFull(r, body); err != nil {
-			return
-		}
-		var e baresipEvent
-		if json.Unmarshal(body[:n], &e) != nil {
-			continue
-		}
-		b.mu.Lock()
-		b.events = append(b.events, e)
-		close(b.grown)
-		b.grown = make(chan struct{})
-		b.mu.Unlock()
+func (b *Baresip) hear(text []byte) {
+	var e baresipEvent
+	if json.Unmarshal(text, &e) != nil {
+		return
 	}
+	b.mu.Lock()
+	b.events = append(b.events, e)
+	close(b.grown)
+	b.grown = make(chan struct{})
+	b.mu.Unlock()
 }
 
-// Command sends one of baresip's commands, such as "dial" or "sndcode".
+// Command sends one of baresip's commands.
 func (b *Baresip) Command(command, params string) {
 	b.t.Helper()
-	text, err := json.Marshal(map[string]string{"command": command, "params": params, "token": "t"})
-	if err == nil {
-		_, err = fmt.Fprintf(b.ctrl, "%d:%s,", len(text), text)
-	}
-	if err != nil {
+	if err := Tell(b.ctrl, command, params); err != nil {
 		b.t.Fatalf("interop: tell %s %s %s: %v", b.name, command, params, err)
 	}
 }

@@ -5,7 +5,7 @@
 //
 //	process.go   children: own process group, own directory, log kept and shown when the test fails
 //	ports.go     free ports
-//	kamailio.go baresip.go linphone.go sipp.go   one peer each
+//	kamailio.go baresip.go linphone.go sipp.go   one peer each; baresip is driven through ctrltcp.go
 //	peer.go      a SIP peer scripted in Go over UDP, for what SIPp cannot: SHA-256 digests, floods, broken datagrams
 //	station.go   the binary under test, its events and its state lines
 //	voice.go     who says what, and whether it was heard (scripts/support/voices)
