@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,55 +22,96 @@ name = "hall"
 password = "umbrella-3"
 `
 
+// household is a station and the two phones on its server, baresip in the kitchen and linphone in the hall.
+type household struct {
+	t                      *testing.T
+	st                     *Station
+	b                      *Baresip
+	l                      *Linphone
+	visitor, kitchen, hall Voice
+}
+
+// startHousehold lets the station and both phones talk G.722 alone, or PCMA and whatever else they have.
+func startHousehold(t *testing.T, g722 bool) *household {
+	t.Helper()
+	binary(t)
+	h := &household{t: t, visitor: speaker(t, "visitor"), kitchen: speaker(t, "kitchen"), hall: speaker(t, "hall")}
+	setup := Setup{Says: h.visitor, Text: twoUsers + sprintf(frontDoor, `"kitchen", "hall"`, "30s", "2m")}
+	if g722 {
+		setup.Audio = `codecs = ["G722"]`
+	}
+	h.st = StartStation(t, setup)
+	account := Account("kitchen", "kettle-on-8", "127.0.0.1", h.st.Server, ";regint=60")
+	if g722 {
+		account = strings.Replace(account, "audio_codecs=PCMA", "audio_codecs=G722/16000/1", 1)
+	}
+	h.b = StartBaresip(t, "baresip-kitchen", account, h.kitchen.Path)
+	h.l = StartLinphone(t, "linphone-hall", "hall", "umbrella-3", h.st.Server, h.hall.Path)
+	if g722 {
+		h.l.Codec(linphoneG722)
+	}
+	h.b.Registered()
+	h.l.Registered()
+	return h
+}
+
+// kitchenAnswers presses the bell; baresip answers, linphone falls silent.
+func (h *household) kitchenAnswers() {
+	h.t.Helper()
+	h.st.Press()
+	h.b.Await("CALL_INCOMING", 5*time.Second)
+	h.l.WaitLog(`Receiving new incoming call`, 5*time.Second)
+	h.b.Command("accept", "")
+	h.st.Await("call.answered", 5*time.Second)
+	h.l.WaitLog(`(?i)Call \d+ .*ended`, 5*time.Second)
+	talk(max(h.visitor.sentence(), h.kitchen.sentence()))
+}
+
+// hallAnswers presses the bell; linphone answers, baresip falls silent.
+func (h *household) hallAnswers() {
+	h.t.Helper()
+	h.st.Press()
+	h.b.Await("CALL_INCOMING", 5*time.Second)
+	h.l.WaitLog(`Receiving new incoming call`, 5*time.Second)
+	h.l.Say("answer")
+	h.st.Await("call.answered", 5*time.Second)
+	h.b.Await("CALL_CLOSED", 5*time.Second)
+	talk(max(h.visitor.sentence(), h.hall.sentence()))
+}
+
+// end stops all three and listens to what each has heard.
+func (h *household) end() {
+	h.t.Helper()
+	h.b.Stop()
+	h.l.Stop()
+	h.st.End()
+	mustHear(h.t, "the visitor, in the kitchen", h.b.Heard()[0], h.visitor)
+	mustHear(h.t, "the visitor, in the hall", h.l.Heard(), h.visitor)
+	mustHear(h.t, "the kitchen, at the door", h.st.Out, h.kitchen)
+	mustHear(h.t, "the hall, at the door", h.st.Out, h.hall)
+}
+
 func TestBuiltInServerTwoPhones(t *testing.T) {
 	t.Parallel()
-	binary(t)
-	visitor, kitchen, hall := speaker(t, "visitor"), speaker(t, "kitchen"), speaker(t, "hall")
-	st := StartStation(t, Setup{Says: visitor, Text: twoUsers + sprintf(frontDoor, `"kitchen", "hall"`, "30s", "2m")})
-	b := StartBaresip(t, "baresip-kitchen", Account("kitchen", "kettle-on-8", "127.0.0.1", st.Server, ";regint=60"), kitchen.Path)
-	l := StartLinphone(t, "linphone-hall", "hall", "umbrella-3", st.Server, hall.Path)
-	b.Registered()
-	l.Registered()
+	h := startHousehold(t, false)
+	h.kitchenAnswers()
+	h.b.Command("sndcode", "4711#")
+	h.st.Await("code.accepted", 10*time.Second, "who=family")
+	h.st.mustOpen("code")
+	h.b.Command("hangup", "")
+	h.st.Await("call.ended", 5*time.Second)
 
-	// The first visit: baresip answers, linphone falls silent.
-	st.Press()
-	b.Await("CALL_INCOMING", 5*time.Second)
-	l.WaitLog(`Receiving new incoming call`, 5*time.Second)
-	b.Command("accept", "")
-	st.Await("call.answered", 5*time.Second)
-	l.WaitLog(`(?i)Call \d+ .*ended`, 5*time.Second)
-	talk(max(visitor.sentence(), kitchen.sentence()))
-	b.Command("sndcode", "4711#")
-	st.Await("code.accepted", 10*time.Second, "who=family")
-	st.mustOpen("code")
-	b.Command("hangup", "")
-	st.Await("call.ended", 5*time.Second)
-
-	// The second visit: linphone answers, baresip falls silent.
-	st.Press()
-	b.Await("CALL_INCOMING", 5*time.Second)
-	l.WaitLog(`Receiving new incoming call`, 5*time.Second)
-	l.Say("answer")
-	st.Await("call.answered", 5*time.Second)
-	b.Await("CALL_CLOSED", 5*time.Second)
-	talk(max(visitor.sentence(), hall.sentence()))
+	h.hallAnswers()
 	for _, digit := range []string{"4", "7", "1", "1", "#"} {
-		l.Say(digit)
+		h.l.Say(digit)
 		talk(300 * time.Millisecond) // linphonec sends a digit of its own length at once; two in a row would overlap
 	}
-	st.Await("code.accepted", 10*time.Second, "who=family")
-	st.mustOpen("code")
-	l.Say("terminate")
-	st.Await("call.ended", 5*time.Second)
-	b.Stop()
-	l.Stop()
-	st.End()
-
-	mustHear(t, "the visitor, in the kitchen", b.Heard()[0], visitor)
-	mustHear(t, "the visitor, in the hall", l.Heard(), visitor)
-	mustHear(t, "the kitchen, at the door", st.Out, kitchen)
-	mustHear(t, "the hall, at the door", st.Out, hall)
-	mustNotHear(t, "another sentence, at the door", st.Out, speaker(t, "other"))
+	h.st.Await("code.accepted", 10*time.Second, "who=family")
+	h.st.mustOpen("code")
+	h.l.Say("terminate")
+	h.st.Await("call.ended", 5*time.Second)
+	h.end()
+	mustNotHear(t, "another sentence, at the door", h.st.Out, speaker(t, "other"))
 }
 
 func TestBuiltInServerRefusesWrongPassword(t *testing.T) {
