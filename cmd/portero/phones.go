@@ -53,15 +53,15 @@ const phonesPause = 30 * time.Second
 
 // Run writes each change until ctx ends, and the last one then.
 func (p *phones) Run(ctx context.Context) error {
+	changed := p.changed
+	var pause <-chan time.Time
 	for {
 		select {
-		case <-p.changed:
+		case <-changed:
 			p.save()
-		case <-ctx.Done():
-			return nil
-		}
-		select {
-		case <-time.After(phonesPause):
+			changed, pause = nil, time.After(phonesPause)
+		case <-pause:
+			changed = p.changed
 		case <-ctx.Done():
 			select {
 			case <-p.changed:
