@@ -14,7 +14,6 @@
 //	media.go     SDP and sound of one call leg
 //	phone.go     accounts, targets, and who may call
 //	sounds.go    chime, ring-back and the other tones
-//	clock.go     whether the time of day is known
 //	hang*.go     a loop that hangs on purpose, only with the build tag hangtest
 //
 // # What is promised
@@ -36,7 +35,7 @@
 //   - The watchdog is fed only while both the station's loop and the SIP stack's answer.
 //   - A bell whose chime cannot be loaded rings with ding-dong.
 //   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else.
-//   - An event whose time cannot be believed says so ([event.ClockUnknown], [TimeKnown]).
+//   - An event whose time cannot be believed says so ([event.ClockUnknown], [event.TimeKnown]).
 //   - A station that stops hangs up and closes its doors first.
 //
 // # Limits

@@ -235,15 +235,7 @@ func (s *Station) picture() {
 	s.snap.Store(&snap)
 }
 
-func (s *Station) tell(ev event.Event) {
-	if ev.At.IsZero() {
-		ev.At = time.Now()
-	}
-	if !TimeKnown() {
-		ev.Clock = event.ClockUnknown
-	}
-	s.Events.Emit(ev)
-}
+func (s *Station) tell(ev event.Event) { s.Events.Emit(ev) }
 
 // after runs f on the station's loop; the stop it returns also stops a call that waits in the mailbox.
 func (s *Station) after(d time.Duration, f func()) (stop func()) {

@@ -275,7 +275,7 @@ func (h *house) Close() {
 }
 
 func cardEvent(ev audio.CardEvent) event.Event {
-	e := event.Event{At: time.Now(), Mic: ev.Use == audio.FullDuplex}
+	e := event.Event{Mic: ev.Use == audio.FullDuplex}
 	switch ev.State {
 	case audio.CardOpened:
 		e.Kind = event.CardOpened

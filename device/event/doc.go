@@ -2,6 +2,7 @@
 //
 //	event.go   Kind and Event: a flat record, the same as JSON, as slog attributes and in memory
 //	log.go     Log: keeps the last N events and fans them out to subscribers
+//	clock.go   TimeKnown: whether the time of day can be believed
 //	audit.go   Audit: an append-only file of openings, lock-outs and alarms that survives power cuts
 //
 // Log.Emit never blocks: a subscriber that is too slow loses its oldest events and finds an [EventsLost] in their place.

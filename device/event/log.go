@@ -18,16 +18,23 @@ type Log struct {
 // NewLog makes a log that remembers the last keep events (at least one).
 func NewLog(keep int) *Log { return &Log{last: newRing(keep)} }
 
-// Emit records e. It never blocks; a zero At becomes now.
+// Emit records e. It never blocks; a zero At becomes now, and Clock says so while the time of day cannot be believed.
 func (l *Log) Emit(e Event) {
-	if e.At.IsZero() {
-		e.At = time.Now()
-	}
+	e.stamp()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last.push(e)
 	for _, s := range l.subs {
 		s.offer(e)
+	}
+}
+
+func (e *Event) stamp() {
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	if !TimeKnown() {
+		e.Clock = ClockUnknown
 	}
 }
 
@@ -83,7 +90,8 @@ func (s *Subscription) TryNext() (Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost > 0 {
-		e := Event{At: time.Now(), Kind: EventsLost, Lost: s.lost}
+		e := Event{Kind: EventsLost, Lost: s.lost}
+		e.stamp()
 		s.lost = 0
 		return e, true
 	}

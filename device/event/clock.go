@@ -1,4 +1,4 @@
-package device
+package event
 
 import (
 	"os"
@@ -27,7 +27,7 @@ var believed atomic.Bool
 // Trap: NTP clients that only set the clock (settimeofday) leave the kernel's clock undisciplined.
 func TimeKnown() bool {
 	now := time.Now()
-	if now.Year() < era {
+	if now.Year() < era { // it was set back
 		return false
 	}
 	if !believed.Load() && timeKnown(now, synchronised, "/sys/class/rtc") {
