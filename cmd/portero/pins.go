@@ -88,7 +88,7 @@ func watchInputs(ctx context.Context, out io.Writer, bc board.Config) error {
 	}
 	defer b.Close()
 	var first time.Duration
-	err = b.Run(ctx, func(ev board.Event) {
+	return b.Run(ctx, func(ev board.Event) {
 		if first == 0 {
 			first = ev.At
 		}
@@ -101,8 +101,4 @@ func watchInputs(ctx context.Context, out io.Writer, bc board.Config) error {
 		}
 		fmt.Fprintf(out, "%9.3f s  %-24s %s\n", (ev.At - first).Seconds(), ev.Line, state)
 	})
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }

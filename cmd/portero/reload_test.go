@@ -127,20 +127,21 @@ func TestLastGoodInPlaceOf(t *testing.T) {
 	t.Cleanup(func() { taken.Close() })
 	for name, c := range map[string]struct {
 		spoil  func(t *testing.T, r *running)
+		data   bool // the file cannot tell where the copy is
 		reason string
 	}{
 		"gone": {func(t *testing.T, r *running) {
 			if err := os.Remove(r.config); err != nil {
 				t.Fatal(err)
 			}
-		}, "no such file"},
+		}, true, "no such file"},
 		"port in use": {func(t *testing.T, r *running) {
 			text, err := os.ReadFile(r.config)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.write(strings.Replace(string(text), "127.0.0.1:0", taken.LocalAddr().String(), 1))
-		}, "already in use"},
+		}, false, "already in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,7 +153,11 @@ func TestLastGoodInPlaceOf(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.spoil(t, r)
-			r.start()
+			if c.data {
+				r.start("-data", filepath.Dir(r.config))
+			} else {
+				r.start()
+			}
 			if ev := r.want("config.rejected"); !strings.Contains(fmt.Sprint(ev["reason"]), c.reason) {
 				t.Errorf("rejected for %v", ev["reason"])
 			}

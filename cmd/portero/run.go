@@ -21,7 +21,7 @@ import (
 
 func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
-	data := fs.String("data", config.Default().Station.DataDir, "where the last good copy is looked for when FILE is faulty")
+	data := fs.String("data", "", "where the last good copy is looked for (default: data_dir of FILE, if that much of it can be read)")
 	trace := fs.Bool("trace", false, "log whole SIP messages (needs log level debug)")
 	if err := parse(fs, args, 0); err != nil {
 		return err
@@ -47,16 +47,16 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		report.Report(reporting, log)
 	}()
 	defer func() {
-		events.Emit(event.Event{At: time.Now(), Kind: event.StationStopping})
+		events.Emit(event.Event{Kind: event.StationStopping})
 		stop()
 		<-reported
 	}()
 	for _, w := range cfg.Warnings() {
 		log.Warn("config", "fault", w.Error())
 	}
-	events.Emit(event.Event{At: time.Now(), Kind: event.StationStarted, Reason: versionString()})
+	events.Emit(event.Event{Kind: event.StationStarted, Reason: versionString()})
 	if rejected != nil {
-		events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: rejected.Error()})
+		events.Emit(event.Event{Kind: event.ConfigRejected, Reason: rejected.Error()})
 	}
 	o := options{trace: *trace, ready: func() { daemon.SdNotify(false, daemon.SdNotifyReady) }}
 	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
@@ -64,6 +64,15 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		o.alive = func() { daemon.SdNotify(false, daemon.SdNotifyWatchdog) }
 	}
 	h, err := build(cfg, log, events, o)
+	if err != nil && rejected == nil {
+		// What is just being let go, by a process that ends, must not cost the doors.
+		log.Warn("the station cannot be built, once more", "err", err)
+		select {
+		case <-time.After(buildAgain):
+			h, err = build(cfg, log, events, o)
+		case <-ctx.Done():
+		}
+	}
 	switch {
 	case err == nil && rejected == nil:
 		keep(cfg, log)
@@ -76,12 +85,14 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		if h, worse = build(cfg, log, events, o); worse != nil {
 			return err
 		}
-		events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: err.Error()})
+		events.Emit(event.Event{Kind: event.ConfigRejected, Reason: err.Error()})
 	case err != nil:
 		return err
 	}
 	return supervise(ctx, *file, h, signals, o)
 }
+
+const buildAgain = 2 * time.Second
 
 // keep makes cfg, which a station could be built from, the last good one.
 func keep(cfg *config.Config, log *slog.Logger) {
@@ -90,12 +101,11 @@ func keep(cfg *config.Config, log *slog.Logger) {
 	}
 }
 
-// lastGood returns the copy of the last good configuration, nil when there is none. A faulty file's own word on the data directory
-// is not taken.
+// lastGood returns the copy of the last good configuration, nil when there is none.
 func lastGood(file, dir string) *config.Config {
-	cfg, err := config.LoadLastGood(dir)
+	cfg, err := config.LoadLastGood(file, dir)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "portero: %s cannot be used and there is no last good copy in %s: %v\n", file, dir, err)
+		fmt.Fprintf(os.Stderr, "portero: %s cannot be used, nor a last good copy of it: %v\n", file, err)
 		return nil
 	}
 	return cfg
@@ -119,14 +129,14 @@ func supervise(ctx context.Context, file string, h *house, signals <-chan os.Sig
 		}
 		var err error
 		if h, err = build(next, log, events, with); err != nil {
-			events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: err.Error()})
+			events.Emit(event.Event{Kind: event.ConfigRejected, Reason: err.Error()})
 			if h, err = build(cfg, log, events, o); err != nil {
 				return err
 			}
 			continue
 		}
 		keep(next, log)
-		events.Emit(event.Event{At: time.Now(), Kind: event.ConfigReloaded})
+		events.Emit(event.Event{Kind: event.ConfigReloaded})
 	}
 }
 
@@ -145,7 +155,7 @@ func live(ctx context.Context, h *house, file string, signals <-chan os.Signal) 
 			}
 			cfg, err := reload(file, h)
 			if err != nil {
-				h.events.Emit(event.Event{At: time.Now(), Kind: event.ConfigRejected, Reason: err.Error()})
+				h.events.Emit(event.Event{Kind: event.ConfigRejected, Reason: err.Error()})
 				continue
 			}
 			h.LeaveFor(cfg)

@@ -58,9 +58,9 @@ func startStation(t *testing.T) *running {
 }
 
 // start runs the station and reads its events from the log.
-func (r *running) start() {
+func (r *running) start(args ...string) {
 	r.t.Helper()
-	r.cmd = portero(r.t, "run", "-config", r.config, "-data", filepath.Dir(r.config))
+	r.cmd = portero(r.t, append([]string{"run", "-config", r.config}, args...)...)
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)

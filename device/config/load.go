@@ -187,11 +187,13 @@ func (c *Config) SaveLastGood(dir string) error {
 	return nil
 }
 
-// LoadLastGood reads dir's copy for a station whose file is faulty. It rings its bells as before, but has no doors, no buttons that
+// LoadLastGood reads the copy for a station whose file at path is faulty, from dataDir ("": where the file says, else the default). It
+// rings its bells as before, but has no doors, no buttons that
 // open them, no codes and no incoming calls: who could open or listen in is not decided by a file that was replaced. Door contacts and
 // tamper contacts go on telling what they see.
-func LoadLastGood(dir string) (*Config, error) {
-	c, err := Load(filepath.Join(dir, lastGood))
+func LoadLastGood(path, dataDir string) (*Config, error) {
+	file, _, _ := relaysOf(path) // as much of it as can be read
+	c, err := Load(filepath.Join(dataDirOf(file, dataDir), lastGood))
 	if err != nil {
 		return nil, err
 	}

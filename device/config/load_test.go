@@ -94,7 +94,7 @@ func TestChimeFile(t *testing.T) {
 
 func TestLastGood(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := LoadLastGood(dir); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := LoadLastGood(filepath.Join(dir, "absent.toml"), dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 	withCaller := good + sensors + "[[incoming.allow]]\nfrom = \"sip:kitchen@portero.local\"\nsource = \"server\"\nauto_answer = true\n"
@@ -115,7 +115,7 @@ func TestLastGood(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
 	}
-	c, err := LoadLastGood(dir)
+	c, err := LoadLastGood(filepath.Join(dir, "absent.toml"), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

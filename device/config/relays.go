@@ -19,13 +19,7 @@ import (
 // Of a faulty file each door counts whose line and polarity are beyond doubt. The error says that neither of the two could be read.
 func RelayLines(path, dataDir string) (board.Config, error) {
 	file, faulty, err := relaysOf(path)
-	if dataDir == "" {
-		dataDir = Default().Station.DataDir
-		if file != nil && filepath.IsAbs(file.Station.DataDir) {
-			dataDir = file.Station.DataDir
-		}
-	}
-	copied, _, copyErr := relaysOf(filepath.Join(dataDir, lastGood))
+	copied, _, copyErr := relaysOf(filepath.Join(dataDirOf(file, dataDir), lastGood))
 	if file == nil && copied == nil {
 		return board.Config{}, errors.Join(err, copyErr)
 	}
@@ -97,4 +91,16 @@ func relaysOf(path string) (c *Config, faulty bool, err error) {
 		}
 	}
 	return c, d.faults.Fatal(), nil
+}
+
+// dataDirOf is where the last good copy of a file is: given if that is not "", else where the file says as far as it can be read (file
+// is nil where it cannot), else where the default is.
+func dataDirOf(file *Config, given string) string {
+	switch {
+	case given != "":
+		return given
+	case file != nil && filepath.IsAbs(file.Station.DataDir):
+		return file.Station.DataDir
+	}
+	return Default().Station.DataDir
 }
