@@ -83,7 +83,7 @@ func (o *outgoing) receive(res *Response, err error) {
 
 // retry answers a challenge with a new transaction (§22.2: same Call-ID, From tag and To, CSeq one higher).
 func (o *outgoing) retry(res *Response) bool {
-	if o.acct == nil || o.gone || o.tries >= maxAttempts {
+	if o.acct == nil || o.acct.Password == "" || o.gone || o.tries >= maxAttempts {
 		return false
 	}
 	client, name, answered := &o.acct.www, "WWW-Authenticate", &o.answered.www
