@@ -1,7 +1,6 @@
 package device
 
 import (
-	"slices"
 	"time"
 
 	"portero/board"
@@ -54,7 +53,7 @@ func (s *Station) doorMoved(in *sensor, ev board.Event) {
 	}
 	// Nobody knows how a door came to be open that is found so.
 	// A station on its last good file has no doors: it opens none, so it cannot tell who was let in.
-	if !ev.Initial && s.hasDoor(in.Door) && !s.doors.OpenedWithin(in.Door, letIn) {
+	if !ev.Initial && s.doors.State(in.Door) != "" && !s.doors.OpenedWithin(in.Door, letIn) {
 		s.tell(event.Event{Kind: event.DoorForced, Door: in.Door, Input: in.Name})
 	}
 	if wait := in.HeldOpenAfter; wait > 0 {
@@ -62,8 +61,4 @@ func (s *Station) doorMoved(in *sensor, ev board.Event) {
 			s.tell(event.Event{Kind: event.DoorHeldOpen, Door: in.Door, Input: in.Name, DurationMS: wait.Milliseconds()})
 		})
 	}
-}
-
-func (s *Station) hasDoor(name string) bool {
-	return slices.ContainsFunc(s.Config.Doors, func(d config.Door) bool { return d.Name == name })
 }

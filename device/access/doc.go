@@ -20,10 +20,10 @@
 // when it is.
 //
 // A tamper alarm ends all openings at once and blocks the relays for tamper_block, counted from the latest alarm. A case that stays
-// open does not prolong the block: a broken contact must not lock everybody out for good.
+// open does not prolong the block: a broken contact must not lock everybody out for good. A reload or a restart begins it anew.
 //
 // Lock-out and tamper block without a battery clock: the files hold no time of day, only whether there is one (and the count of wrong
-// codes). A restart begins it anew; an unreadable file counts as one; a missing file is a new station. Limit: a power cut within the
+// codes). A restart or a reload begins it anew; an unreadable file counts as one; a missing file is a new station. Limit: a power cut within the
 // milliseconds before the write forgets one wrong code, or a block whose case was closed again before the next start.
 //
 // Digits are kept in memory only, and only until their code ends; no event, log or error holds them.
