@@ -6,7 +6,8 @@
 //	start    start.go    exec to REGISTER
 //	agent    agent.go    registered and idle: memory, CPU, wake-ups; a press of the bell to INVITE; INVITE to the first RTP packet
 //	call     call.go     CPU and wake-ups of a call
-//	delay    delay.go    from microphone to loudspeaker; from RTP in to RTP out
+//	delay    delay.go    from microphone to loudspeaker; from RTP in to RTP out. Ours is the engine, in this process, on a simulated
+//	                     card of 48 kHz; the peer a baresip process whose card, at the codec's rate, is a bridge of its own
 //	server   server.go   the built-in server and Kamailio: CPU of a REGISTER and of a call
 //
 // Results are BENCH lines on stdout, progress goes to stderr. CPU is that of the process's clock (user and system time, what
