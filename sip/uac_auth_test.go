@@ -61,6 +61,20 @@ func (g *guarded) hasNone(req *sip.Request) {
 	}
 }
 
+// TestNoPassword: an account that only lends its address sends no credentials, and the challenge ends the call.
+func TestNoPassword(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a := startUA(t, n, "10.0.0.1:5060")
+		g := newGuarded(t, n, a, func(c *sip.AccountConfig) { c.Password = "" })
+		a.call(t, "sip:kitchen@example.net", g.acct)
+		g.challenge(g.Request("INVITE"), 401, g.auth.Challenges(time.Now(), false)...)
+		if ev := a.want(t, sip.Ended); ev.Status != 401 {
+			t.Errorf("%+v", ev)
+		}
+		a.settled(t)
+	})
+}
+
 // TestChallenged answers each set of challenges, and the call goes through with them; ACK and BYE carry credentials, too.
 func TestChallenged(t *testing.T) {
 	md5 := func(c []string) []string { return c[1:] }
