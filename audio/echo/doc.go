@@ -13,12 +13,12 @@
 //	suppress.go    residual echo and noise suppression, comfort noise (Ephraim and Malah 1984; Mauler and Martin 2007)
 //	noise.go       noise floor (Martin 2001)
 //	wind.go        high-pass that comes with the wind
-//	gain.go        gain control and Limiter
+//	gain.go        gain control and its limiter
 //	fft.go         real radix-4 Stockham transform
 //
 // A canceller adds 10 ms of delay to the microphone: one frame of overlap. The far end is not touched; whoever plays it
-// should pass it through a Limiter before both card and Process, because hard clipping behind Process is an echo path that
-// no model here describes.
+// limits it ahead of both card and Process (package audio does), because hard clipping behind Process is an echo path that no
+// model here describes.
 //
 // # Figures
 //

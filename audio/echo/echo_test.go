@@ -560,18 +560,18 @@ func TestGain(t *testing.T) {
 }
 
 func TestLimiter(t *testing.T) {
-	l := NewLimiter(16000, -6)
-	x := pcm(hum(16000, 16000, .5, 111))
-	l.Process(x)
-	for i, v := range x {
-		if math.Abs(float64(v)) > 32768*math.Pow(10, -6./20)+1 {
-			t.Fatalf("sample %d: %d above the ceiling", i, v)
+	l := newLimiter(16000, -6)
+	ceiling := float32(math.Pow(10, -6./20))
+	for i, v := range hum(16000, 16000, .5, 111) {
+		if out := l.step(float32(v)); abs(out) > ceiling*1.0001 {
+			t.Fatalf("sample %d: %v above the ceiling", i, out)
 		}
 	}
-	quiet := []int16{100, -100, 50}
-	NewLimiter(16000, -6).Process(quiet)
-	if quiet[0] != 100 || quiet[1] != -100 || quiet[2] != 50 {
-		t.Errorf("a quiet signal came out as %v", quiet)
+	l = newLimiter(16000, -6)
+	for _, v := range []float32{.003, -.003, .0015} {
+		if out := l.step(v); out != v {
+			t.Errorf("a quiet %v came out as %v", v, out)
+		}
 	}
 }
 
@@ -621,7 +621,12 @@ func TestInterpolator(t *testing.T) {
 }
 
 func TestNoAllocs(t *testing.T) {
-	rate := 16000
+	for _, rate := range []int{8000, 16000} {
+		noAllocs(t, rate)
+	}
+}
+
+func noAllocs(t *testing.T, rate int) {
 	x := voice(rate, 2, .1, 131)
 	far, mic := pcm(x), pcm(through(x, room(rate, .05, 132), rate/50, 5))
 	c, err := New(Config{Rate: rate, NoiseSuppression: true, Gain: true})
@@ -651,7 +656,7 @@ func FuzzProcess(f *testing.F) {
 	far := pcm(x)
 	mic := pcm(add(through(x, room(rate, .05, 142), rate/50, 0), hum(rate, len(x), 1e-4, 143)))
 	f.Fuzz(func(t *testing.T, b []byte, stride uint8, walkie bool) {
-		c, err := New(Config{Rate: rate, NoiseSuppression: true, Gain: true})
+		c, err := New(Config{Rate: rate, NoiseSuppression: true, Gain: true, Walkie: walkie})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -681,7 +686,7 @@ func FuzzProcess(f *testing.F) {
 				}
 			}
 		}
-		c.cfg.Gain = false
+		c.cfg.Gain, c.cfg.Walkie = false, false
 		res := make([]int16, len(mic))
 		for i := 0; i+n <= len(mic); i += n {
 			c.Process(far[i:i+n], mic[i:i+n], res[i:i+n])

@@ -7,7 +7,7 @@ import "math"
 type gain struct {
 	level   float32 // mean square of the visitor's voice, before the gain
 	now     float32
-	limiter *Limiter
+	limiter *limiter
 }
 
 const (
@@ -19,7 +19,7 @@ const (
 	gainFloor  = 1e-6    // -60 dBFS: quieter is not a voice
 )
 
-func newGain(rate int) *gain { return &gain{level: gainTarget, now: 1, limiter: NewLimiter(rate, -1)} }
+func newGain(rate int) *gain { return &gain{level: gainTarget, now: 1, limiter: newLimiter(rate, -1)} }
 
 func (g *gain) process(x []float32, listen bool) {
 	if listen {
@@ -38,25 +38,17 @@ func (g *gain) process(x []float32, listen bool) {
 	}
 }
 
-// Limiter keeps peaks below a ceiling: it turns down at once and up again over 200 ms. A limiter ahead of the point where
-// Process gets its far frame keeps loudspeaker and converter out of hard clipping, which no canceller undoes.
-type Limiter struct {
+// limiter keeps peaks below a ceiling: it turns down at once and up again over 200 ms.
+type limiter struct {
 	ceiling, now, release float32
 }
 
-// NewLimiter returns a limiter for the rate in Hz and the ceiling in dBFS, 0 or below.
-func NewLimiter(rate int, ceiling float64) *Limiter {
-	return &Limiter{ceiling: float32(math.Pow(10, min(ceiling, 0)/20)), now: 1, release: float32(1 - math.Exp(-1/(.2*float64(rate))))}
+// newLimiter returns a limiter for the rate in Hz and the ceiling in dBFS, 0 or below.
+func newLimiter(rate int, ceiling float64) *limiter {
+	return &limiter{ceiling: float32(math.Pow(10, min(ceiling, 0)/20)), now: 1, release: float32(1 - math.Exp(-1/(.2*float64(rate))))}
 }
 
-// Process limits x in place.
-func (l *Limiter) Process(x []int16) {
-	for i, v := range x {
-		x[i] = toInt16(l.step(float32(v) * (1. / 32768)))
-	}
-}
-
-func (l *Limiter) step(v float32) float32 {
+func (l *limiter) step(v float32) float32 {
 	l.now += l.release * (1 - l.now)
 	if a := abs(v); a*l.now > l.ceiling {
 		l.now = l.ceiling / a
