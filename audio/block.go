@@ -1,10 +1,14 @@
 package audio
 
-import "log/slog"
+import (
+	"log/slog"
+
+	"portero/audio/echo"
+)
 
 // blocks does the work of one block; it is the engine's part that does not know about time.
 type blocks struct {
-	echo    canceller
+	echo    *echo.Canceller // nil: off
 	tried   bool
 	slipped int // samples lost that do not make a block yet
 

@@ -29,7 +29,8 @@
 //	event.go               RFC 4733 telephone-events, both ways
 //	rtcp.go                RFC 3550 section 6: SR, RR, CNAME, BYE, round trip
 //	conn.go udp_linux.go   PacketConn and its raw socket
-//	engine.go run.go block.go patch.go echo.go   the engine, from its public face to the card
+//	engine.go run.go block.go patch.go echo.go duplex.go   the engine, from its public face to the card
+//	loop.go                the loop test: delay, return loss, distortion, and a verdict for the installer
 //	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
 //	poll.go                how the audio thread waits, in system calls
 //	wav.go filecard.go     WAVE files; a card made of them

@@ -1,36 +1,21 @@
 package audio
 
 import (
-	"time"
-
 	"portero/audio/echo"
 )
 
 // EchoOptions set up the echo canceller; the zero value cancels echo and nothing else.
 type EchoOptions struct {
-	Off              bool          // pass the microphone as it is
-	NoiseSuppression bool          // and wind
-	Gain             bool          // slow gain control of the near end
-	Walkie           bool          // half duplex, for hardware that cannot be cancelled
-	Tail             time.Duration // length of the echo; 0: the canceller's own choice
+	Off              bool // pass the microphone as it is
+	NoiseSuppression bool // and wind
+	Gain             bool // slow gain control of the near end
+	Walkie           bool // half duplex, for hardware that cannot be cancelled
 }
 
-// canceller is what the engine needs of package echo.
-type canceller interface {
-	Process(far, mic, out []int16)
-	Slip(captured, played int)
-}
-
-func newCanceller(o EchoOptions) (canceller, error) {
+// newCanceller returns nil for a microphone that is passed on as it is.
+func newCanceller(o EchoOptions) (*echo.Canceller, error) {
 	if o.Off {
 		return nil, nil
 	}
-	c, err := echo.New(echo.Config{
-		Rate: engineRate, Frame: blockLen,
-		NoiseSuppression: o.NoiseSuppression, Gain: o.Gain, Walkie: o.Walkie, Tail: o.Tail,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	return echo.New(echo.Config{Rate: engineRate, Frame: blockLen, NoiseSuppression: o.NoiseSuppression, Gain: o.Gain, Walkie: o.Walkie})
 }

@@ -2,7 +2,6 @@ package audio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -52,7 +51,7 @@ const (
 )
 
 // MeasureLoop plays a sweep and a tone for about three seconds and measures what the microphone makes of them. The card is open in
-// both directions; the error is the card's.
+// both directions; the error is the card's or ctx's.
 func MeasureLoop(ctx context.Context, card Duplex) (Loop, error) {
 	var l Loop
 	run := loopRun{ctx: ctx, card: card, slips: &l.Slips}
@@ -102,10 +101,6 @@ func MeasureLoop(ctx context.Context, card Duplex) (Loop, error) {
 
 // Verdict judges a measurement, one finding for each property.
 func (l Loop) Verdict() []Finding {
-	if !l.Heard {
-		return []Finding{{Bad, fmt.Sprintf("the microphone does not hear the loudspeaker (noise %.0f dBFS)", l.Noise),
-			"check that both are connected to this card, that neither is muted, and raise the volumes (audio.volume)"}}
-	}
 	var f []Finding
 	grade := func(bad, poor bool) Grade {
 		switch {
@@ -122,6 +117,13 @@ func (l Loop) Verdict() []Finding {
 		}
 		f = append(f, Finding{g, fmt.Sprintf(format, args...), remedy})
 	}
+	add(grade(l.Slips != Slip{}, false), "the board is too busy or the USB port too slow: try a longer audio.period",
+		"%d frames captured and %d played were lost", l.Slips.Captured, l.Slips.Played)
+	if !l.Heard {
+		add(Bad, "check that both are connected to this card, that neither is muted, and raise the volumes (audio.volume)",
+			"the microphone does not hear the loudspeaker (noise %.0f dBFS)", l.Noise)
+		return f
+	}
 	add(grade(l.Peak > -0.5, l.Peak > -3), "lower the capture volume, or the playback volume", "microphone peaks at %.1f dBFS", l.Peak)
 	add(grade(l.ReturnLoss < -15, l.ReturnLoss < -6), "move loudspeaker and microphone apart, put foam between them, or lower the playback volume",
 		"the loudspeaker comes back %.0f dB %s than it was played", math.Abs(l.ReturnLoss), map[bool]string{true: "louder", false: "quieter"}[l.ReturnLoss < 0])
@@ -129,7 +131,6 @@ func (l Loop) Verdict() []Finding {
 	add(grade(l.Delay > 125*time.Millisecond, l.Delay > 90*time.Millisecond), "the echo canceller reaches 125 ms: use a smaller audio.period or another card",
 		"delay %.0f ms", float64(l.Delay.Microseconds())/1000)
 	add(grade(l.Noise > -25, l.Noise > -40), "look for hum: power supply, shielding of the microphone's cable, a fan", "noise %.0f dBFS", l.Noise)
-	add(grade(l.Slips != Slip{}, false), "the board is too busy or the USB port too slow: try a longer audio.period", "%d frames captured and %d played were lost", l.Slips.Captured, l.Slips.Played)
 	return f
 }
 
@@ -198,7 +199,7 @@ func sweepAt(rate int) []int16 {
 func findSweep(heard []int16, rate int) (delay time.Duration, found bool, err error) {
 	down, err := Clip{Samples: heard, Rate: rate}.Resample(loopRate)
 	if err != nil {
-		return 0, false, errors.Join(errors.New("audio: loop test"), err)
+		return 0, false, fmt.Errorf("audio: loop test: %w", err)
 	}
 	want := sweepAt(loopRate)
 	var own float64
@@ -220,7 +221,7 @@ func findSweep(heard []int16, rate int) (delay time.Duration, found bool, err er
 	return time.Duration(at) * time.Second / loopRate, best > 0.3, nil
 }
 
-// toneAmplitude is the amplitude of a tone in s, by a Goertzel filter over all of it with a Hann window.
+// toneAmplitude is the amplitude of a tone in s, by one bin of a Fourier transform over all of it with a Hann window.
 func toneAmplitude(s []int16, rate int, hz float64) float64 {
 	var re, im, weight float64
 	for i, v := range s {

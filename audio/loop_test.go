@@ -20,6 +20,7 @@ type air struct {
 	noise        float64
 	rng          *rand.Rand
 	line         []int16
+	slip         audio.Slip // of each Exchange
 	err          error
 }
 
@@ -44,7 +45,7 @@ func (a *air) Exchange(play, capture []int16) (audio.Slip, error) {
 		capture[i] = int16(math.Max(-32768, math.Min(32767, v)))
 	}
 	a.line = a.line[len(capture):]
-	return audio.Slip{}, nil
+	return a.slip, nil
 }
 
 func measure(t *testing.T, a *air) audio.Loop {
@@ -98,6 +99,7 @@ func TestLoopVerdicts(t *testing.T) {
 		{"louder than full scale", air{gain: 5}, audio.Bad, "lower the capture volume"},
 		{"a loudspeaker that clips", air{gain: 0.5, clip: 3000}, audio.Poor, "distortion"},
 		{"a slow card", air{gain: 0.5, delay: 48 * 200}, audio.Bad, "reaches 125 ms"},
+		{"a slow USB port", air{gain: 0, slip: audio.Slip{Captured: 1}}, audio.Bad, "too busy"},
 		{"hum", air{gain: 0.5, noise: 1500}, audio.Bad, "look for hum"},
 	} {
 		if g, text := worst(measure(t, &c.air)); g != c.grade || !strings.Contains(text, c.says) {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// steady is how long a wait is deaf to the runtime's preemption signal: a period of a running card, and no more of one that
-// stands still, for which the collector must not wait.
+// steady is how long a wait is deaf to the runtime's preemption signal: a usual period, and no more of a card that stands still, for
+// which the collector must not wait. A longer period is woken once or twice.
 const steady = 25 * time.Millisecond
 
 // preemption is the kernel's signal set (64 bits) with SIGURG, which the runtime preempts with.

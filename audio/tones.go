@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// toneRate is the rate of all tones made here, the engine's own.
-const toneRate = 16000
-
 // pulse is one element of a cadence: up to two frequencies in Hz (0: silence), then silence.
 type pulse struct {
 	hz      [2]float64
@@ -95,13 +92,13 @@ func BusyTone(country string) Clip {
 const toneLevel = 9000
 
 func cadence(pulses []pulse) Clip {
-	c := Clip{Rate: toneRate, Loop: true}
+	c := Clip{Rate: engineRate, Loop: true}
 	for _, p := range pulses {
 		start := len(c.Samples)
 		c.Samples = append(c.Samples, make([]int16, count(p.on+p.off))...)
 		on := c.Samples[start:][:count(p.on)]
 		for i := range on {
-			t := float64(i) / toneRate
+			t := float64(i) / engineRate
 			v := math.Sin(2 * math.Pi * p.hz[0] * t)
 			if p.hz[1] > 0 {
 				v = (v + math.Sin(2*math.Pi*p.hz[1]*t)) * math.Sqrt2 / 2
@@ -112,11 +109,11 @@ func cadence(pulses []pulse) Clip {
 	return c
 }
 
-func count(d time.Duration) int { return int(d * toneRate / time.Second) }
+func count(d time.Duration) int { return int(d * engineRate / time.Second) }
 
 // edge fades 5 ms in and out, or each pulse would click.
 func edge(i, n int) float64 {
-	const fade = toneRate / 200
+	const fade = engineRate / 200
 	if d := min(i, n-1-i); d < fade {
 		return 0.5 - 0.5*math.Cos(math.Pi*float64(d)/fade)
 	}
@@ -142,12 +139,12 @@ func strike(notes ...note) Clip {
 		out := sum[count(n.at):][:count(n.long)]
 		for _, p := range partials {
 			for i := range out {
-				t := float64(i) / toneRate
+				t := float64(i) / engineRate
 				out[i] += n.level * p.level * math.Exp(-n.decay*p.decay*t) * math.Sin(2*math.Pi*n.hz*p.ratio*t) * edge(i, len(out))
 			}
 		}
 	}
-	c := Clip{Rate: toneRate, Samples: make([]int16, len(sum))}
+	c := Clip{Rate: engineRate, Samples: make([]int16, len(sum))}
 	for i, v := range sum {
 		c.Samples[i] = clip16(float32(32000 * v))
 	}

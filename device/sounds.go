@@ -34,18 +34,11 @@ func newSounds(cfg *config.Config, engine *audio.Engine, log *slog.Logger) *soun
 // makeClips makes all clips ready at the engine's rate: nobody waits for a resampler when a bell is pressed, and a start does not wait
 // for the tones.
 func (s *sounds) makeClips(cfg *config.Config, log *slog.Logger) {
-	ready := func(c audio.Clip) audio.Clip {
-		r, err := c.Resample(audio.ClipRate)
-		if err != nil { // no rate of ours is unknown to the resampler
-			log.Error("sound", "err", err)
-		}
-		return r
-	}
-	dingDong := ready(audio.ChimeTone())
+	dingDong := audio.ChimeTone()
 	s.signal = dingDong
 	s.signal.Must = true
-	s.ringBack, s.busy = ready(audio.RingbackTone(cfg.Audio.RingBack)), ready(audio.BusyTone(cfg.Audio.RingBack))
-	s.opened, s.refused = ready(audio.OpenedTone()), ready(audio.RefusedTone())
+	s.ringBack, s.busy = audio.RingbackTone(cfg.Audio.RingBack), audio.BusyTone(cfg.Audio.RingBack)
+	s.opened, s.refused = audio.OpenedTone(), audio.RefusedTone()
 	s.incoming = s.ringBack
 	for _, b := range cfg.Bells {
 		switch b.Chime {

@@ -109,7 +109,7 @@ func playTone(ctx context.Context, card audio.Duplex, hz, level float64, length 
 			peak = max(peak, math.Abs(v))
 		}
 		if count += period; count >= every {
-			rms := 10 * math.Log10(power/float64(count)+1e-10)
+			rms := 10 * math.Log10(2*power/float64(count)+1e-10) // a sine of full scale has 0 dBFS, as in the loop test
 			fmt.Printf("microphone %6.1f dBFS, peak %6.1f  %s\n", rms, 20*math.Log10(peak+1e-5), strings.Repeat("#", int(max(0, (rms+60)/2))))
 			power, peak, count = 0, 0, 0
 		}
