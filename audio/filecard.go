@@ -123,7 +123,8 @@ func (d *FileDuplex) Rate() int { return d.card.rate }
 // Period returns the frames per Exchange.
 func (d *FileDuplex) Period() int { return d.card.period }
 
-// Exchange waits for the end of the period, in a system call: it does not run in a testing/synctest bubble. If the machine was held up for more than 100 ms, the time is reported as lost.
+// Exchange waits for the end of the period, in a system call: it does not run in a testing/synctest bubble. If the machine was held
+// up for more than 100 ms, the time is reported as lost.
 func (d *FileDuplex) Exchange(play, capture []int16) (Slip, error) {
 	d.n++
 	due := d.start.Add(time.Duration(d.n * int64(d.card.period) * int64(time.Second) / int64(d.card.rate)))

@@ -83,7 +83,8 @@ func open(c Config, l lines) (*Board, error) {
 	return b, nil
 }
 
-// Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends (nil), the board is closed ([ErrClosed]) or a line is gone.
+// Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends (nil), the board is closed
+// ([ErrClosed]) or a line is gone.
 // post is called by one goroutine, in the order of time on each input; it must neither wait nor close the board.
 func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	done := make(chan struct{})

@@ -185,7 +185,8 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip
 	if err != nil {
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
 	}
-	inv := sip.Invite{To: to, DisplayName: displayName, Offer: offer, From: sip.URI{Scheme: "sip", User: config.StationUser, Host: config.LocalDomain}}
+	inv := sip.Invite{To: to, DisplayName: displayName, Offer: offer,
+		From: sip.URI{Scheme: "sip", User: config.StationUser, Host: config.LocalDomain}}
 	switch {
 	case t.Local:
 		inv.Account = p.accounts[builtIn]

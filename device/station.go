@@ -142,8 +142,8 @@ func (s *Station) LeaveWhenIdle() { s.box.Put(func() { s.leave = true }) }
 // Snapshot returns what the station was doing after the last thing that happened.
 func (s *Station) Snapshot() Snapshot { return *s.snap.Load() }
 
-// Run runs the station until ctx ends or it is asked to leave; it hangs up and closes its doors before it returns. The stack, the engine and the board
-// must run meanwhile.
+// Run runs the station until ctx ends or it is asked to leave; it hangs up and closes its doors before it returns. The stack and the
+// engine must run meanwhile.
 func (s *Station) Run(ctx context.Context) error {
 	// What must outlive a restart is written beside the loop, and once more after its end.
 	writing, written := context.WithCancel(context.WithoutCancel(ctx))
@@ -164,7 +164,6 @@ func (s *Station) Run(ctx context.Context) error {
 	})
 	s.Phone.Register(func(account string, ev sip.RegEvent) {
 		s.registration(account, ev)
-		s.box.Put(func() { s.up[account] = ev.Registered })
 	})
 	if s.unread = len(s.Config.BoardConfig().Inputs); s.unread == 0 {
 		s.ready()
@@ -306,4 +305,5 @@ func (s *Station) registration(account string, ev sip.RegEvent) {
 		}
 	}
 	s.tell(e)
+	s.box.Put(func() { s.up[account] = ev.Registered })
 }

@@ -236,16 +236,15 @@ func (s *Station) progress() {
 		if err == nil {
 			err = l.media.accept(s.on.sip.Body)
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			s.Log.Warn("early media", "call_id", l.id(), "err", err)
-		case v.early == nil:
-			s.sounds.stop()
-			v.early, v.tones = l, true
-			l.media.start()
-			fallthrough
-		default:
+		} else {
 			l.early = s.on.sip.Leg
+			if v.early == nil {
+				s.sounds.stop()
+				v.early, v.tones = l, true
+				l.media.start()
+			}
 		}
 	}
 	s.ringBack(v)

@@ -45,7 +45,8 @@ type callEvent struct {
 }
 
 // newBenchPhone opens a socket on listen. Incoming calls from allow are taken to events; others get 403.
-func newBenchPhone(listen string, account *sip.Account, open audio.Opener, ports config.SIP, log *slog.Logger, allow func(sip.Flow, *sip.Request) int) (*benchPhone, error) {
+func newBenchPhone(listen string, account *sip.Account, open audio.Opener, ports config.SIP, log *slog.Logger,
+	allow func(sip.Flow, *sip.Request) int) (*benchPhone, error) {
 	p := &benchPhone{account: account, ports: ports, events: make(chan callEvent, 64)}
 	p.agent = sip.NewAgent(sip.AgentConfig{Log: log, Allow: allow, Incoming: p.heard})
 	udp, err := sip.ListenUDP(listen)

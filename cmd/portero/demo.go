@@ -345,7 +345,8 @@ then press Enter here: your phone rings. Answer, listen, and type %s# to open th
 			if err != nil {
 				return
 			}
-			d.say("%s", strings.Join(slices.DeleteFunc([]string{string(ev.Kind), ev.Target, ev.Who, ev.Reason}, func(s string) bool { return s == "" }), " "))
+			words := slices.DeleteFunc([]string{string(ev.Kind), ev.Target, ev.Who, ev.Reason}, func(s string) bool { return s == "" })
+			d.say("%s", strings.Join(words, " "))
 		}
 	}()
 	for {
