@@ -18,10 +18,12 @@
 //	GPIO_V2_GET_LINE_IOCTL           uapi.go     the request: OUTPUT_VALUES, ACTIVE_LOW, bias, both edges
 //	GPIO_V2_LINE_GET/SET_VALUES      chardev.go  the level of an input, the level of an output
 //	struct gpio_v2_line_event        chardev.go  edges, read after ppoll
-//	BCM2835 peripherals, table 6-31  check.go    power-on pulls of GPIO0-27 (the RP1 of a Pi 5 has the same)
+//	BCM2835 peripherals, table 6-31  relaypin.go power-on pulls of GPIO0-27 (the RP1 of a Pi 5 has the same)
+//	Raspberry Pi HAT design guide    relaypin.go GPIO0 and 1: the EEPROM is read at each boot
+//	Devicetree Specification 2.3.4   relaypin.go whether I2C owns GPIO2 and 3
 //
 // The kernel (chardev.go) and the simulation (sim.go) stand behind one interface (lines.go). The rest is pure: debounce.go,
-// relay.go, find.go, check.go. periph.io lists the chips (chips.go) and does nothing else: see below.
+// relay.go, find.go, relaypin.go, check.go. periph.io lists the chips (chips.go) and does nothing else: see below.
 //
 // # Lines
 //

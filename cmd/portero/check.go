@@ -30,7 +30,7 @@ func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	errorsFound := 0
 	for _, f := range faults {
 		fmt.Println(f.Error())
-		if f.Severity == config.Error {
+		if f.Severity <= config.Unsafe {
 			errorsFound++
 		}
 	}
@@ -49,8 +49,15 @@ func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 func checkHardware(cfg *config.Config, file string) (faults int) {
 	for _, err := range board.Check(cfg.BoardConfig()) {
 		var busy *board.BusyError
-		if errors.As(err, &busy) && busy.Ours() {
+		var pin *board.PinError
+		switch {
+		case errors.As(err, &busy) && busy.Ours():
 			fmt.Printf("%s: info: %v (the running station's)\n", file, err)
+			continue
+		case errors.As(err, &pin) && pin.Spelt: // among the file's faults already
+			continue
+		case errors.As(err, &pin) && !pin.Refused:
+			fmt.Printf("%s: warning: %v\n", file, err)
 			continue
 		}
 		fmt.Printf("%s: %v\n", file, err)

@@ -52,7 +52,9 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		<-reported
 	}()
 	for _, w := range cfg.Warnings() {
-		log.Warn("config", "fault", w.Error())
+		if w.Severity != config.Unsafe { // an event of its own
+			log.Warn("config", "fault", w.Error())
+		}
 	}
 	events.Emit(event.Event{Kind: event.StationStarted, Reason: versionString()})
 	if rejected != nil {
@@ -89,6 +91,7 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	case err != nil:
 		return err
 	}
+	tellUnsafe(cfg, events)
 	return supervise(ctx, *file, h, signals, o)
 }
 
@@ -137,6 +140,7 @@ func supervise(ctx context.Context, file string, h *house, signals <-chan os.Sig
 		}
 		keep(next, log)
 		events.Emit(event.Event{Kind: event.ConfigReloaded})
+		tellUnsafe(next, events)
 	}
 }
 
@@ -163,17 +167,24 @@ func live(ctx context.Context, h *house, file string, signals <-chan os.Signal) 
 	}
 }
 
-// reload reads and checks the file. Lines that this very process holds are no fault.
+// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe pin that stays as it is.
 func reload(file string, h *house) (*config.Config, error) {
 	cfg, err := config.Load(file)
 	if err != nil {
 		return nil, err
 	}
 	var errs []error
-	for _, err := range board.Check(cfg.BoardConfig()) {
+	hardware := board.Check(cfg.BoardConfig())
+	for _, err := range hardware {
 		var busy *board.BusyError
-		if !errors.As(err, &busy) || !busy.Ours() {
+		var pin *board.PinError
+		if !errors.As(err, &pin) && (!errors.As(err, &busy) || !busy.Ours()) {
 			errs = append(errs, err)
+		}
+	}
+	for _, u := range unsafePins(cfg, hardware) {
+		if !h.cfg.HasRelay(u.door.Line, u.door.ActiveLow) {
+			errs = append(errs, u.why)
 		}
 	}
 	return cfg, errors.Join(errs...)

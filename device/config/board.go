@@ -1,6 +1,10 @@
 package config
 
-import "portero/board"
+import (
+	"slices"
+
+	"portero/board"
+)
 
 // BellInput is the board's name of a bell's button.
 func BellInput(bell string) string { return "bell:" + bell }
@@ -33,6 +37,12 @@ func (c *Config) BoardConfig() board.Config {
 		bc.Lamps = append(bc.Lamps, board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow})
 	}
 	return bc
+}
+
+// HasRelay says whether a door's relay hangs on that line with that polarity, in the last good copy also of a door that it keeps shut.
+func (c *Config) HasRelay(line string, activeLow bool) bool {
+	is := func(d Door) bool { return d.Line == line && d.ActiveLow == activeLow }
+	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.shut, is)
 }
 
 func (d *Door) output() board.Output {

@@ -28,6 +28,7 @@ type Config struct {
 	Log      Log       `toml:"log"`
 
 	source   *[]byte // the file as read; a pointer, so that %v does not print it
+	shut     []Door  // what the last good copy has, and does not open
 	warnings Faults
 }
 

@@ -13,11 +13,12 @@ type Severity int
 // From worst to mildest.
 const (
 	Error   Severity = iota // the file is refused
+	Unsafe                  // a relay on a pin that moves by itself: refused, but not at a start, which cannot undo it
 	Warning                 // something will not work as its author may think
 	Info                    // worth knowing at every start
 )
 
-func (s Severity) String() string { return [...]string{"error", "warning", "info"}[s] }
+func (s Severity) String() string { return [...]string{"error", "unsafe", "warning", "info"}[s] }
 
 // Fault is one thing wrong with the file.
 type Fault struct {
@@ -70,6 +71,17 @@ func (fs Faults) Error() string {
 // Fatal says whether any fault is an Error.
 func (fs Faults) Fatal() bool {
 	return slices.ContainsFunc(fs, func(f Fault) bool { return f.Severity == Error })
+}
+
+// Unsafe are the faults of that severity.
+func (fs Faults) Unsafe() Faults {
+	var found Faults
+	for _, f := range fs {
+		if f.Severity == Unsafe {
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 func (fs Faults) sort() {

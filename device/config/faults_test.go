@@ -147,10 +147,7 @@ func TestFaults(t *testing.T) {
 		{"GPIO22", "GPIO17", `18 bell[1].line: the bell in line 14; own line`},
 		{"GPIO27", "gpio17", `22 door[0].line: a button would open the door; own line`},
 		{"GPIO27", "pinctrl-bcm2711:22", `22 door[0].line: a button would open the door; own line`},
-		{"GPIO27", "GPIO4", `22 door[0].line: high from power-on; GPIO9 to GPIO27`},
 		{`"GPIO5"`, `"GPIO6x"`, `25 door[1].line: not a line; portero pins`},
-		{`"GPIO5"`, `"GPIO16"`, `25 door[1].line: low from power-on; GPIO0 to GPIO8`},
-		{`"GPIO5"`, `"pinctrl-rp1:16"`, `25 door[1].line: low from power-on; GPIO0 to GPIO8`},
 		{`"500ms"`, `"0s"`, `27 door[1].switch_on: too short; 100ms`},
 		{`"500ms"`, `"11s"`, `27 door[1].switch_on: longer than longest (10s); raise`},
 		{`"500ms"`, "\"3s\"\nlongest = \"1h\"", `28 door[1].longest: out of range; "2m"`},
@@ -414,4 +411,55 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUnsafePins: a relay on a pin that moves at boot is a fault of its own kind, which keeps no station from starting.
+func TestUnsafePins(t *testing.T) {
+	for _, test := range []struct{ from, to, want string }{
+		{`"GPIO27"`, `"GPIO4"`, `22 door[0].line unsafe: high from power-on; GPIO22 to GPIO27`},
+		{`"GPIO27"`, `"GPIO14"`, `22 door[0].line unsafe: moves at each boot; GPIO22 to GPIO27`},
+		{`"GPIO27"`, `"gpio0"`, `22 door[0].line unsafe: EEPROM; GPIO22 to GPIO27`},
+		{`"GPIO27"`, `"rp1-gpio:15"`, `22 door[0].line unsafe: serial console; GPIO22 to GPIO27`},
+		{`"GPIO27"`, `"GPIO3"`, `22 door[0].line unsafe: high from power-on; GPIO22 to GPIO27`},
+		{`"GPIO27"`, `"GPIO18"`, `22 door[0].line warning: I2S; config.txt`},
+		{`"GPIO27"`, `"GPIO10"`, `22 door[0].line warning: SPI; config.txt`},
+		{`"GPIO5"`, `"GPIO16"`, `25 door[1].line unsafe: low from power-on; GPIO5 or GPIO6`},
+		{`"GPIO5"`, `"pinctrl-rp1:16"`, `25 door[1].line unsafe: low from power-on; GPIO5 or GPIO6`},
+		{`"GPIO5"`, `"GPIO1"`, `25 door[1].line unsafe: moves at each boot; GPIO5 or GPIO6`},
+	} {
+		text := strings.Replace(good, test.from, test.to, 1)
+		c := mustParse(t, text)
+		var told Faults
+		for _, f := range c.Warnings() {
+			if f.Severity != Info {
+				told = append(told, f)
+			}
+		}
+		where, what, _ := strings.Cut(test.want, ": ")
+		problem, remedy, _ := strings.Cut(what, "; ")
+		if len(told) != 1 || fmt.Sprintf("%d %s %s", told[0].Line, told[0].Key, told[0].Severity) != where ||
+			!strings.Contains(told[0].Problem, problem) || !strings.Contains(told[0].Remedy, remedy) {
+			t.Errorf("%s -> %s:\ngot  %v\nwant %s", test.from, test.to, told, test.want)
+		}
+		if unsafe := c.Warnings().Unsafe(); (len(unsafe) == 1) != strings.Contains(where, "unsafe") {
+			t.Errorf("%s: unsafe %v", test.to, unsafe)
+		}
+	}
+}
+
+// TestLastGoodHasItsRelays: the copy opens no door, but it knows which relays the station had.
+func TestLastGoodHasItsRelays(t *testing.T) {
+	dir := t.TempDir()
+	if err := mustParse(t, good).SaveLastGood(dir); err != nil {
+		t.Fatal(err)
+	}
+	c, err := LoadLastGood("absent.toml", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Config{c, mustParse(t, good)} {
+		if !c.HasRelay("GPIO27", false) || !c.HasRelay("GPIO5", true) || c.HasRelay("GPIO27", true) || c.HasRelay("GPIO17", true) {
+			t.Errorf("%+v", c.Doors)
+		}
+	}
 }

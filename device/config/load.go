@@ -197,7 +197,7 @@ func LoadLastGood(path, dataDir string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Doors, c.Codes, c.Incoming = nil, nil, Incoming{}
+	c.shut, c.Doors, c.Codes, c.Incoming = c.Doors, nil, nil, Incoming{}
 	c.Inputs = slices.DeleteFunc(c.Inputs, func(in Input) bool { return in.Kind == REX })
 	return c, nil
 }

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"portero/board"
 )
 
 // The longest a relay may be held: a strike coil burns, and a door stays open.
@@ -48,22 +49,14 @@ func (d *document) door(c *Config, i int) {
 		Remedy:  "keep the relay indoors, or where opening the case is noticed"})
 }
 
-var (
-	lineForm = regexp.MustCompile(`^[^\s:]+$|^[^\s:]+:[0-9]{1,4}$`)
-	gpioName = regexp.MustCompile(`^GPIO([0-9]{1,2})$`)
-	piChip   = regexp.MustCompile(`^pinctrl-(?:bcm[0-9]+|rp1):([0-9]{1,2})$`)
-)
+var lineForm = regexp.MustCompile(`^[^\s:]+$|^[^\s:]+:[0-9]{1,4}$`)
 
 // pinOf names a line in one way: on a Raspberry Pi's own chip the offset is the GPIO number. bcm is -1 for other lines.
 func pinOf(line string) (name string, bcm int) {
-	m := gpioName.FindStringSubmatch(strings.ToUpper(line))
-	if m == nil {
-		m = piChip.FindStringSubmatch(line)
-	}
-	if m == nil {
+	bcm, ok := board.HeaderGPIO(line)
+	if !ok {
 		return line, -1
 	}
-	bcm, _ = strconv.Atoi(m[1])
 	return fmt.Sprintf("GPIO%d", bcm), bcm
 }
 
@@ -111,16 +104,21 @@ func (d *document) boardLines(c *Config) {
 	for i, x := range c.Doors {
 		at := fmt.Sprintf("door[%d]", i)
 		check(at, x.Line, "door")
-		// Raspberry Pi: GPIO0-8 are pulled up at power-on, GPIO9-27 down, until Linux sets them.
-		switch _, bcm := pinOf(x.Line); {
-		case x.ActiveLow && bcm >= 9 && bcm <= 27:
-			d.fault(at+".line", x.Line, "low from power-on: with active_low = true the door is open until Linux has started",
-				"use GPIO0 to GPIO8, or a relay that switches on high")
-		case !x.ActiveLow && bcm >= 0 && bcm <= 8:
-			d.fault(at+".line", x.Line, "high from power-on: with active_low = false the door is open until Linux has started",
-				"use GPIO9 to GPIO27, or a relay that switches on low")
-		}
+		d.relayPin(at+".line", x.Line, x.ActiveLow)
 	}
+}
+
+// relayPin reports a pin that is no place for a relay, as far as the spelling of its line tells: board.Check asks the hardware.
+func (d *document) relayPin(key, line string, activeLow bool) {
+	e := board.RelayPin(line, activeLow)
+	if e == nil {
+		return
+	}
+	f := Fault{Severity: Warning, Key: key, Value: shown(line), Problem: e.Problem, Remedy: e.Remedy}
+	if e.Refused {
+		f.Severity = Unsafe
+	}
+	d.report(f)
 }
 
 // The lengths of a code. The longest keeps comparison in constant time simple.

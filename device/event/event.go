@@ -33,6 +33,8 @@ const (
 	DoorClosed  Kind = "door.closed"  // Door, Who, How, Call, Reason, OnMS
 	DoorFailed  Kind = "door.failed"  // Door, Who, How, Call, Reason
 
+	DoorUnsafe Kind = "door.unsafe" // Door, Reason: its relay's pin moves before the station starts, and what to do
+
 	DoorForced   Kind = "door.forced"    // Door, Input: it opened, and the station had not let anybody in
 	DoorHeldOpen Kind = "door.held_open" // Door, Input, DurationMS: it has stood open for so long; told once
 
@@ -63,7 +65,7 @@ func Kinds() []Kind {
 		BellPressed, BellIgnored, BellStuck,
 		CallStarted, CallRinging, CallAnswered, CallRefused, CallEnded,
 		CodeAccepted, CodeWrong, CodeLockedOut,
-		DoorOpening, DoorOpened, DoorClosed, DoorFailed, DoorForced, DoorHeldOpen,
+		DoorOpening, DoorOpened, DoorClosed, DoorFailed, DoorUnsafe, DoorForced, DoorHeldOpen,
 		TamperAlarm, TamperOver,
 		RegistrationUp, RegistrationDown, RegistrationFailed,
 		CardOpened, CardClosed, CardLost, CardRecovered,
@@ -124,7 +126,7 @@ type RTP struct {
 // Level is the slog level an event is reported at.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
-	case DoorFailed, CardLost, ConfigRejected:
+	case DoorFailed, DoorUnsafe, CardLost, ConfigRejected:
 		return slog.LevelError
 	case BellStuck, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+)
+
+// unsafePin is a door whose relay moves before the station starts.
+type unsafePin struct {
+	door *config.Door
+	why  error
+}
+
+// unsafePins are the doors of cfg on such pins, from its faults and from what the hardware told (board.Check).
+func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
+	for _, f := range cfg.Warnings().Unsafe() {
+		for i := range cfg.Doors {
+			if f.Key == fmt.Sprintf("door[%d].line", i) {
+				found = append(found, unsafePin{&cfg.Doors[i], f})
+			}
+		}
+	}
+	for _, err := range hardware {
+		var pin *board.PinError
+		if !errors.As(err, &pin) || !pin.Refused || pin.Spelt {
+			continue
+		}
+		for i := range cfg.Doors {
+			if config.DoorRelay(cfg.Doors[i].Name) == pin.Relay {
+				found = append(found, unsafePin{&cfg.Doors[i], pin})
+			}
+		}
+	}
+	return found
+}
+
+// tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is over, and a station that
+// refused its doors after an upgrade would lock people out.
+func tellUnsafe(cfg *config.Config, events *event.Log) {
+	for _, u := range unsafePins(cfg, board.Check(cfg.BoardConfig())) {
+		events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})
+	}
+}
