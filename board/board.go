@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -37,6 +38,7 @@ func Open(c Config) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
+	c = c.relabelled(chips, false)
 	if _, errs := place(chips, c.requests()); errs != nil {
 		return nil, errors.Join(errs...)
 	}
@@ -238,7 +240,23 @@ func ReleaseAll(c Config) error {
 	if err != nil {
 		return err
 	}
-	return releaseAll(c, dev)
+	return releaseAll(c.relabelled(chips, true).distinct(chips), dev)
+}
+
+// distinct leaves out outputs that are on an earlier one's line, by whatever name: the first has it.
+func (c Config) distinct(chips []Chip) Config {
+	seen := map[*Line]bool{}
+	again := func(o Output) bool {
+		at, err := find(chips, o.Line)
+		if err != nil {
+			return false // to be told when it is requested
+		}
+		defer func() { seen[at.line] = true }()
+		return seen[at.line]
+	}
+	c.Relays = slices.DeleteFunc(slices.Clone(c.Relays), again)
+	c.Lamps = slices.DeleteFunc(slices.Clone(c.Lamps), again)
+	return c
 }
 
 func releaseAll(c Config, l lines) error {

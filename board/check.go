@@ -18,7 +18,7 @@ func Check(c Config) []error {
 }
 
 func check(chips []Chip, c Config, i2c bool) []error {
-	reqs := c.requests()
+	configured, reqs := c.requests(), c.relabelled(chips, false).requests()
 	places, errs := place(chips, reqs)
 	for i, r := range reqs {
 		at := places[i]
@@ -33,8 +33,9 @@ func check(chips []Chip, c Config, i2c bool) []error {
 			continue
 		}
 		if err := relayPin(at.line.Offset, r.activeLow, i2c); err != nil {
-			spelt := RelayPin(r.line, r.activeLow)
-			err.Relay, err.Line, err.Spelt = r.name, r.line, spelt != nil && spelt.Problem == err.Problem
+			line := configured[i].line
+			spelt := RelayPin(line, r.activeLow)
+			err.Relay, err.Line, err.Spelt = r.name, line, spelt != nil && spelt.Problem == err.Problem
 			errs = append(errs, err)
 		}
 	}

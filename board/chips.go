@@ -4,14 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-	"periph.io/x/conn/v3/driver/driverreg"
-	"periph.io/x/host/v3/gpioioctl"
 )
 
 // consumer begins the name under which the kernel shows our lines (gpioinfo).
@@ -19,10 +14,12 @@ const consumer = "portero:"
 
 // Chip is a GPIO chip.
 type Chip struct {
-	Name  string // "gpiochip0"; the number may change from boot to boot
-	Label string // "pinctrl-bcm2711"; the number of a driver's chips apart, it does not change
-	Path  string // "/dev/gpiochip0"
-	Lines []Line // by offset
+	Name   string   // "gpiochip0"; the number may change with the kernel, from boot to boot, and while it runs
+	Label  string   // "pinctrl-bcm2711"; it does not change, but equal chips have the same one
+	Device string   // "platform/soc/fe200000.gpio": its place below /sys/devices, which no other chip has; "": not known
+	Path   string   // "/dev/gpiochip0"
+	Lines  []Line   // by offset
+	links  []string // other names in /dev: "gpiochip4" on a Pi 5
 }
 
 // Line is what the kernel tells of a line without touching it.
@@ -34,75 +31,6 @@ type Line struct {
 	Output    bool
 	ActiveLow bool
 	Bias      Bias // "": as is
-}
-
-// enumerate has periph list the chips, once: it has no second time.
-var enumerate = sync.OnceValue(func() error {
-	return keepStdin(func() error {
-		_, err := driverreg.Init()
-		return err
-	})
-})
-
-// keepStdin puts descriptor 0 back if f closes it, as periph's gpioioctl does for the second of two links to a chip: the next
-// open would get number 0.
-func keepStdin(f func() error) error {
-	saved, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return f() // there was none
-	}
-	defer unix.Close(saved)
-	ferr := f()
-	if _, err := unix.FcntlInt(0, unix.F_GETFD, 0); errors.Is(err, unix.EBADF) {
-		if err := unix.Dup3(saved, 0, 0); err != nil {
-			return errors.Join(ferr, fmt.Errorf("restore standard input: %w", err))
-		}
-	}
-	return ferr
-}
-
-// Chips lists the GPIO chips with the present state of their lines and touches none of them. No chip at all is an error.
-func Chips() ([]Chip, error) {
-	if err := enumerate(); err != nil {
-		return nil, fmt.Errorf("board: list GPIO chips: %w", err)
-	}
-	var chips []Chip
-	var errs []error
-	for _, c := range gpioioctl.Chips {
-		chip := Chip{Name: c.Name(), Label: c.Label(), Path: c.Path()}
-		if err := chip.readLines(c.LineCount()); err != nil {
-			errs = append(errs, err) // vanished since: the others may do
-			continue
-		}
-		chips = append(chips, chip)
-	}
-	if len(chips) == 0 {
-		return nil, errors.Join(append(errs, whyNoChips())...)
-	}
-	return chips, nil
-}
-
-// whyNoChips finds the reason periph keeps for itself.
-func whyNoChips() error {
-	paths, _ := filepath.Glob("/dev/gpiochip*")
-	if len(paths) == 0 {
-		return fmt.Errorf("board: no GPIO chip: no /dev/gpiochip*: %w", fs.ErrNotExist)
-	}
-	var errs []error
-	for _, path := range paths {
-		fd, err := openChip(path)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("board: %w", err))
-			continue
-		}
-		if _, err := readLine(fd, 0); err != nil {
-			errs = append(errs, fmt.Errorf("board: chip %s: %w: GPIO uAPI v2 needs Linux 5.10", path, err))
-		} else {
-			errs = append(errs, fmt.Errorf("board: chip %s appeared or became accessible after the start: start again", path))
-		}
-		unix.Close(fd)
-	}
-	return errors.Join(errs...)
 }
 
 func openChip(path string) (int, error) {
@@ -120,17 +48,18 @@ func openChip(path string) (int, error) {
 	}
 }
 
-// readLines reads the lines anew: periph's copy is as old as the process, lacks directions and renames a second line of a name.
+// readLines reads the lines as they are now: periph's copy is as old as the process, lacks directions and renames a second line of a
+// name.
 func (c *Chip) readLines(count int) error {
 	fd, err := openChip(c.Path)
 	if err != nil {
-		return fmt.Errorf("board: %w", err)
+		return err
 	}
 	defer unix.Close(fd)
 	c.Lines = make([]Line, count)
 	for i := range c.Lines {
 		if c.Lines[i], err = readLine(fd, i); err != nil {
-			return fmt.Errorf("board: chip %s: line %d: %w", c.Path, i, err)
+			return fmt.Errorf("chip %s: line %d: %w; GPIO uAPI v2 needs Linux 5.10", c.Path, i, err)
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ const (
 // Input is a button or a sensor.
 type Input struct {
 	Name       string        // as events name it
-	Line       string        // "GPIO17", "gpiochip0:17" or "pinctrl-bcm2711:17"
+	Line       string        // "GPIO17", or chip and offset: "pinctrl-bcm2711:17"
 	ActiveLow  bool          // pressed pulls the line low
 	Bias       Bias          // usually PullUp with ActiveLow
 	Debounce   time.Duration // the line must be quiet this long before another change counts; 0: every edge counts
@@ -42,6 +42,8 @@ type Config struct {
 	Relays []Output
 	Lamps  []Output
 	Log    *slog.Logger // failing releases; nil: nowhere
+
+	ChipLabels map[string]string // from [ChipLabels], of when the lines were right: finds chips whose number has changed
 }
 
 // request is one line to ask the kernel for.

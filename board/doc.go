@@ -14,6 +14,7 @@
 //
 // # Map (linux/gpio.h, GPIO uAPI v2, Linux 5.10 and later)
 //
+//	GPIO_GET_CHIPINFO_IOCTL          enumerate.go names and labels of chips that periph has not listed
 //	GPIO_V2_GET_LINEINFO_IOCTL       chips.go    names, consumers, directions; who holds a busy line
 //	GPIO_V2_GET_LINE_IOCTL           uapi.go     the request: OUTPUT_VALUES, ACTIVE_LOW, bias, both edges
 //	GPIO_V2_LINE_GET/SET_VALUES      chardev.go  the level of an input, the level of an output
@@ -23,20 +24,26 @@
 //	Devicetree Specification 2.3.4   relaypin.go whether I2C owns GPIO2 and 3
 //
 // The kernel (chardev.go) and the simulation (sim.go) stand behind one interface (lines.go). The rest is pure: debounce.go,
-// relay.go, find.go, relaypin.go, check.go. periph.io lists the chips (chips.go) and does nothing else: see below.
+// relay.go, find.go, relabel.go, relaypin.go, check.go. periph.io lists the chips that are there at first and does nothing else; it
+// lists once in a process, so that enumerate.go reads those that come later.
 //
 // # Lines
 //
-// A line is named as the kernel names it ("GPIO17": on Raspberry Pi OS the same on every model), or by chip and offset, where the
-// chip is its name or its label ("gpiochip0:17", "pinctrl-bcm2711:17"). Of equal names the one on a chip labelled pinctrl-* wins
-// (the SoC's own header); otherwise an ambiguous name is an error that lists the candidates.
+// "GPIO17" is pin 17 of a Raspberry Pi's header on every model and kernel: the header chip's line of that name, else its offset 17,
+// as kernels name the lines differently or not at all. The header chip is the one labelled pinctrl-bcm2835, pinctrl-bcm2711,
+// pinctrl-rp1 or rp1-gpio. Any other line is named as the kernel names it, or by chip and offset, where the chip is its label
+// ("pinctrl-bcm2711:17"), its device ("fe200000.gpio:17", for equal chips) or its name ("gpiochip0:17"). What is ambiguous is an
+// error that lists the candidates.
+//
+// A chip's name holds a number that enumeration hands out: it changes with kernels (a Pi 5's header was gpiochip4, gpiochip0 and
+// gpiochip15), and a chip that goes and comes back may have another. Config.ChipLabels finds such lines again.
 //
 // To watch inputs live (wiring tests), Open a Config that holds only Inputs and Run it. Outputs are never read.
 //
 // # Limits
 //
 //   - The architectures with the generic ioctl numbering: amd64, 386, arm, arm64, riscv64. Not mips, ppc, sparc.
-//   - Chips are listed once per process; one plugged in later (USB) needs a restart.
+//   - A chip that is plugged in later (USB) is found by the next Open, not by an open board.
 //   - A spike as short as the interrupt latency counts as a press, because a press is not delayed to be examined, except with Confirm.
 //   - MaxOn bounds one continuous on-time. Opening again after a release is the caller's policy.
 //   - A stopped or killed process cannot end a lease: let systemd's WatchdogSec and ExecStopPost call [ReleaseAll].
@@ -47,7 +54,7 @@
 //
 //   - periph's gpioioctl must not touch a line: its Out passes through low, its Read turns an output into an input with a pull-up,
 //     and it prefixes a second line of the same name. Its chip.Close, which runs where /dev/gpiochip4 is a link to gpiochip0
-//     (Pi 5), closes descriptor 0: chips.go puts standard input back.
+//     (Pi 5), closes descriptor 0: enumerate.go puts standard input back.
 //   - host.Init() of periph would register bcm283x pins in place of the character device: only driverreg.Init() with gpioioctl
 //     imported is called.
 //   - On Raspberry Pi kernels without dtparam=strict_gpiod an output stays driven after its owner is gone; with it the pin becomes

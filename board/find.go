@@ -2,6 +2,8 @@ package board
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,8 +21,13 @@ func (f found) String() string {
 	return fmt.Sprintf("%s:%d (%s %s)", f.chip.Name, f.line.Offset, f.chip.Label, f.line.Name)
 }
 
-// find looks a line up by its name, or by chip and offset.
+// find looks a line up: "GPIO17" by the header's numbering, others by the name that the kernel gives them, or by chip and offset.
 func find(chips []Chip, spec string) (found, error) {
+	if m := gpioSpelling.FindStringSubmatch(spec); m != nil {
+		if header := headerChips(chips); len(header) > 0 {
+			return findGPIO(chips, header, spec, m[1])
+		}
+	}
 	var all, header []found
 	for i := range chips {
 		for j := range chips[i].Lines {
@@ -38,10 +45,41 @@ func find(chips []Chip, spec string) (found, error) {
 		all = header
 	}
 	if len(all) > 0 {
-		return only(all, fmt.Sprintf("line name %q", spec))
+		return only(chips, all, fmt.Sprintf("line name %q", spec))
 	}
+	return findOffset(chips, spec)
+}
 
-	colon := strings.LastIndexByte(spec, ':') // labels may hold colons themselves
+func headerChips(chips []Chip) (header []*Chip) {
+	for i := range chips {
+		if headerChip(chips[i].Label) {
+			header = append(header, &chips[i])
+		}
+	}
+	return header
+}
+
+// findGPIO takes the number as the header chip's offset where the line is not named so: kernels name the lines differently, or not
+// at all. What other chips call a line is not asked: it would be another line after the next kernel.
+func findGPIO(chips []Chip, header []*Chip, spec, number string) (found, error) {
+	var all []found
+	for _, c := range header {
+		n, err := strconv.Atoi(number)
+		if j := slices.IndexFunc(c.Lines, func(l Line) bool { return l.Name == "GPIO"+number }); j >= 0 {
+			all = append(all, found{c, &c.Lines[j]})
+		} else if err == nil && n < len(c.Lines) {
+			all = append(all, found{c, &c.Lines[n]})
+		}
+	}
+	if len(all) == 0 {
+		return found{}, fmt.Errorf("no line is named %q on %s", spec, chipList(chips))
+	}
+	return only(chips, all, fmt.Sprintf("line %q", spec))
+}
+
+// findOffset looks up "CHIP:7", where CHIP is a chip's name, its label, or its device.
+func findOffset(chips []Chip, spec string) (found, error) {
+	colon := strings.LastIndexByte(spec, ':') // labels and devices may hold colons themselves
 	if colon < 0 {
 		return found{}, fmt.Errorf("no line is named %q on %s", spec, chipList(chips))
 	}
@@ -49,36 +87,66 @@ func find(chips []Chip, spec string) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("line %q: no line has that name, and after the colon stands no offset", spec)
 	}
-	name := strings.TrimPrefix(spec[:colon], "/dev/")
-	for i, c := range chips {
-		if c.Name != name && c.Label != name {
-			continue
-		}
+	name := spec[:colon]
+	var all []found
+	for _, c := range findChips(chips, name) {
 		if offset >= uint64(len(c.Lines)) {
 			return found{}, fmt.Errorf("line %q: %s (%s) has lines 0 to %d", spec, c.Name, c.Label, len(c.Lines)-1)
 		}
-		f := found{&chips[i], &chips[i].Lines[offset]}
-		if c.Name == name {
-			return f, nil // names are unique, labels are not
-		}
-		all = append(all, f)
+		all = append(all, found{c, &c.Lines[offset]})
 	}
 	if len(all) == 0 {
 		return found{}, fmt.Errorf("line %q: no chip is named or labelled %q among %s", spec, name, chipList(chips))
 	}
-	return only(all, fmt.Sprintf("chip label %q", name))
+	return only(chips, all, fmt.Sprintf("chip label %q", name))
 }
 
-func only(all []found, what string) (found, error) {
+// findChips are the chips of a name, label or device. A name ("gpiochip0", "/dev/gpiochip0", a link) is one chip's.
+func findChips(chips []Chip, name string) (all []*Chip) {
+	short := strings.TrimPrefix(name, "/dev/")
+	for i := range chips {
+		if c := &chips[i]; c.Name == short || slices.Contains(c.links, short) {
+			return []*Chip{c}
+		}
+	}
+	for i := range chips {
+		c := &chips[i]
+		device := c.Device != "" && name != "" && strings.HasSuffix("/"+c.Device, "/"+strings.TrimPrefix(name, "/"))
+		if c.Label == name || device {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// steady names a chip by what no enumeration changes: its label, or its device where other chips share that.
+func steady(chips []Chip, c *Chip) string {
+	for _, name := range []string{c.Label, path.Base(c.Device), c.Device} {
+		if all := findChips(chips, name); name != "" && len(all) == 1 && all[0] == c {
+			return name
+		}
+	}
+	return c.Name
+}
+
+// Spelling is how a configuration should name the line of a chip in chips: "GPIO17" on the header, else by what no enumeration changes.
+func Spelling(chips []Chip, c *Chip, offset int) string {
+	if headerChip(c.Label) && offset < len(headerPins) && len(headerChips(chips)) == 1 {
+		return fmt.Sprintf("GPIO%d", offset)
+	}
+	return fmt.Sprintf("%s:%d", steady(chips, c), offset)
+}
+
+func only(chips []Chip, all []found, what string) (found, error) {
 	if len(all) == 1 {
 		return all[0], nil
 	}
-	var names []string
+	var names, offsets []string
 	for _, f := range all {
 		names = append(names, f.String())
+		offsets = append(offsets, strconv.Quote(Spelling(chips, f.chip, f.line.Offset)))
 	}
-	return found{}, fmt.Errorf("%s is ambiguous: %s; give chip and offset, like %q",
-		what, strings.Join(names, ", "), fmt.Sprintf("%s:%d", all[0].chip.Name, all[0].line.Offset))
+	return found{}, fmt.Errorf("%s is ambiguous: %s; write %s", what, strings.Join(names, ", "), strings.Join(offsets, " or "))
 }
 
 func chipList(chips []Chip) string {

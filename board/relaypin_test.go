@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -201,15 +200,6 @@ func TestCheckKnowsEverySpelling(t *testing.T) {
 	}
 }
 
-// namedChip is a chip with named lines.
-func namedChip(name, label string, lines ...string) Chip {
-	c := Chip{Name: name, Label: label, Path: "/dev/" + name}
-	for i, n := range lines {
-		c.Lines = append(c.Lines, Line{Offset: i, Name: n})
-	}
-	return c
-}
-
 func TestI2COn(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -239,8 +229,3 @@ func TestI2COn(t *testing.T) {
 		}
 	}
 }
-
-// pi5Names61 are the header's lines on a Pi 5 with the first 6.1 kernels.
-var pi5Names61 = slices.Concat([]string{"ID_SD", "ID_SC", "PIN3", "PIN5", "PIN7", "PIN29", "PIN31", "PIN26", "PIN24", "PIN21", "PIN19",
-	"PIN23", "PIN32", "PIN33", "PIN8", "PIN10", "PIN36", "PIN11", "PIN12", "PIN35", "PIN38", "PIN40", "PIN15", "PIN16", "PIN18",
-	"PIN22", "PIN37", "PIN13"}, make([]string, 26))

@@ -31,6 +31,12 @@ const (
 	eventFallingEdge uint32 = 2
 )
 
+type chipInfo struct {
+	name  [gpioMaxName]byte
+	label [gpioMaxName]byte
+	lines uint32
+}
+
 type lineAttribute struct {
 	id      uint32
 	padding uint32
@@ -84,6 +90,7 @@ type lineEvent struct {
 }
 
 var (
+	_ [68]byte  = [unsafe.Sizeof(chipInfo{})]byte{}
 	_ [592]byte = [unsafe.Sizeof(lineRequest{})]byte{}
 	_ [272]byte = [unsafe.Sizeof(lineConfig{})]byte{}
 	_ [256]byte = [unsafe.Sizeof(lineInfo{})]byte{}
@@ -91,8 +98,10 @@ var (
 	_ [16]byte  = [unsafe.Sizeof(lineValues{})]byte{}
 )
 
-// _IOWR(0xB4, nr, size) of asm-generic/ioctl.h.
+// _IOWR(0xB4, nr, size) and _IOR of asm-generic/ioctl.h.
 const (
+	ioctlChipInfo = 2<<30 | 0xB4<<8 | 0x01 | unsafe.Sizeof(chipInfo{})<<16
+
 	iowr = (1|2)<<30 | 0xB4<<8
 
 	ioctlLineInfo    = iowr | 0x05 | unsafe.Sizeof(lineInfo{})<<16

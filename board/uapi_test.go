@@ -27,6 +27,7 @@ static void dump(const char *name, struct gpio_v2_line_request *r) {
 	printf("\n");
 }
 int main(void) {
+	SIZE(gpiochip_info); OFF(gpiochip_info, label); OFF(gpiochip_info, lines); NUM(GPIO_GET_CHIPINFO_IOCTL);
 	SIZE(gpio_v2_line_request); SIZE(gpio_v2_line_config); SIZE(gpio_v2_line_config_attribute); SIZE(gpio_v2_line_attribute);
 	SIZE(gpio_v2_line_values); SIZE(gpio_v2_line_info); SIZE(gpio_v2_line_event);
 	OFF(gpio_v2_line_request, consumer); OFF(gpio_v2_line_request, config); OFF(gpio_v2_line_request, num_lines);
@@ -102,6 +103,11 @@ func TestUAPIAgainstC(t *testing.T) {
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r))
 		got = append(got, "bytes "+name+" "+hex.EncodeToString(b))
 	}
+	var chip chipInfo
+	got = append(got, fmt.Sprintf("sizeof gpiochip_info %d", unsafe.Sizeof(chip)),
+		fmt.Sprintf("offsetof gpiochip_info label %d", unsafe.Offsetof(chip.label)),
+		fmt.Sprintf("offsetof gpiochip_info lines %d", unsafe.Offsetof(chip.lines)))
+	num("GET_CHIPINFO_IOCTL", uint64(ioctlChipInfo))
 	size("request", unsafe.Sizeof(req))
 	size("config", unsafe.Sizeof(conf))
 	size("config_attribute", unsafe.Sizeof(confAttr))

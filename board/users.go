@@ -12,7 +12,7 @@ type LineUser struct {
 // LineUsers finds the lines of a configuration among the chips, without touching them.
 func LineUsers(chips []Chip, c Config) []LineUser {
 	reqs := c.requests()
-	places, _ := place(chips, reqs)
+	places, _ := place(chips, c.relabelled(chips, false).requests())
 	users := make([]LineUser, len(reqs))
 	for i, r := range reqs {
 		users[i] = LineUser{Kind: r.kind, Name: r.name, Line: r.line}

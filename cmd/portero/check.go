@@ -47,7 +47,7 @@ func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 
 // checkHardware looks for the lines and the card without moving or playing anything.
 func checkHardware(cfg *config.Config, file string) (faults int) {
-	for _, err := range board.Check(cfg.BoardConfig()) {
+	for _, err := range board.Check(boardConfig(cfg)) {
 		var busy *board.BusyError
 		var pin *board.PinError
 		switch {

@@ -123,9 +123,16 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 }
 
 func openBoard(cfg *config.Config, log *slog.Logger) (*board.Board, error) {
-	bc := cfg.BoardConfig()
+	bc := boardConfig(cfg)
 	bc.Log = log
 	return board.Open(bc)
+}
+
+// boardConfig gives the board's lines, with what is known of chips that they name by number.
+func boardConfig(cfg *config.Config) board.Config {
+	bc := cfg.BoardConfig()
+	bc.ChipLabels = config.KeptChips(cfg.Station.DataDir)
+	return bc
 }
 
 // inUse adds the remedy to the commonest fault of all.

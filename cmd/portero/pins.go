@@ -14,7 +14,7 @@ import (
 	"portero/device/config"
 )
 
-// pinsVerb lists chips and lines and what the configuration uses them for; with -live it shows the inputs as they change. It never
+// pinsVerb lists chips and lines, what to write for each, and what the configuration uses them for; with -live it shows the inputs as they change. It never
 // reads an output: that would make it an input.
 func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "", "configuration file: show what uses which line")
@@ -28,7 +28,7 @@ func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		if err != nil {
 			return err
 		}
-		bc = cfg.BoardConfig()
+		bc = boardConfig(cfg)
 	}
 	if *live {
 		if *file == "" {
@@ -48,7 +48,7 @@ func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 
 func listPins(out io.Writer, chips []board.Chip, users []board.LineUser) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, c := range chips {
+	for i, c := range chips {
 		fmt.Fprintf(w, "%s\t%s\t%d lines\n", c.Name, c.Label, len(c.Lines))
 		for _, l := range c.Lines {
 			direction := "input"
@@ -61,7 +61,8 @@ func listPins(out io.Writer, chips []board.Chip, users []board.LineUser) error {
 					use = "<- " + u.Kind + " " + u.Name
 				}
 			}
-			fmt.Fprintf(w, "  %d\t%s\t%s\t%s\t%s\n", l.Offset, l.Name, direction, l.Consumer, use)
+			fmt.Fprintf(w, "  %d\t%s\tline = %q\t%s\t%s\t%s\t%s\n", l.Offset, l.Name, board.Spelling(chips, &chips[i], l.Offset),
+				direction, l.Bias, l.Consumer, use)
 		}
 	}
 	for _, u := range users {

@@ -41,7 +41,7 @@ func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 // tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is over, and a station that
 // refused its doors after an upgrade would lock people out.
 func tellUnsafe(cfg *config.Config, events *event.Log) {
-	for _, u := range unsafePins(cfg, board.Check(cfg.BoardConfig())) {
+	for _, u := range unsafePins(cfg, board.Check(boardConfig(cfg))) {
 		events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})
 	}
 }

@@ -99,7 +99,13 @@ const buildAgain = 2 * time.Second
 
 // keep makes cfg, which a station could be built from, the last good one.
 func keep(cfg *config.Config, log *slog.Logger) {
-	if err := cfg.SaveLastGood(cfg.Station.DataDir); err != nil {
+	var chips map[string]string
+	if bc := boardConfig(cfg); !bc.Sim {
+		if found, err := board.Chips(); err == nil { // it held them a moment ago
+			chips = board.ChipLabels(found, bc)
+		}
+	}
+	if err := cfg.SaveLastGood(cfg.Station.DataDir, chips); err != nil {
 		log.Warn("the last good configuration is not kept", "err", err)
 	}
 }
@@ -174,7 +180,7 @@ func reload(file string, h *house) (*config.Config, error) {
 		return nil, err
 	}
 	var errs []error
-	hardware := board.Check(cfg.BoardConfig())
+	hardware := board.Check(boardConfig(cfg))
 	for _, err := range hardware {
 		var busy *board.BusyError
 		var pin *board.PinError

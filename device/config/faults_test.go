@@ -47,7 +47,7 @@ doors = ["frnt"]
 		t.Fatal("taken")
 	}
 	want := `portero.toml:3: station.nmae: unknown key; did you mean "name"?
-portero.toml:6: bell[0].line "GPIO99x": not a line; write "GPIO17" or "gpiochip0:17"; "portero pins" lists them
+portero.toml:6: bell[0].line "GPIO99x": not a line; write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them
 portero.toml:7: bell[0].targets: missing: the bell would ring nowhere; write targets = ["kitchen"], ["**9"] or ["sip:192.168.1.9"]
 portero.toml:8: ring_limit: strings must be quoted; put text, numbers with units and addresses between double quotes
 portero.toml:9: warning: door[0] "front": the opener is off until a code is set; add a [[code]] with doors = ["front"]
@@ -450,7 +450,7 @@ func TestUnsafePins(t *testing.T) {
 // TestLastGoodHasItsRelays: the copy opens no door, but it knows which relays the station had.
 func TestLastGoodHasItsRelays(t *testing.T) {
 	dir := t.TempDir()
-	if err := mustParse(t, good).SaveLastGood(dir); err != nil {
+	if err := mustParse(t, good).SaveLastGood(dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	c, err := LoadLastGood("absent.toml", dir)

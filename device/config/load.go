@@ -174,14 +174,14 @@ func readFile(path string, limit int64) ([]byte, os.FileMode, error) {
 
 const lastGood = "last-good.toml"
 
-// SaveLastGood keeps the file that c was read from in dir (mode 0600), for LoadLastGood. The old copy stays until the new one is
-// on the medium. It syncs: not for the station's loop.
-func (c *Config) SaveLastGood(dir string) error {
+// SaveLastGood keeps the file that c was read from in dir (mode 0600), for LoadLastGood, and chips (board.ChipLabels) below it, for
+// KeptChips. The old copy stays until the new one is on the medium. It syncs: not for the station's loop.
+func (c *Config) SaveLastGood(dir string, chips map[string]string) error {
 	path := filepath.Join(dir, lastGood)
 	if c.source == nil {
 		return fmt.Errorf("config: save %q: not read from a file", path)
 	}
-	if err := durable.Write(path, *c.source); err != nil {
+	if err := durable.Write(path, withChips(*c.source, chips)); err != nil {
 		return fmt.Errorf("config: save %q: %w", path, err)
 	}
 	return nil

@@ -98,10 +98,10 @@ func TestLastGood(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	withCaller := good + sensors + "[[incoming.allow]]\nfrom = \"sip:kitchen@portero.local\"\nsource = \"server\"\nauto_answer = true\n"
-	if err := mustParse(t, good).SaveLastGood(dir); err != nil {
+	if err := mustParse(t, good).SaveLastGood(dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := mustParse(t, withCaller).SaveLastGood(dir); err != nil { // replaces
+	if err := mustParse(t, withCaller).SaveLastGood(dir, nil); err != nil { // replaces
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, lastGood)
@@ -128,10 +128,10 @@ func TestLastGood(t *testing.T) {
 	if len(c.Inputs) != 2 || c.Inputs[0].Kind != Contact || c.Inputs[1].Kind != Tamper || len(c.Lamps) != 1 {
 		t.Errorf("inputs %+v, lamps %+v", c.Inputs, c.Lamps)
 	}
-	if err := c.SaveLastGood(filepath.Join(dir, "absent")); err == nil {
+	if err := c.SaveLastGood(filepath.Join(dir, "absent"), nil); err == nil {
 		t.Error("saved into nothing")
 	}
-	if err := Default().SaveLastGood(dir); err == nil {
+	if err := Default().SaveLastGood(dir, nil); err == nil {
 		t.Error("saved nothing")
 	}
 }

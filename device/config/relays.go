@@ -19,7 +19,8 @@ import (
 // Of a faulty file each door counts whose line and polarity are beyond doubt. The error says that neither of the two could be read.
 func RelayLines(path, dataDir string) (board.Config, error) {
 	file, faulty, err := relaysOf(path)
-	copied, _, copyErr := relaysOf(filepath.Join(dataDirOf(file, dataDir), lastGood))
+	dir := dataDirOf(file, dataDir)
+	copied, _, copyErr := relaysOf(filepath.Join(dir, lastGood))
 	if file == nil && copied == nil {
 		return board.Config{}, errors.Join(err, copyErr)
 	}
@@ -27,7 +28,7 @@ func RelayLines(path, dataDir string) (board.Config, error) {
 	if faulty {
 		slices.Reverse(ruling)
 	}
-	bc := board.Config{Sim: true}
+	bc := board.Config{Sim: true, ChipLabels: KeptChips(dir)}
 	taken := map[string]bool{}
 	for _, c := range ruling {
 		if c == nil || c.Board.Sim {

@@ -102,7 +102,7 @@ func TestRelayLinesRelease(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "portero.toml")
 	c := mustParse(t, good)
-	if err := c.SaveLastGood(dir); err != nil {
+	if err := c.SaveLastGood(dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	sim := board.NewSim()

@@ -49,7 +49,7 @@ func (d *document) door(c *Config, i int) {
 		Remedy:  "keep the relay indoors, or where opening the case is noticed"})
 }
 
-var lineForm = regexp.MustCompile(`^[^\s:]+$|^[^\s:]+:[0-9]{1,4}$`)
+var lineForm = regexp.MustCompile(`^[^\s:]+$|^\S+:[0-9]{1,4}$`)
 
 // pinOf names a line in one way: on a Raspberry Pi's own chip the offset is the GPIO number. bcm is -1 for other lines.
 func pinOf(line string) (name string, bcm int) {
@@ -74,9 +74,10 @@ func (d *document) boardLines(c *Config) {
 		case !lineForm.MatchString(line),
 			len(line) > 4 && strings.EqualFold(line[:4], "GPIO") && line[4] >= '0' && line[4] <= '9' && bcm < 0,
 			bcm > 53:
-			d.fault(key, line, "not a line", `write "GPIO17" or "gpiochip0:17"; "portero pins" lists them`)
+			d.fault(key, line, "not a line", `write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them`)
 			return
 		}
+		d.chipNumber(key, line, what)
 		first, taken := used[name]
 		if !taken {
 			used[name] = use{key, what}
@@ -106,6 +107,20 @@ func (d *document) boardLines(c *Config) {
 		check(at, x.Line, "door")
 		d.relayPin(at+".line", x.Line, x.ActiveLow)
 	}
+}
+
+// chipNumber tells of a line whose chip is named by a number: it moves a door where it is another chip's after an update.
+func (d *document) chipNumber(key, line, what string) {
+	if !board.ByChipNumber(line) {
+		return
+	}
+	severity := Info
+	if what == "door" {
+		severity = Warning
+	}
+	d.report(Fault{Severity: severity, Key: key, Value: shown(line),
+		Problem: "named by its chip's number, which another chip may have after an update of the kernel",
+		Remedy:  `write "GPIO17", or the chip's label: "pinctrl-bcm2711:17"; "portero pins" tells which`})
 }
 
 // relayPin reports a pin that is no place for a relay, as far as the spelling of its line tells: board.Check asks the hardware.

@@ -1,0 +1,65 @@
+package board
+
+import (
+	"log/slog"
+	"regexp"
+	"slices"
+)
+
+// numbered is a line that is named by its chip's number.
+var numbered = regexp.MustCompile(`^(?:/dev/)?(gpiochip[0-9]+):([0-9]+)$`)
+
+// ByChipNumber says whether a line is named by a number that the kernel hands out as it finds the chips ("gpiochip0:17"): after an
+// update it may be another chip's.
+func ByChipNumber(line string) bool { return numbered.MatchString(line) }
+
+// ChipLabels gives, for the chips that lines of c name by number, what does not change: {"gpiochip0": "pinctrl-rp1"}. As c.ChipLabels
+// it finds them again under another number.
+func ChipLabels(chips []Chip, c Config) map[string]string {
+	labels := map[string]string{}
+	now := c.relabelled(chips, false).requests()
+	for i, r := range c.requests() {
+		m := numbered.FindStringSubmatch(r.line)
+		if m == nil {
+			continue
+		}
+		if at, err := find(chips, now[i].line); err == nil {
+			labels[m[1]] = steady(chips, at.chip)
+		}
+	}
+	return labels
+}
+
+// relabelled names lines whose chip has another number by now by the label that ChipLabels remembers. Where no chip has that label,
+// strict tells what the line means: the chip that is gone, or the one that has its number now.
+func (c Config) relabelled(chips []Chip, strict bool) Config {
+	if len(c.ChipLabels) == 0 {
+		return c
+	}
+	line := func(line string) string {
+		m := numbered.FindStringSubmatch(line)
+		if m == nil {
+			return line
+		}
+		label := c.ChipLabels[m[1]]
+		labelled, named := findChips(chips, label), findChips(chips, m[1])
+		if label == "" || !strict && len(labelled) == 0 || len(named) == 1 && slices.Contains(labelled, named[0]) {
+			return line
+		}
+		if c.Log != nil {
+			c.Log.Warn("the chip of a line has another number now, and is found by its label", slog.String("line", line),
+				slog.String("write", label+":"+m[2]))
+		}
+		return label + ":" + m[2]
+	}
+	c.Inputs, c.Relays, c.Lamps = slices.Clone(c.Inputs), slices.Clone(c.Relays), slices.Clone(c.Lamps)
+	for i := range c.Inputs {
+		c.Inputs[i].Line = line(c.Inputs[i].Line)
+	}
+	for _, outputs := range [][]Output{c.Relays, c.Lamps} {
+		for i := range outputs {
+			outputs[i].Line = line(outputs[i].Line)
+		}
+	}
+	return c
+}

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// keptChip is how the last good copy remembers a chip that a line names by its number.
+var keptChip = regexp.MustCompile(`(?m)^# (gpiochip[0-9]+) was (".*")$`)
+
+// withChips appends the labels of chips to a file, as comments.
+func withChips(src []byte, chips map[string]string) []byte {
+	var b bytes.Buffer
+	b.Write(src)
+	for i, name := range slices.Sorted(maps.Keys(chips)) {
+		if i == 0 {
+			b.WriteString("\n# What the chips were that have a number above, for the day that the numbers change:\n")
+		}
+		fmt.Fprintf(&b, "# %s was %q\n", name, chips[name])
+	}
+	if b.Len() > maxFile {
+		return src // a copy that is read is worth more
+	}
+	return b.Bytes()
+}
+
+// chipsKept reads what withChips wrote.
+func chipsKept(src []byte) map[string]string {
+	chips := map[string]string{}
+	for _, m := range keptChip.FindAllSubmatch(src, -1) {
+		if label, err := strconv.Unquote(string(m[2])); err == nil {
+			chips[string(m[1])] = label
+		}
+	}
+	return chips
+}
+
+// KeptChips gives what the last good copy in dataDir remembers of chips that have a number in it; nothing where there is none. It is
+// for board.Config.ChipLabels.
+func KeptChips(dataDir string) map[string]string {
+	src, _, err := readFile(filepath.Join(dataDir, lastGood), maxFile)
+	if err != nil {
+		return nil
+	}
+	return chipsKept(src)
+}
