@@ -46,6 +46,7 @@ func Open(c Config) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
+	dev.log = c.Log
 	return open(c, dev)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ type chardev struct {
 	poll   []unix.PollFd // [0] is the eventfd behind wake, [i] that of line lineOf[i]
 	lineOf []int
 	events [eventBuffer]lineEvent
+	log    *slog.Logger // nil: nowhere
+	told   bool         // that the chip pulls no outputs
 
 	mu     sync.Mutex // wake against close
 	closed bool
@@ -48,7 +51,11 @@ func (c *chardev) request(r request) (int, error) {
 	}
 	defer unix.Close(chip) // the line's descriptor lives on
 	req := newLineRequest(r, at.line.Offset)
-	switch err := ioctl(chip, ioctlLineRequest, unsafe.Pointer(&req)); {
+	unbiased, err := biasIfPossible(&req, func() error { return ioctl(chip, ioctlLineRequest, unsafe.Pointer(&req)) })
+	if unbiased {
+		c.tellUnbiased(r, at)
+	}
+	switch {
 	case errors.Is(err, unix.EBUSY):
 		busy := &BusyError{Line: at.String()}
 		if info, err := readLine(chip, at.line.Offset); err == nil {
@@ -71,6 +78,30 @@ func (c *chardev) request(r request) (int, error) {
 	}
 	c.held = append(c.held, heldLine{r, fd})
 	return len(c.held) - 1, nil
+}
+
+// enotsupp is the kernel's own ENOTSUPP (include/linux/errno.h), which some drivers let out for a pull that they do not have.
+const enotsupp = unix.Errno(524)
+
+// biasIfPossible asks for an output once more without a pull where the chip has none.
+func biasIfPossible(req *lineRequest, ask func() error) (unbiased bool, err error) {
+	err = ask()
+	if req.config.flags&flagOutput == 0 || !errors.Is(err, unix.EINVAL) && !errors.Is(err, enotsupp) {
+		return false, err
+	}
+	req.config.flags &^= biasFlags
+	err = ask()
+	return err == nil, err
+}
+
+// tellUnbiased warns once: such a relay hangs in the air while nobody drives its pin.
+func (c *chardev) tellUnbiased(r request, at found) {
+	if c.told || c.log == nil {
+		return
+	}
+	c.told = true
+	c.log.Warn("the chip pulls no outputs: a resistor of 10 kOhm at the pin holds the relay released while nobody drives it",
+		r.kind, r.name, "line", at.String())
 }
 
 func (c *chardev) get(line int) (bool, error) {

@@ -17,6 +17,7 @@
 //	GPIO_GET_CHIPINFO_IOCTL          enumerate.go names and labels of chips that periph has not listed
 //	GPIO_V2_GET_LINEINFO_IOCTL       chips.go    names, consumers, directions; who holds a busy line
 //	GPIO_V2_GET_LINE_IOCTL           uapi.go     the request: OUTPUT_VALUES, ACTIVE_LOW, bias, both edges
+//	persist_gpio_outputs             kept.go     what becomes of outputs whose process is gone
 //	GPIO_V2_LINE_GET/SET_VALUES      chardev.go  the level of an input, the level of an output
 //	struct gpio_v2_line_event        chardev.go  edges, read after ppoll
 //	BCM2835 peripherals, table 6-31  relaypin.go power-on pulls of GPIO0-27 (the RP1 of a Pi 5 has the same)
@@ -57,7 +58,9 @@
 //     (Pi 5), closes descriptor 0: enumerate.go puts standard input back.
 //   - host.Init() of periph would register bcm283x pins in place of the character device: only driverreg.Init() with gpioioctl
 //     imported is called.
-//   - On Raspberry Pi kernels without dtparam=strict_gpiod an output stays driven after its owner is gone; with it the pin becomes
-//     an input, so the wiring needs a pull to the released level.
+//   - On Raspberry Pi kernels without dtparam=strict_gpiod an output stays driven after its owner is gone; with it, and on mainline
+//     kernels, the pin becomes an input. Outputs ask for the pull to their inactive level, which then holds them, and through a warm
+//     reboot, as pulls outlive it; 50 kOhm hold no more than a logic input, and a power-on has the pulls of relaypin.go.
+//     [KeepsOutputs] asks the driver; the direction in a line's info is only what the kernel remembers.
 //   - Freeing a line of a BCM chip may end its alternate function: never request lines that the configuration does not name.
 package board

@@ -126,7 +126,12 @@ func ioctl(fd int, number uintptr, arg unsafe.Pointer) error {
 // eventBuffer is how many edges of a line the kernel keeps; of more it drops the oldest.
 const eventBuffer = 64
 
+// biasFlags are those that pull a line.
+const biasFlags = flagBiasPullUp | flagBiasPullDown | flagBiasDisabled
+
 // newLineRequest asks for one line. An output carries its level, inactive, in the request itself: set later it would pass through low.
+// It also asks for the pull to that level, which holds the pin when nobody drives it: after a warm reboot, and where the kernel makes
+// freed outputs inputs.
 func newLineRequest(r request, offset int) lineRequest {
 	var req lineRequest
 	req.offsets[0] = uint32(offset)
@@ -136,7 +141,10 @@ func newLineRequest(r request, offset int) lineRequest {
 		req.config.flags |= flagActiveLow
 	}
 	if r.output {
-		req.config.flags |= flagOutput
+		req.config.flags |= flagOutput | flagBiasPullDown
+		if r.activeLow {
+			req.config.flags ^= flagBiasPullDown | flagBiasPullUp
+		}
 		req.config.numAttrs = 1
 		req.config.attrs[0] = lineConfigAttribute{attr: lineAttribute{id: attrOutputValues, value: 0}, mask: 1}
 		return req

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // cProgram prints what the C compiler makes of <linux/gpio.h>, and two requests byte by byte.
@@ -49,12 +52,14 @@ int main(void) {
 	struct gpio_v2_line_request r;
 	memset(&r, 0, sizeof r);
 	r.offsets[0] = 5; r.num_lines = 1; strcpy(r.consumer, "portero:door");
-	r.config.flags = GPIO_V2_LINE_FLAG_OUTPUT | GPIO_V2_LINE_FLAG_ACTIVE_LOW;
+	r.config.flags = GPIO_V2_LINE_FLAG_OUTPUT | GPIO_V2_LINE_FLAG_ACTIVE_LOW | GPIO_V2_LINE_FLAG_BIAS_PULL_UP;
 	r.config.num_attrs = 1;
 	r.config.attrs[0].attr.id = GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES;
 	r.config.attrs[0].attr.values = 0; // inactive
 	r.config.attrs[0].mask = 1;
 	dump("relay", &r);
+	r.config.flags = GPIO_V2_LINE_FLAG_OUTPUT | GPIO_V2_LINE_FLAG_BIAS_PULL_DOWN;
+	dump("active-high", &r);
 	memset(&r, 0, sizeof r);
 	r.offsets[0] = 17; r.num_lines = 1; strcpy(r.consumer, "portero:bell");
 	r.config.flags = GPIO_V2_LINE_FLAG_INPUT | GPIO_V2_LINE_FLAG_ACTIVE_LOW | GPIO_V2_LINE_FLAG_BIAS_PULL_UP |
@@ -159,6 +164,7 @@ func TestUAPIAgainstC(t *testing.T) {
 	num("V2_LINES_MAX", gpioMaxLines)
 	num("V2_LINE_NUM_ATTRS_MAX", gpioMaxAttrs)
 	dump("relay", newLineRequest(request{name: "door", output: true, activeLow: true}, 5))
+	dump("active-high", newLineRequest(request{name: "door", output: true}, 5))
 	dump("input", newLineRequest(request{name: "bell", activeLow: true, bias: PullUp}, 17))
 
 	if len(got) != len(want) {
@@ -185,5 +191,51 @@ func TestBiasFlags(t *testing.T) {
 		if l := info.line(); got != want || l.Bias != bias || !l.Used || !l.Output || !l.ActiveLow {
 			t.Errorf("bias %q: flags %#x, read back as %+v", bias, got, l)
 		}
+	}
+}
+
+// TestOutputsDoWithoutBias: a chip without pulls still gets its relays, and nothing else is asked for twice.
+func TestOutputsDoWithoutBias(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		request  request
+		answers  []error
+		unbiased bool
+		err      error
+	}{
+		{"a chip with pulls", request{output: true}, []error{nil}, false, nil},
+		{"EINVAL", request{output: true}, []error{unix.EINVAL, nil}, true, nil},
+		{"ENOTSUPP", request{output: true, activeLow: true}, []error{unix.Errno(524), nil}, true, nil},
+		{"EINVAL for another reason", request{output: true}, []error{unix.EINVAL, unix.EINVAL}, false, unix.EINVAL},
+		{"busy", request{output: true}, []error{unix.EBUSY}, false, unix.EBUSY},
+		{"an input", request{bias: PullUp}, []error{unix.EINVAL}, false, unix.EINVAL},
+	} {
+		req, n := newLineRequest(c.request, 5), 0
+		want := req.config.flags
+		unbiased, err := biasIfPossible(&req, func() error {
+			if n == 1 {
+				want &^= flagBiasPullUp | flagBiasPullDown
+			}
+			if req.config.flags != want || n < 1 && want&(flagBiasPullUp|flagBiasPullDown) == 0 {
+				t.Errorf("%s: attempt %d with flags %#x", c.name, n, req.config.flags)
+			}
+			n++
+			return c.answers[n-1]
+		})
+		if unbiased != c.unbiased || err != c.err || n != len(c.answers) {
+			t.Errorf("%s: unbiased %v, %v after %d attempts", c.name, unbiased, err, n)
+		}
+	}
+}
+
+func TestMissingBiasIsToldOnce(t *testing.T) {
+	var log strings.Builder
+	c := chardev{log: slog.New(slog.NewTextHandler(&log, nil))}
+	chips := pi4()
+	for _, name := range []string{"door:front", "door:gate"} {
+		c.tellUnbiased(request{kind: "relay", name: name}, found{&chips[2], &chips[2].Lines[1]})
+	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") || !strings.Contains(got, "relay=door:front") {
+		t.Errorf("%q", got)
 	}
 }

@@ -63,6 +63,11 @@ func checkHardware(cfg *config.Config, file string) (faults int) {
 		fmt.Printf("%s: %v\n", file, err)
 		faults++
 	}
+	if !cfg.Board.Sim && len(cfg.Doors) > 0 {
+		if chips, err := board.Chips(); err == nil { // its absence is among the faults
+			fmt.Println(keptOutputs(board.KeepsOutputs(chips)))
+		}
+	}
 	if c := cfg.Audio.Card; c != "none" && !strings.HasPrefix(c, "wav:") {
 		if err := alsa.Check(alsa.Config{Card: c, Rate: cfg.Audio.Rate, Period: cfg.Audio.Period, Volumes: cfg.Audio.Volume}); err != nil {
 			fmt.Printf("%s: audio.card %q: %v; `portero tone -list` lists the cards, card = \"none\" does without\n", file, c, err)
@@ -70,6 +75,21 @@ func checkHardware(cfg *config.Config, file string) (faults int) {
 		}
 	}
 	return faults
+}
+
+// keptOutputs says what becomes of an energised relay whose process is killed.
+func keptOutputs(kept, known bool, where string) string {
+	switch {
+	case where == "":
+		return "info: no Raspberry Pi header here: what becomes of a relay whose process is killed is the chip's own way; try it"
+	case !known:
+		return "info: this kernel does not tell whether it keeps outputs (" + where +
+			"): count on it that a relay stays on after a kill until Portero or `portero release` lets it go"
+	case kept:
+		return "info: this kernel keeps outputs: after a kill a relay stays on until Portero or `portero release` lets it go; " +
+			"dtparam=strict_gpiod in config.txt ends that"
+	}
+	return "info: this kernel lets outputs go: after a kill a relay's pin is an input at once, which its pull holds released"
 }
 
 func configVerb(_ context.Context, fs *flag.FlagSet, args []string) error {

@@ -50,6 +50,12 @@ func (r *rig) starting() {
 		r.start("")
 		started, up := r.await(began, "init.started"), r.await(began, "registration.up")
 		r.await(began, "init.ready")
+		for _, want := range []string{
+			`(?m)^ +5 .* output +pull-down +portero:door:front `,
+			`(?m)^ +6 .* output +pull-up +portero:door:gate `,
+		} {
+			r.printsMatch(regexp.MustCompile(want), "/usr/bin/portero", "pins", "-config", stationFile)
+		}
 		r.measured("kernel start to registered %.2f s, exec to registered %.2f s", up.Up, up.Up-started.Up)
 		r.unmoved(r.wired)
 	})
@@ -124,10 +130,15 @@ func (r *rig) stopPost(since time.Time) {
 // prints runs a program on the board that must end well and print want.
 func (r *rig) prints(want string, argv ...string) {
 	r.now.Helper()
+	r.printsMatch(regexp.MustCompile(regexp.QuoteMeta(want)), argv...)
+}
+
+func (r *rig) printsMatch(want *regexp.Regexp, argv ...string) {
+	r.now.Helper()
 	var result wire.Result
 	r.must(r.guest.call("Run", argv, &result, outboard))
-	if result.Code != 0 || !strings.Contains(result.Output, want) {
-		r.errorf("%s: code %d, want 0 and %q in:\n%s", strings.Join(argv, " "), result.Code, want, result.Output)
+	if result.Code != 0 || !want.MatchString(result.Output) {
+		r.errorf("%s: code %d, want 0 and %s in:\n%s", strings.Join(argv, " "), result.Code, want, result.Output)
 	}
 }
 
