@@ -42,11 +42,11 @@ func Open(c Config) (*Board, error) {
 	if _, errs := place(chips, c.requests()); errs != nil {
 		return nil, errors.Join(errs...)
 	}
-	dev, err := newChardev(chips)
+	dev, err := newChardev(chips, c.Keeper, c.logger())
 	if err != nil {
 		return nil, err
 	}
-	dev.log = c.Log
+	dev.retain(c.requests())
 	return open(c, dev)
 }
 
@@ -61,10 +61,7 @@ func open(c Config, l lines) (*Board, error) {
 		}
 		ids[r.name] = id
 	}
-	log := c.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log := c.logger()
 	for _, o := range c.Relays {
 		b.relays[o.Name] = &relay{name: o.Name, line: ids[o.Name], lines: l, maxOn: o.MaxOn, log: log}
 	}
@@ -84,6 +81,13 @@ func open(c Config, l lines) (*Board, error) {
 		}
 	}
 	return b, nil
+}
+
+func (c Config) logger() *slog.Logger {
+	if c.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.Log
 }
 
 // Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends (nil), the board is closed
@@ -237,7 +241,7 @@ func ReleaseAll(c Config) error {
 	if err != nil {
 		return err
 	}
-	dev, err := newChardev(chips)
+	dev, err := newChardev(chips, nil, nil)
 	if err != nil {
 		return err
 	}

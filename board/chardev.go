@@ -16,6 +16,7 @@ import (
 // chardev is the GPIO character device. Each line has a request, and so a descriptor, of its own.
 type chardev struct {
 	chips  []Chip
+	keeper Keeper // nil: none
 	held   []heldLine
 	poll   []unix.PollFd // [0] is the eventfd behind wake, [i] that of line lineOf[i]
 	lineOf []int
@@ -29,15 +30,16 @@ type chardev struct {
 
 type heldLine struct {
 	request
-	fd int
+	fd  int
+	key string // the Keeper's; "": it does not keep this line
 }
 
-func newChardev(chips []Chip) (*chardev, error) {
+func newChardev(chips []Chip, keeper Keeper, log *slog.Logger) (*chardev, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("board: eventfd: %w", err)
 	}
-	return &chardev{chips: chips, poll: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, lineOf: []int{-1}}, nil
+	return &chardev{chips: chips, keeper: keeper, log: log, poll: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, lineOf: []int{-1}}, nil
 }
 
 func (c *chardev) request(r request) (int, error) {
@@ -45,6 +47,45 @@ func (c *chardev) request(r request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if c.keeps(r) {
+		return c.requestKept(r, at)
+	}
+	fd, err := c.requestLine(r, at)
+	if err != nil {
+		return 0, err
+	}
+	if !r.output {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			unix.Close(fd)
+			return 0, fmt.Errorf("line %s: non-blocking: %w", at, err)
+		}
+		c.poll = append(c.poll, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+		c.lineOf = append(c.lineOf, len(c.held))
+	}
+	c.held = append(c.held, heldLine{request: r, fd: fd})
+	return len(c.held) - 1, nil
+}
+
+// requestKept takes over the relay line that a killed station has left with the Keeper, or requests it and leaves a duplicate there.
+// Without one the relay works as well, but nobody releases it when this process dies.
+func (c *chardev) requestKept(r request, at found) (int, error) {
+	held := heldLine{request: r, key: key(at, r)}
+	var ok bool
+	if held.fd, ok = c.takeOver(held.key); !ok {
+		var err error
+		if held.fd, err = c.requestLine(r, at); err != nil {
+			return 0, err
+		}
+		if err := c.keeper.Keep(held.key, held.fd); err != nil {
+			c.log.Warn("relay line without a guard", "part", "board", "relay", r.name, "err", err)
+		}
+	}
+	c.held = append(c.held, held)
+	return len(c.held) - 1, nil
+}
+
+// requestLine asks the kernel for a line and returns its descriptor.
+func (c *chardev) requestLine(r request, at found) (int, error) {
 	chip, err := openChip(at.chip.Path)
 	if err != nil {
 		return 0, err
@@ -67,17 +108,7 @@ func (c *chardev) request(r request) (int, error) {
 	case req.fd <= 0:
 		return 0, fmt.Errorf("line %s: the kernel gave descriptor %d", at, req.fd)
 	}
-	fd := int(req.fd)
-	if !r.output {
-		if err := unix.SetNonblock(fd, true); err != nil {
-			unix.Close(fd)
-			return 0, fmt.Errorf("line %s: non-blocking: %w", at, err)
-		}
-		c.poll = append(c.poll, unix.PollFd{Fd: req.fd, Events: unix.POLLIN})
-		c.lineOf = append(c.lineOf, len(c.held))
-	}
-	c.held = append(c.held, heldLine{r, fd})
-	return len(c.held) - 1, nil
+	return int(req.fd), nil
 }
 
 // enotsupp is the kernel's own ENOTSUPP (include/linux/errno.h), which some drivers let out for a pull that they do not have.
@@ -113,11 +144,7 @@ func (c *chardev) get(line int) (bool, error) {
 }
 
 func (c *chardev) set(line int, active bool) error {
-	v := lineValues{mask: 1}
-	if active {
-		v.bits = 1
-	}
-	if err := ioctl(c.held[line].fd, ioctlSetValues, unsafe.Pointer(&v)); err != nil {
+	if err := setLine(c.held[line].fd, active); err != nil {
 		return fmt.Errorf("line %q: %w", c.held[line].line, err)
 	}
 	return nil
@@ -194,7 +221,7 @@ func (c *chardev) close() error {
 	c.closed = true
 	errs := []error{unix.Close(int(c.poll[0].Fd))}
 	for _, h := range c.held {
-		if err := unix.Close(h.fd); err != nil {
+		if err := c.giveBack(h); err != nil {
 			errs = append(errs, fmt.Errorf("close line %q: %w", h.line, err))
 		}
 	}

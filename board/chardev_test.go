@@ -20,7 +20,7 @@ func pipeInput(t *testing.T, c *chardev, name string) (write int) {
 	}
 	c.poll = append(c.poll, unix.PollFd{Fd: int32(p[0]), Events: unix.POLLIN})
 	c.lineOf = append(c.lineOf, len(c.held))
-	c.held = append(c.held, heldLine{request{kind: "input", name: name, line: name}, p[0]})
+	c.held = append(c.held, heldLine{request: request{kind: "input", name: name, line: name}, fd: p[0]})
 	return p[1]
 }
 
@@ -34,7 +34,7 @@ func send(t *testing.T, fd int, events ...lineEvent) {
 
 func testChardev(t *testing.T) *chardev {
 	t.Helper()
-	c, err := newChardev(nil)
+	c, err := newChardev(nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestChardevOpensNothingElse(t *testing.T) {
 	}
 	missing := null
 	missing.Name, missing.Path = "gpiochip1", t.TempDir()+"/gpiochip1"
-	c, err := newChardev([]Chip{null, missing})
+	c, err := newChardev([]Chip{null, missing}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestChipsAnswers(t *testing.T) {
 }
 
 func BenchmarkChardevEdge(b *testing.B) {
-	c, err := newChardev(nil)
+	c, err := newChardev(nil, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type Config struct {
 	Relays []Output
 	Lamps  []Output
 	Log    *slog.Logger // failing releases; nil: nowhere
+	Keeper Keeper       // of the relays' lines, on a real board; nil: none
 
 	ChipLabels map[string]string // from [ChipLabels], of when the lines were right: finds chips whose number has changed
 }

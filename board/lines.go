@@ -16,6 +16,8 @@ type lines interface {
 	request(request) (int, error)
 	get(line int) (active bool, err error) // inputs only: reading an output is nobody's business
 	set(line int, active bool) error       // outputs only
+	// lease is what Keeper.Lease is, for lines that a Keeper keeps.
+	lease(line int, atMost time.Duration)
 	// edges appends the queued edges in the order of their times. It waits for one, for wake or until the clock shows until.
 	edges(until time.Duration, into []edge) ([]edge, error)
 	wake()

@@ -63,6 +63,7 @@ func (r *relay) Energize(atMost time.Duration) error {
 	}
 	r.on, r.since, r.end, r.failed = true, since, now.Add(lease), 0
 	r.arm(lease) // before the relay moves: nothing may come between
+	r.lines.lease(r.line, lease)
 	if err := r.lines.set(r.line, true); err != nil {
 		err = fmt.Errorf("board: energize relay %q: %w", r.name, err)
 		return errors.Join(err, r.release()) // a set that failed may have moved the line
@@ -88,6 +89,7 @@ func (r *relay) release() error {
 			r.log.Info("board: relay released at last", "relay", r.name, "failed", r.failed)
 		}
 		r.on, r.failed = false, 0
+		r.lines.lease(r.line, 0)
 		return nil
 	}
 	err = fmt.Errorf("board: release relay %q: %w", r.name, err)
@@ -133,6 +135,7 @@ func (r *relay) close() (err error) {
 	for range 3 {
 		if err = r.lines.set(r.line, false); err == nil {
 			r.on = false
+			r.lines.lease(r.line, 0)
 			return nil
 		}
 	}

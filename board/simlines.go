@@ -73,6 +73,9 @@ func (l *simLines) set(line int, active bool) error {
 	return nil
 }
 
+// lease does nothing: simulated relays have no Keeper.
+func (l *simLines) lease(int, time.Duration) {}
+
 func (l *simLines) edges(until time.Duration, into []edge) ([]edge, error) {
 	into, err := l.take(into)
 	wait := until - l.now()
