@@ -21,7 +21,7 @@ type bench struct {
 	level   map[int]bool // by descriptor: energised
 	broken  map[int]bool // releases fail
 	refuse  int          // starts that fail
-	current *fakeStation
+	latest  *fakeStation
 	starts  []time.Time
 	manager []string
 	signals chan os.Signal
@@ -64,13 +64,13 @@ func newBench(t *testing.T) *bench {
 		b.starts = append(b.starts, time.Now())
 		return b.newStation(), nil
 	}
-	b.g.station = b.newStation()
+	b.g.station = b.newStation() // before run: nobody else knows of it
 	go func() { b.done <- b.g.run(b.signals) }()
 	t.Cleanup(func() { // the bubble wants every goroutine back
 		b.signals <- syscall.SIGTERM
 		synctest.Wait()
-		if !b.current.gone.Load() {
-			b.current.die()
+		if !b.current().gone.Load() {
+			b.current().die()
 		}
 		<-b.done
 	})
@@ -79,7 +79,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) newStation() *station {
 	s := &fakeStation{t: b.t, to: make(chan message, 16), from: make(chan message, 64)}
-	b.current = s
+	b.latest = s
 	go s.answer()
 	return watched(&end{in: s.to, send: func(m message) error {
 		if !s.gone.Load() {
@@ -130,6 +130,12 @@ func (b *bench) set(levels map[int]bool, to bool) {
 	levels[7] = to
 }
 
+func (b *bench) current() *fakeStation {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.latest
+}
+
 func (b *bench) energised() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,9 +150,9 @@ func (b *bench) sleep(d time.Duration) {
 
 // open has the station's relay on descriptor 7 energised for the time.
 func (b *bench) open(atMost time.Duration) {
-	b.current.to <- message{Kind: keep, Line: "front", fd: 7}
+	b.current().to <- message{Kind: keep, Line: "front", fd: 7}
 	synctest.Wait()
-	b.current.to <- message{Kind: lease, Line: "front", For: atMost}
+	b.current().to <- message{Kind: lease, Line: "front", For: atMost}
 	synctest.Wait()
 	b.set(b.level, true)
 }
@@ -170,7 +176,7 @@ func TestStationKilled(t *testing.T) {
 		b.sleep(time.Minute)
 		b.open(3 * time.Second)
 		died := time.Now()
-		b.current.die()
+		b.current().die()
 		synctest.Wait()
 		if b.energised() {
 			t.Error("the relay is energised, and its station is dead")
@@ -190,11 +196,11 @@ func TestLinesAreHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.open(time.Second)
-		b.current.to <- message{Kind: settings, Data: []byte("version = 1")}
+		b.current().to <- message{Kind: settings, Data: []byte("version = 1")}
 		synctest.Wait()
-		b.current.die()
+		b.current().die()
 		b.sleep(startAgain + time.Second)
-		got := b.current.given
+		got := b.current().given
 		if len(got) < 3 || got[0].Kind != keep || got[0].Line != "front" || got[0].fd != 7 ||
 			got[1].Kind != settings || string(got[1].Data) != "version = 1" ||
 			got[2].Kind != begin || string(got[2].Data) != "it ended, released front" {
@@ -207,7 +213,7 @@ func TestShortLivesArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		for range 3 {
-			b.current.die()
+			b.current().die()
 			b.sleep(startAgain + lookEvery)
 		}
 		if len(b.starts) != 3 || b.starts[2].Sub(b.starts[1]) < startAgain {
@@ -221,8 +227,8 @@ func TestStationStopped(t *testing.T) {
 		b := newBench(t)
 		b.sleep(time.Minute)
 		b.open(time.Minute)
-		b.current.deaf.Store(true)
-		stopped := b.current
+		b.current().deaf.Store(true)
+		stopped := b.current()
 		if took := b.released(time.Minute); took > 950*time.Millisecond {
 			t.Errorf("released after %v, want below 1 s", took)
 		}
@@ -237,7 +243,7 @@ func TestIdleStationStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.sleep(time.Minute + pingEvery/2)
-		b.current.deaf.Store(true)
+		b.current().deaf.Store(true)
 		b.sleep(4 * time.Second)
 		if len(b.starts) != 1 {
 			t.Errorf("%d stations started within 4 s, want 1", len(b.starts))
@@ -253,7 +259,7 @@ func TestLoopHangs(t *testing.T) {
 		if len(b.starts) != 0 {
 			t.Fatal("a station without a sign of its loop was replaced")
 		}
-		hung := b.current
+		hung := b.current()
 		hung.to <- message{Kind: alive}
 		b.sleep(loopSilent - 10*time.Millisecond)
 		if len(hung.signals()) != 0 {
@@ -284,7 +290,7 @@ func TestLeaseEndedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.open(2 * time.Second)
-		b.current.to <- message{Kind: lease, Line: "front"}
+		b.current().to <- message{Kind: lease, Line: "front"}
 		synctest.Wait()
 		b.set(b.level, true) // by somebody else: the guard has nothing to do with it
 		b.sleep(time.Minute)
@@ -300,7 +306,7 @@ func TestFailingReleaseIsRepeated(t *testing.T) {
 		b.sleep(time.Minute)
 		b.open(time.Minute)
 		b.set(b.broken, true)
-		b.current.die()
+		b.current().die()
 		b.sleep(10 * time.Second)
 		b.set(b.broken, false)
 		if took := b.released(time.Minute); took > 2*releaseRetry {
@@ -314,7 +320,7 @@ func TestLeaseComesWithTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.set(b.level, true)
-		b.current.to <- message{Kind: keep, Line: "front", For: time.Second, fd: 7}
+		b.current().to <- message{Kind: keep, Line: "front", For: time.Second, fd: 7}
 		if took := b.released(time.Minute); took < time.Second || took > time.Second+leaseSlack+20*time.Millisecond {
 			t.Errorf("released after %v, want 1 s and a little", took)
 		}
@@ -325,9 +331,9 @@ func TestStopEndsBoth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.open(time.Minute)
-		b.current.to <- message{Kind: bye}
+		b.current().to <- message{Kind: bye}
 		synctest.Wait()
-		b.current.die()
+		b.current().die()
 		synctest.Wait()
 		if b.energised() || len(b.starts) != 0 {
 			t.Errorf("after a regular end: energised %v, %d started", b.energised(), len(b.starts))
@@ -342,7 +348,7 @@ func TestKilledWhileStopping(t *testing.T) {
 		b := newBench(t)
 		b.signals <- syscall.SIGTERM
 		b.sleep(time.Second)
-		b.current.die()
+		b.current().die()
 		b.done <- <-b.done
 		if len(b.starts) != 0 {
 			t.Errorf("%d stations started", len(b.starts))
@@ -357,7 +363,7 @@ func TestFailedStartIsRepeated(t *testing.T) {
 		b.mu.Lock()
 		b.refuse = 3
 		b.mu.Unlock()
-		b.current.die()
+		b.current().die()
 		b.sleep(3*startAgain + time.Second)
 		if len(b.starts) != 1 || b.refuse != 0 {
 			t.Errorf("%d started, %d tries left; want 1, 0", len(b.starts), b.refuse)
