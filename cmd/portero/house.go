@@ -24,6 +24,7 @@ import (
 	"portero/device"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/device/guard"
 	"portero/sip"
 	"portero/sip/registrar"
 )
@@ -44,6 +45,7 @@ type house struct {
 	phones  *phones
 	locate  func() (netip.AddrPort, error) // where phones find it
 	station *device.Station
+	guard   *guard.Station // nil: none
 	closers []io.Closer
 
 	next      atomic.Pointer[config.Config] // set before the station leaves for it
@@ -55,8 +57,9 @@ type house struct {
 type options struct {
 	trace      bool
 	ready      func() // the inputs are watched
-	alive      func() // feeds the watchdog
+	alive      func() // feeds the watchdogs
 	aliveEvery time.Duration
+	guard      *guard.Station                    // nil: none
 	card       *card                             // in place of the configuration's
 	users      *registrar.Server                 // of the house before: its phones stay registered
 	board      *board.Board                      // opened already; build takes it over, also when it fails
@@ -69,7 +72,7 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 	if runtime.GOMAXPROCS(0) < 4 {
 		runtime.GOMAXPROCS(4)
 	}
-	h = &house{cfg: cfg, log: log, events: events}
+	h = &house{cfg: cfg, log: log, events: events, guard: o.guard}
 	defer func() {
 		if err != nil {
 			h.Close()
@@ -77,7 +80,7 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 		}
 	}()
 	if h.board = o.board; h.board == nil {
-		if h.board, err = openBoard(cfg, log); err != nil {
+		if h.board, err = h.openBoard(cfg); err != nil {
 			return h, err
 		}
 	}
@@ -122,9 +125,12 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 	return h, nil
 }
 
-func openBoard(cfg *config.Config, log *slog.Logger) (*board.Board, error) {
+func (h *house) openBoard(cfg *config.Config) (*board.Board, error) {
 	bc := boardConfig(cfg)
-	bc.Log = log
+	bc.Log = h.log
+	if h.guard != nil {
+		bc.Keeper = h.guard
+	}
 	return board.Open(bc)
 }
 
@@ -251,7 +257,7 @@ func (h *house) Run(ctx context.Context) error {
 	if next := h.next.Load(); next != nil && err == nil && ctx.Err() == nil && inner.Err() == nil {
 		within, h.left = changeWithin, next
 		var boardErr error
-		if h.nextBoard, boardErr = openBoard(next, h.log); boardErr != nil {
+		if h.nextBoard, boardErr = h.openBoard(next); boardErr != nil {
 			h.log.Warn("the new configuration's board", "err", boardErr) // build will try again, and tell
 		}
 		h.phone.Leave(next, func() { close(goodbye) })

@@ -15,6 +15,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+
+	"portero/device/guard"
 )
 
 // version is set by scripts/build.
@@ -44,6 +46,13 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
+	if guard.IsGuard() {
+		if err := guard.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, "portero:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := command(ctx, os.Args[1:])

@@ -11,12 +11,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-
 	"portero/board"
 	"portero/device"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/device/guard"
+	"portero/device/systemd"
 )
 
 func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
@@ -29,15 +29,18 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	signals := make(chan os.Signal, 8) // before anything else: their default action would end the station
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR2)
 	defer signal.Stop(signals)
-	cfg, err := config.Load(*file)
-	var rejected error
+	watch, err := guard.New()
 	if err != nil {
-		// The bell must ring: the last good file serves, but opens no door and lets nobody call in.
-		if cfg, rejected = lastGood(*file, *data), err; cfg == nil {
-			return err
-		}
+		return err
 	}
-	log := newLogger(os.Stderr, cfg.Log)
+	cfg, rejected, err := configuration(*file, *data, watch.Settings())
+	if err != nil {
+		return err
+	}
+	log := newLogger(systemd.NewStderr(), cfg.Log)
+	watch.SetLog(log, cfg.Log.Format)
+	bye := watchOver(ctx, watch)
+	defer bye()
 	events := event.NewLog(500)
 	report := events.Subscribe(1000)
 	reporting, stop := context.WithCancel(context.Background())
@@ -56,15 +59,25 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 			log.Warn("config", "fault", w.Error())
 		}
 	}
-	events.Emit(event.Event{Kind: event.StationStarted, Reason: versionString()})
+	started := versionString()
+	if how := watch.Before(); how != "" {
+		started += "; the station before: " + how
+	}
+	events.Emit(event.Event{Kind: event.StationStarted, Reason: started})
 	if rejected != nil {
 		events.Emit(event.Event{Kind: event.ConfigRejected, Reason: rejected.Error()})
 	}
-	o := options{trace: *trace, ready: func() { daemon.SdNotify(false, daemon.SdNotifyReady) }}
-	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
-		o.aliveEvery = every / 2
-		o.alive = func() { daemon.SdNotify(false, daemon.SdNotifyWatchdog) }
+	ready := []string{"READY=1"}
+	if watch.Before() != "" { // then the unit's main process has ended
+		ready = append(ready, systemd.MainPID())
 	}
+	o := options{trace: *trace, guard: watch, aliveEvery: aliveEvery(), ready: func() {
+		tellSystemd(log, ready...)
+		watch.Ready()
+	}, alive: func() {
+		tellSystemd(log, "WATCHDOG=1")
+		watch.Alive()
+	}}
 	h, err := build(cfg, log, events, o)
 	if err != nil && rejected == nil {
 		// What is just being let go, by a process that ends, must not cost the doors.
@@ -78,6 +91,7 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	switch {
 	case err == nil && rejected == nil:
 		keep(cfg, log)
+		watch.Save(cfg.Snapshot())
 	case err != nil && rejected == nil:
 		// A file without a fault may still name what is not there: a line that is taken, a port in use.
 		if cfg = lastGood(*file, *data); cfg == nil {
@@ -96,6 +110,57 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 }
 
 const buildAgain = 2 * time.Second
+
+// configuration is the file's; where that cannot be used, what the station before ran with, if there was one that a guard has
+// replaced: neither a lost disk nor a file in mid-edit costs its doors; else that of the last good file, which opens no door and lets
+// nobody call in, for the bell must ring. rejected says why it is not the file's.
+func configuration(file, data string, before []byte) (cfg *config.Config, rejected, err error) {
+	cfg, rejected = config.Load(file)
+	if rejected == nil {
+		return cfg, nil, nil
+	}
+	if before != nil {
+		if cfg, err = config.Restore(before); err == nil {
+			return cfg, rejected, nil
+		}
+	}
+	if cfg = lastGood(file, data); cfg == nil {
+		return nil, nil, rejected
+	}
+	return cfg, rejected, nil
+}
+
+// watchOver runs the station's end of the guard. bye ends it: where the station ends by itself, and not as it was told to, systemd's
+// station is left to its guard to be started again.
+func watchOver(ctx context.Context, watch *guard.Station) (bye func()) {
+	inner, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = watch.Run(inner) // ends with inner alone
+	}()
+	return func() {
+		if ctx.Err() != nil || os.Getenv("NOTIFY_SOCKET") == "" {
+			stop()
+			<-done
+		}
+	}
+}
+
+// aliveEvery is how often the loop gives a sign of life: often enough for the guard's patience, and twice as often as systemd asks.
+func aliveEvery() time.Duration {
+	every := 4 * time.Second
+	if limit, err := systemd.Watchdog(); err == nil && limit > 0 {
+		every = min(every, limit/2)
+	}
+	return every
+}
+
+func tellSystemd(log *slog.Logger, assignments ...string) {
+	if err := systemd.Notify(assignments...); err != nil {
+		log.Warn("systemd not told", "part", "app", "what", assignments, "err", err)
+	}
+}
 
 // keep makes cfg, which a station could be built from, the last good one.
 func keep(cfg *config.Config, log *slog.Logger) {
@@ -145,6 +210,7 @@ func supervise(ctx context.Context, file string, h *house, signals <-chan os.Sig
 			continue
 		}
 		keep(next, log)
+		o.guard.Save(next.Snapshot())
 		events.Emit(event.Event{Kind: event.ConfigReloaded})
 		tellUnsafe(next, events)
 	}

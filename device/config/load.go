@@ -2,8 +2,10 @@ package config
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -40,8 +42,51 @@ func Load(path string) (*Config, error) {
 			d.add(Fault{Severity: Warning, Problem: "every user of this machine can read the passwords and codes in it",
 				Remedy: fmt.Sprintf("chmod o-rwx %s", path)})
 		}
-		d.readPasswords(c)
+		d.readPasswords(c, readFile)
 		d.lookForChimes(c)
+	}
+	return finish(c, d)
+}
+
+// snapshot is a configuration that needs no file.
+type snapshot struct {
+	Source    string            `json:"source"`
+	Passwords map[string]string `json:"passwords"` // by password_file
+}
+
+// Snapshot is c with the files that it names, for [Restore]: it is as secret as they are. It is nil where c was not read from a file.
+func (c *Config) Snapshot() []byte {
+	if c.source == nil {
+		return nil
+	}
+	s := snapshot{Source: string(*c.source), Passwords: map[string]string{}}
+	for _, a := range c.Accounts {
+		if a.PasswordFile != "" {
+			s.Passwords[a.PasswordFile] = string(a.Password)
+		}
+	}
+	data, err := json.Marshal(s)
+	if err != nil { // strings alone
+		panic("config: snapshot: " + err.Error())
+	}
+	return data
+}
+
+// Restore gives the configuration of a Snapshot.
+func Restore(data []byte) (*Config, error) {
+	var s snapshot
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("config: restore: %w", err)
+	}
+	c, d := parse("portero.toml", []byte(s.Source))
+	if c != nil {
+		d.readPasswords(c, func(path string, _ int64) ([]byte, os.FileMode, error) {
+			password, ok := s.Passwords[path]
+			if !ok {
+				return nil, 0, fs.ErrNotExist
+			}
+			return []byte(password), 0o600, nil
+		})
 	}
 	return finish(c, d)
 }
@@ -118,14 +163,14 @@ func (c *Config) hasSecrets() bool {
 	return len(c.Server.Users) > 0 || len(c.Codes) > 0
 }
 
-func (d *document) readPasswords(c *Config) {
+func (d *document) readPasswords(c *Config, read func(path string, limit int64) ([]byte, os.FileMode, error)) {
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		if a.PasswordFile == "" || a.Password != "" {
 			continue
 		}
 		key := fmt.Sprintf("account[%d].password_file", i)
-		data, mode, err := readFile(a.PasswordFile, 4096)
+		data, mode, err := read(a.PasswordFile, 4096)
 		if err != nil {
 			d.report(Fault{Key: key, Value: shown(a.PasswordFile), Problem: err.Error(), Remedy: "create it, readable by the user Portero runs as"})
 			continue

@@ -2,9 +2,11 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -133,5 +135,41 @@ func TestLastGood(t *testing.T) {
 	}
 	if err := Default().SaveLastGood(dir, nil); err == nil {
 		t.Error("saved nothing")
+	}
+}
+
+// TestSnapshot: a configuration comes back whole when neither its file nor its password's can be read any more.
+func TestSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	password, path := filepath.Join(dir, "password"), filepath.Join(dir, "portero.toml")
+	text := strings.Replace(good, `password = "secret-of-the-account"`, fmt.Sprintf("password_file = %q", password), 1)
+	for file, content := range map[string]string{password: "long-and-secret\n", path: text} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Restore(want.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(*got.source) != string(*want.source) {
+		t.Error("the restored source differs")
+	}
+	got.source, got.warnings = want.source, want.warnings
+	if !reflect.DeepEqual(got, want) || got.Accounts[0].Password != "long-and-secret" {
+		t.Errorf("restored\n%+v\nwant\n%+v", got, want)
+	}
+	if Default().Snapshot() != nil {
+		t.Error("a snapshot of what no file says")
+	}
+	if _, err := Restore([]byte("{")); err == nil {
+		t.Error("half a snapshot was restored")
 	}
 }

@@ -129,7 +129,7 @@ func startStation(prog *program) (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := prog.start(stationRole, theirs, true)
+	process, err := prog.start(stationRole, os.Getenv(logKey), theirs, true)
 	if err = errors.Join(err, theirs.Close()); err != nil {
 		return nil, errors.Join(err, ours.conn.Close())
 	}

@@ -62,8 +62,8 @@ func (p *program) lock() error {
 	return nil
 }
 
-// start runs this program once more in a role, with one end of a socket. fromMemory: nothing of its file is needed.
-func (p *program) start(role string, theirs *os.File, fromMemory bool) (*os.Process, error) {
+// start runs this program once more in a role, with one end of a socket; format is its log's. fromMemory: nothing of its file is needed.
+func (p *program) start(role, format string, theirs *os.File, fromMemory bool) (*os.Process, error) {
 	path, files := exe, []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}
 	if fromMemory && !p.inMemory {
 		memfd, err := p.memfd()
@@ -77,7 +77,7 @@ func (p *program) start(role string, theirs *os.File, fromMemory bool) (*os.Proc
 	if role == guardRole {
 		argv[0] = guardName
 	}
-	env := append(withoutRole(os.Environ()), roleKey+"="+role)
+	env := append(withoutRole(os.Environ()), roleKey+"="+role, logKey+"="+format)
 	process, err := os.StartProcess(path, argv, &os.ProcAttr{Env: env, Files: files})
 	if err != nil {
 		return nil, fmt.Errorf("guard: start the %s: %w", role, err)
@@ -109,7 +109,7 @@ func (p *program) memfd() (*os.File, error) {
 func withoutRole(env []string) []string {
 	var out []string
 	for _, e := range env {
-		if !strings.HasPrefix(e, roleKey+"=") {
+		if !strings.HasPrefix(e, roleKey+"=") && !strings.HasPrefix(e, logKey+"=") {
 			out = append(out, e)
 		}
 	}

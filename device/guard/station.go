@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"portero/board"
+	"portero/device/systemd"
 )
 
 const (
@@ -23,16 +24,18 @@ const (
 
 // Station is the station's end. It is a board.Keeper from New on; Run keeps a guard beside the station.
 type Station struct {
-	log        *slog.Logger
 	launch     func() (*end, error) // starts a guard
 	deenergize func(fd int) error
 	close      func(fd int)
 
-	ready chan struct{} // closed when the first guard may be started
-	ended string        // how the station before this one ended; "": there was none
-	given []byte        // the settings of the station before
+	ready     chan struct{} // closed when the first guard may be started
+	readyOnce sync.Once
+	ended     string // how the station before this one ended; "": there was none
+	given     []byte // the settings of the station before
 
 	mu       sync.Mutex
+	log      *slog.Logger
+	format   string                     // of the guards' logs: "text" or "json"
 	guard    *end                       // nil: there is none
 	left     map[string]int             // lines of the station before, by key
 	kept     map[string]int             // lines that a guard is to hold: the board's own descriptors
@@ -43,11 +46,13 @@ type Station struct {
 }
 
 // New is the station's end; a station that a guard has started takes what the one before has left. It starts nothing.
-func New(log *slog.Logger) (*Station, error) { return newStation(board.Deenergize, log) }
+func New() (*Station, error) {
+	return newStation(board.Deenergize, slog.New(slog.NewTextHandler(systemd.NewStderr(), nil)))
+}
 
 func newStation(deenergize func(fd int) error, log *slog.Logger) (*Station, error) {
 	s := newStationEnd(deenergize, log)
-	l := &launcher{log: log}
+	l := &launcher{end: s}
 	s.launch = l.start
 	if os.Getenv(roleKey) != stationRole {
 		return s, nil
@@ -68,7 +73,7 @@ func newStationEnd(deenergize func(fd int) error, log *slog.Logger) *Station {
 
 // launcher starts guards.
 type launcher struct {
-	log   *slog.Logger
+	end   *Station
 	prog  *program
 	again bool // something has failed before: nothing of the disk is to be needed
 }
@@ -85,9 +90,10 @@ func (l *launcher) start() (*end, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := l.prog.start(guardRole, theirs, l.again)
+	_, format := l.end.logger()
+	process, err := l.prog.start(guardRole, format, theirs, l.again)
 	if err != nil && !l.again {
-		process, err = l.prog.start(guardRole, theirs, true)
+		process, err = l.prog.start(guardRole, format, theirs, true)
 	}
 	l.again = true
 	if err = errors.Join(err, theirs.Close()); err != nil {
@@ -99,7 +105,8 @@ func (l *launcher) start() (*end, error) {
 
 func (l *launcher) lock() {
 	if err := l.prog.lock(); err != nil {
-		l.log.Warn("station memory not locked", "part", "guard", "loss", "a card that fails may stop the station",
+		log, _ := l.end.logger()
+		log.Warn("station memory not locked", "part", "guard", "loss", "a card that fails may stop the station",
 			"remedy", "LimitMEMLOCK=infinity in the unit", "err", err)
 	}
 }
@@ -116,7 +123,7 @@ func (s *Station) greeted(g *end) error {
 			case m.Kind == keep:
 				s.left[m.Line] = m.fd
 			case m.Kind == settings:
-				s.given = m.Data
+				s.given, s.settings = m.Data, m.Data
 			case m.Kind == begin:
 				s.ended, s.guard = string(m.Data), g
 				return nil
@@ -125,6 +132,19 @@ func (s *Station) greeted(g *end) error {
 			return fmt.Errorf("guard: it has not given the station before's lines within %v", greetTakes)
 		}
 	}
+}
+
+// SetLog has the station's end, and the guards that it starts from now on, write as the configuration asks: format is "text" or "json".
+func (s *Station) SetLog(log *slog.Logger, format string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log, s.format = log, format
+}
+
+func (s *Station) logger() (log *slog.Logger, format string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log, s.format
 }
 
 // Before says how the station ended that this one replaces; "": none did.
@@ -146,7 +166,8 @@ func (s *Station) Run(ctx context.Context) error {
 		began := time.Now()
 		if s.present() == nil {
 			if err := s.call(); err != nil {
-				s.log.Error("guard not started", "part", "guard", "loss", "a relay may stay energised if the station is killed", "err", err)
+				log, _ := s.logger()
+				log.Error("guard not started", "part", "guard", "loss", "a relay may stay energised if the station is killed", "err", err)
 			}
 		}
 		if s.present() != nil && s.attend(ctx) {
@@ -165,7 +186,7 @@ func (s *Station) Run(ctx context.Context) error {
 }
 
 // Ready lets Run start the first guard: it costs the start of the station nothing.
-func (s *Station) Ready() { close(s.ready) }
+func (s *Station) Ready() { s.readyOnce.Do(func() { close(s.ready) }) }
 
 func (s *Station) present() *end {
 	s.mu.Lock()
@@ -193,6 +214,7 @@ func (s *Station) call() error {
 		return errors.Join(err, g.kill(os.Kill))
 	}
 	s.guard = g
+	s.log.Info("guard started", "part", "guard", "lines", len(s.kept))
 	return nil
 }
 
@@ -252,11 +274,11 @@ func (s *Station) expect() {
 
 // lose gives a guard up, and releases the relays: nobody watches them until there is another.
 func (s *Station) lose(g *end, how string) {
-	s.log.Error("guard lost", "part", "guard", "how", how)
 	_ = g.kill(os.Kill)
 	g.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.log.Error("guard lost", "part", "guard", "how", how)
 	s.guard, s.watch = nil, nil
 	for key, fd := range s.kept {
 		if err := s.deenergize(fd); err != nil {
@@ -306,7 +328,8 @@ func (s *Station) Retain(keys []string) {
 		if fd, ok := s.Take(key); ok {
 			s.close(fd)
 			if err := s.Drop(key); err != nil {
-				s.log.Warn("line of the station before not given up", "part", "guard", "line", key, "err", err)
+				log, _ := s.logger()
+				log.Warn("line of the station before not given up", "part", "guard", "line", key, "err", err)
 			}
 		}
 	}
