@@ -35,6 +35,8 @@ var verbs = []verb{
 	{"config", "", "print the sample configuration, which is the manual", configVerb},
 	{"pins", "[-config FILE] [-live]", "list GPIO chips and lines and what uses them; watch the inputs", pinsVerb},
 	{"tone", "[-card CARD] [-loop] [-list]", "play a tone and meter the microphone, or test both together", toneVerb},
+	{"selftest", "[-config FILE] [-report FILE]",
+		"walk the wiring test: inputs, relays, lamps, sound; write a report", selftestVerb},
 	{"call", "[-config FILE] [flags] URI", "place or take a bench call", callVerb},
 	{"release", "-config FILE", "drive all relays to their released level (after a crash)", releaseVerb},
 	{"version", "", "print the version", versionVerb},

@@ -323,6 +323,7 @@ func TestNothingOpensUnasked(t *testing.T) {
 			door, how string
 			want      error
 		}{{"cellar", event.ByCode, ErrOff}, {"cellar", event.ByREX, ErrOff}, {"cellar", event.ByAPI, ErrOff},
+			{"cellar", event.BySelfTest, ErrOff}, {"attic", event.BySelfTest, ErrNoDoor},
 			{"yard", event.ByCode, ErrOff}, {"yard", event.ByAPI, ErrOff}, {"yard", "REX", nil}, {"attic", event.ByCode, ErrNoDoor}, {"front", "", nil}, {"front", "dtmf", nil}} {
 			if err := h.Open(test.door, "family", test.how, ""); err == nil || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("%+v: %v", test, err)

@@ -38,7 +38,7 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 		h.want(t, wires, "0s door.opening front", "0s door.opened front", "0s door.opening gate", "0s door.opening yard", "0s door.opened yard",
 			"500ms tamper.alarm case opened", "500ms door.closed front family code call1 tamper 500ms",
 			"500ms door.failed gate family code call1 tamper", "500ms door.closed yard yard button rex tamper 500ms")
-		for _, how := range []string{event.ByCode, event.ByREX, event.ByAPI} {
+		for _, how := range []string{event.ByCode, event.ByREX, event.ByAPI, event.BySelfTest} {
 			for _, door := range []string{"front", "gate", "yard"} {
 				h.events = nil
 				if err := h.Open(door, "x", how, ""); !errors.Is(err, ErrTamper) {

@@ -78,6 +78,8 @@ const (
 	ByCode = "code" // digits in a call
 	ByREX  = "rex"  // the request-to-exit button inside
 	ByAPI  = "api"  // an authenticated program
+
+	BySelfTest = "selftest" // an installer at the wiring test (Who is the user)
 )
 
 // ClockUnknown is the Clock of an event whose At is not to be trusted.
@@ -96,7 +98,7 @@ type Event struct {
 	Target  string `json:"target,omitempty"` // as in the config, or the peer's URI
 	Account string `json:"account,omitempty"`
 	Who     string `json:"who,omitempty"` // whose code, or the caller's URI
-	How     string `json:"how,omitempty"` // ByCode, ByREX (Who is the input), ByAPI
+	How     string `json:"how,omitempty"` // ByCode, ByREX (Who is the input), ByAPI, BySelfTest
 	Reason  string `json:"reason,omitempty"`
 
 	Status     int    `json:"status,omitempty"`      // SIP status code
