@@ -11,14 +11,10 @@ import (
 	"testing"
 )
 
-// holeOf is where each GPIO of the header is, by Raspberry Pi's pin-out of the 40-pin header.
-var holeOf = [28]int{27, 28, 3, 5, 7, 29, 31, 26, 24, 21, 19, 23, 32, 33, 8, 10, 36, 11, 12, 35, 38, 40, 15, 16, 18,
-	22, 37, 13}
-
 // relayRefused is the program's own rule for a relay on a GPIO of a Raspberry Pi.
 func relayRefused(gpio int, activeLow bool) bool {
-	at := found{&Chip{Name: "gpiochip0", Label: "pinctrl-bcm2711"}, &Line{Offset: gpio}}
-	return powerOn(request{kind: "relay", name: "door", activeLow: activeLow}, at) != nil
+	err := relayPin(gpio, activeLow, false)
+	return err != nil && err.Refused
 }
 
 var (
@@ -48,7 +44,7 @@ func gpios(t *testing.T, cell string) (all []int) {
 func number(t *testing.T, s string) int {
 	t.Helper()
 	n, err := strconv.Atoi(s)
-	if err != nil || n >= len(holeOf) {
+	if err != nil || n >= len(headerPins) {
 		t.Fatalf("GPIO%s: not on the header (%v)", s, err)
 	}
 	return n
@@ -82,8 +78,8 @@ func TestREADMEPins(t *testing.T) {
 	}
 	page := string(raw)
 	for _, m := range gpioInHole.FindAllStringSubmatch(page, -1) {
-		if gpio := number(t, m[1]); fmt.Sprint(holeOf[gpio]) != m[2] {
-			t.Errorf("GPIO%d is in hole %d, not %s", gpio, holeOf[gpio], m[2])
+		if gpio := number(t, m[1]); fmt.Sprint(headerPins[gpio].Hole) != m[2] {
+			t.Errorf("GPIO%d is in hole %d, not %s", gpio, headerPins[gpio].Hole, m[2])
 		}
 	}
 
@@ -144,8 +140,8 @@ func powerOnTable(t *testing.T, page string) (never []int) {
 			}
 		}
 	}
-	if len(told) != len(holeOf) {
-		t.Errorf("%d of %d pins are told", len(told), len(holeOf))
+	if len(told) != len(headerPins) {
+		t.Errorf("%d of %d pins are told", len(told), len(headerPins))
 	}
 	return never
 }

@@ -66,7 +66,12 @@ func Run(ctx context.Context, p Parts) (*Report, error) {
 			if running(err) {
 				return nil, fmt.Errorf("selftest: %w: %w", ErrRunning, err)
 			}
-			w.find(Fault, "configuration", "", "%v", err)
+			grade := Fault
+			var pin *board.PinError
+			if errors.As(err, &pin) && !pin.Refused {
+				grade = Note
+			}
+			w.find(grade, "configuration", "", "%v", err)
 		}
 	}
 	if err := w.confirm(ctx); err != nil {
