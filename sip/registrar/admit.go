@@ -8,6 +8,7 @@ import (
 
 	"portero/sip"
 	"portero/sip/digest"
+	"portero/sip/transport"
 )
 
 // dropped tells the stack that the request needs no answer, or has got one.
@@ -16,7 +17,7 @@ const dropped = -1
 // Admit validates a request, preprocesses its route and challenges its sender (RFC 3261 §16.3, §16.4, §22), all without
 // state. What depends on the user is left to Request: a refusal that was lost must be repeated by a transaction, since
 // the same credentials do not pass twice.
-func (s *Server) Admit(flow sip.Flow, req *sip.Request) int {
+func (s *Server) Admit(flow transport.Flow, req *sip.Request) int {
 	s.plan = plan{req: req}
 	if req.URI.Scheme != "sip" { // sips needs TLS all the way, others are not ours
 		return 416
@@ -59,7 +60,7 @@ func (s *Server) Admit(flow sip.Flow, req *sip.Request) int {
 }
 
 // asked answers a request to the server itself: OPTIONS (§11.2).
-func (s *Server) asked(flow sip.Flow, req *sip.Request) int {
+func (s *Server) asked(flow transport.Flow, req *sip.Request) int {
 	status := 200
 	if req.Method != sip.OPTIONS {
 		status = 405
@@ -74,7 +75,7 @@ func (s *Server) asked(flow sip.Flow, req *sip.Request) int {
 }
 
 // unsupported refuses a request that requires more than the one extension (§16.3 item 5, §8.2.2.3).
-func (s *Server) unsupported(flow sip.Flow, req *sip.Request, header, known string) bool {
+func (s *Server) unsupported(flow transport.Flow, req *sip.Request, header, known string) bool {
 	var list []string
 	for _, v := range req.Values(header) {
 		for t := range sip.Tokens(v) {
@@ -93,7 +94,7 @@ func (s *Server) unsupported(flow sip.Flow, req *sip.Request, header, known stri
 }
 
 // admit checks the credentials; status is the challenge's: 401 of the registrar, 407 of the proxy.
-func (s *Server) admit(flow sip.Flow, req *sip.Request, status int) int {
+func (s *Server) admit(flow transport.Flow, req *sip.Request, status int) int {
 	if status == 401 && s.unsupported(flow, req, "Require", "path") {
 		return dropped
 	}

@@ -2,17 +2,19 @@ package registrar
 
 import (
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // target is one place that a request goes to.
 type target struct {
 	uri  sip.URI
 	path []sip.Address
-	hop  sip.Target
+	hop  transport.Target
 }
 
 // proxy determines the targets of a request (RFC 3261 §16.5) and forwards it to them.
-func (s *Server) proxy(tx *sip.ServerTx, req *sip.Request, p plan) {
+func (s *Server) proxy(tx *transaction.Server, req *sip.Request, p plan) {
 	if p.inDialog {
 		if s.looped(req) {
 			tx.Respond(sip.NewResponse(req, 482, ""))
@@ -42,7 +44,7 @@ func dialogMaking(method string) bool {
 }
 
 // targets are the bindings of the user that is called, else the status that says why there are none.
-func (s *Server) targets(flow sip.Flow, req *sip.Request, p plan) ([]target, int) {
+func (s *Server) targets(flow transport.Flow, req *sip.Request, p plan) ([]target, int) {
 	switch {
 	case !p.trusted && (req.From.URI.Username() != p.user || !s.ours(req.From.URI)):
 		return nil, 403 // a forged caller
@@ -81,9 +83,9 @@ func (s *Server) looped(req *sip.Request) bool {
 }
 
 // forward sends a copy to each target (§16.6) and sees to the responses.
-func (s *Server) forward(tx *sip.ServerTx, req *sip.Request, targets []target, record bool) {
+func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []target, record bool) {
 	f := newFork(s, tx, req)
-	caller := sip.Target{}
+	caller := transport.Target{}
 	if record {
 		var contact sip.URI
 		if len(req.Contact) > 0 {
@@ -124,7 +126,7 @@ func outgoing(req *sip.Request, t target) *sip.Request {
 }
 
 // forwardACK passes the ACK of a 2xx on; no transaction does it (§16.11).
-func (s *Server) forwardACK(req *sip.Request, hop sip.Target) {
+func (s *Server) forwardACK(req *sip.Request, hop transport.Target) {
 	if s.looped(req) {
 		return
 	}

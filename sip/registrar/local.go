@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // locals remembers for a short while which of our addresses a far end sees: asking a wildcard socket costs a system call.
 type locals struct {
-	stack *sip.Stack
+	stack *transaction.Stack
 	known map[localKey]localAddr
 }
 
@@ -31,7 +33,7 @@ const (
 )
 
 // of returns the address that the far end of t sees.
-func (l *locals) of(t sip.Target) (netip.AddrPort, error) {
+func (l *locals) of(t transport.Target) (netip.AddrPort, error) {
 	k, now := localKey{t.Proto, t.Addr.Addr()}, time.Now()
 	a, ok := l.known[k]
 	if !ok || now.After(a.until) {
@@ -49,7 +51,7 @@ func (l *locals) of(t sip.Target) (netip.AddrPort, error) {
 // Port 0 stands for any.
 func (l *locals) isSelf(proto sip.Proto, addr netip.Addr, port uint16) bool {
 	addr = addr.Unmap()
-	own, err := l.of(sip.Target{Proto: proto, Addr: netip.AddrPortFrom(addr, max(port, 1))})
+	own, err := l.of(transport.Target{Proto: proto, Addr: netip.AddrPortFrom(addr, max(port, 1))})
 	return err == nil && own.Addr().Unmap().WithZone("") == addr && (port == 0 || own.Port() == port)
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // saved is what outlives a restart. There may be no clock then, so no time of day is kept.
@@ -99,7 +100,7 @@ func (v savedBinding) binding() (*binding, error) {
 	if contact.Star || contact.URI.Scheme != "sip" || !v.Address.IsValid() || v.Address.Port() == 0 {
 		return nil, fmt.Errorf("no place to send to at %v", v.Address)
 	}
-	b := &binding{contact: contact, hop: sip.Target{Proto: sip.UDP, Addr: v.Address, Flow: sip.Flow{Proto: sip.UDP, Remote: v.Address}},
+	b := &binding{contact: contact, hop: transport.Target{Proto: sip.UDP, Addr: v.Address, Flow: transport.Flow{Proto: sip.UDP, Remote: v.Address}},
 		callID: v.CallID, seq: v.Seq, userAgent: v.UserAgent}
 	for _, p := range v.Path {
 		a, err := sip.ParseAddress(p)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/ua"
 )
 
 // TestSaveAndLoad is a power cut: who still may is reachable at once at the next start, for as long as a registration lasts.
@@ -50,7 +51,7 @@ func TestSaveAndLoad(t *testing.T) {
 		}
 		ben := after.phone("ben", "10.0.0.2:5060")
 		after.registered("door", "10.0.0.6:5060").call("sip:ben@" + domain)
-		ben.want(sip.Offered)
+		ben.want(ua.Offered)
 		time.Sleep(2*time.Minute + time.Second)
 		synctest.Wait()
 		if len(after.contacts("ben")) != 0 {

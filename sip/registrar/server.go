@@ -11,6 +11,8 @@ import (
 
 	"portero/sip"
 	"portero/sip/digest"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // User is one who may register and call.
@@ -28,14 +30,14 @@ type Config struct {
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 
 	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
-	Trusted func(sip.Flow) bool
+	Trusted func(transport.Flow) bool
 }
 
 // Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for those that say otherwise.
 type Server struct {
 	cfg        Config
 	log        *slog.Logger
-	stack      *sip.Stack
+	stack      *transaction.Stack
 	domains    map[string]bool
 	passwords  map[string]string
 	digest     *digest.Server
@@ -55,10 +57,10 @@ type plan struct {
 	user     string // who was authenticated; "" on a trusted flow and within a dialog
 	trusted  bool
 	inDialog bool
-	hop      sip.Target // inDialog: the other end
+	hop      transport.Target // inDialog: the other end
 }
 
-// New makes a server. It starts nothing: pass it to [sip.NewStack]. The error names what is wrong with the configuration.
+// New makes a server. It starts nothing: pass it to [transaction.NewStack]. The error names what is wrong with the configuration.
 func New(cfg Config) (*Server, error) {
 	cfg.MinExpires = cmp.Or(cfg.MinExpires, time.Minute)
 	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, time.Hour)
@@ -99,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Bind gives the server its stack; NewStack calls it.
-func (s *Server) Bind(stack *sip.Stack) {
+func (s *Server) Bind(stack *transaction.Stack) {
 	s.stack = stack
 	s.locals.stack = stack
 }
@@ -109,7 +111,7 @@ func (s *Server) Bind(stack *sip.Stack) {
 func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = f }
 
 // Request takes what Admit let in.
-func (s *Server) Request(tx *sip.ServerTx, req *sip.Request) {
+func (s *Server) Request(tx *transaction.Server, req *sip.Request) {
 	p := s.plan
 	s.plan = plan{}
 	if req.Method == sip.ACK {
@@ -130,6 +132,6 @@ func (s *Server) Request(tx *sip.ServerTx, req *sip.Request) {
 }
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9).
-func (s *Server) Stray(flow sip.Flow, res *sip.Response) {
+func (s *Server) Stray(flow transport.Flow, res *sip.Response) {
 	s.log.Debug("registrar stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
 }

@@ -1,4 +1,4 @@
-// Package siptest holds the fakes of package sip: a lossy network made of channels, and a scripted peer on it. Both work in a
+// Package siptest holds the fakes of the sip wing: a lossy network made of channels, and a scripted peer on it. Both work in a
 // testing/synctest bubble, where the real timers of RFC 3261 take no wall time.
 package siptest
 
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // Network joins transports. Its fields are set before the first packet flows.
@@ -63,29 +64,29 @@ func (n *Network) Listen(addr string) *Transport {
 	if n.nodes[at] != nil {
 		panic("siptest: address in use: " + addr)
 	}
-	t := &Transport{n: n, at: at, inbox: make(chan sip.Packet, 4096)}
+	t := &Transport{n: n, at: at, inbox: make(chan transport.Packet, 4096)}
 	n.nodes[at] = t
 	return t
 }
 
-// Transport is one end of a Network. It implements sip.Transport.
+// Transport is one end of a Network. It implements transport.Transport.
 type Transport struct {
 	n     *Network
 	at    netip.AddrPort
-	inbox chan sip.Packet
+	inbox chan transport.Packet
 }
 
 // Proto returns UDP.
 func (t *Transport) Proto() sip.Proto { return sip.UDP }
 
 // Local returns the address of the transport.
-func (t *Transport) Local(sip.Target) (netip.AddrPort, error) { return t.at, nil }
+func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.at, nil }
 
 // ErrUnreachable is what a Send to nobody delivers, as an ICMP message would.
 var ErrUnreachable = errors.New("siptest: unreachable")
 
 // Send carries a packet as the network's chances will have it.
-func (t *Transport) Send(id uint64, to sip.Target, wire []byte) { t.send(id, to.Addr, wire) }
+func (t *Transport) Send(id uint64, to transport.Target, wire []byte) { t.send(id, to.Addr, wire) }
 
 func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 	n := t.n
@@ -97,7 +98,7 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 		if err := n.Fail(n.sends); err != nil {
 			entry.Lost = true
 			n.log = append(n.log, entry)
-			t.put(sip.Packet{SendID: id, Err: fmt.Errorf("siptest: send %d: %w", n.sends, err)})
+			t.put(transport.Packet{SendID: id, Err: fmt.Errorf("siptest: send %d: %w", n.sends, err)})
 			return
 		}
 	}
@@ -115,7 +116,7 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 		return // like a host that is switched off: nobody says a word
 	}
 	for range copies {
-		p := sip.Packet{Flow: sip.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
+		p := transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
 		delay := n.Delay
 		if n.Jitter > 0 {
 			delay += time.Duration(n.rng.Int64N(int64(n.Jitter)))
@@ -130,7 +131,7 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 type flying struct {
 	at  time.Time
 	dst *Transport
-	p   sip.Packet
+	p   transport.Packet
 }
 
 // land delivers the packet that is due first. Timers of one instant fire in any order, but packets keep theirs.
@@ -142,7 +143,7 @@ func (n *Network) land() {
 	f.dst.put(f.p)
 }
 
-func (t *Transport) put(p sip.Packet) {
+func (t *Transport) put(p transport.Packet) {
 	select {
 	case t.inbox <- p:
 	default: // a full socket buffer
@@ -150,7 +151,7 @@ func (t *Transport) put(p sip.Packet) {
 }
 
 // Run delivers what arrives until ctx ends.
-func (t *Transport) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
+func (t *Transport) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	for {
 		select {
 		case <-ctx.Done():

@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // received runs a transport for a minute of bubble time and returns what it delivered, with the times.
-func received(t *testing.T, tr *Transport) (wires []string, at []time.Duration, errs []sip.Packet) {
+func received(t *testing.T, tr *Transport) (wires []string, at []time.Duration, errs []transport.Packet) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err := tr.Run(ctx, func(p sip.Packet) bool {
+	err := tr.Run(ctx, func(p transport.Packet) bool {
 		if p.Err != nil {
 			errs = append(errs, p)
 			return true
@@ -32,8 +33,8 @@ func received(t *testing.T, tr *Transport) (wires []string, at []time.Duration, 
 	return wires, at, errs
 }
 
-func target(addr string) sip.Target {
-	return sip.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort(addr)}
+func target(addr string) transport.Target {
+	return transport.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort(addr)}
 }
 
 func TestOrderAndDelay(t *testing.T) {
