@@ -307,14 +307,15 @@ type inviteTap struct {
 	seen chan time.Time
 }
 
-func (t *inviteTap) Send(id uint64, to transport.Target, wire []byte) {
-	t.Transport.Send(id, to, wire)
+func (t *inviteTap) Send(id uint64, to transport.Target, wire []byte) error {
+	err := t.Transport.Send(id, to, wire)
 	if strings.HasPrefix(string(wire[:min(len(wire), 7)]), "INVITE ") {
 		select {
 		case t.seen <- time.Now():
 		default:
 		}
 	}
+	return err
 }
 
 func (d *demo) summary() {

@@ -110,11 +110,11 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 		return h, inUse(err, "sip.listen")
 	}
 	h.closers = append(h.closers, udp)
-	var transport transport.Transport = udp
+	var wire transport.Transport = udp
 	if o.tap != nil {
-		transport = o.tap(udp)
+		wire = o.tap(udp)
 	}
-	h.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + versionString(), Log: log, Trace: o.trace}, h.phone.Agent, transport)
+	h.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + versionString(), Log: log, Trace: o.trace}, h.phone.Agent, wire)
 	if h.station, err = device.New(device.Parts{Config: cfg, Board: h.board, Phone: h.phone, Engine: h.engine, Events: events, Log: log,
 		Ready: o.ready, Alive: o.alive, AliveEvery: o.aliveEvery}); err != nil {
 		return h, err

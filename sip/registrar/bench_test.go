@@ -29,8 +29,9 @@ type sent struct {
 
 func (w *wire) Proto() sip.Proto                               { return sip.UDP }
 func (w *wire) Local(transport.Target) (netip.AddrPort, error) { return serverAddr, nil }
-func (w *wire) Send(_ uint64, t transport.Target, data []byte) {
+func (w *wire) Send(_ uint64, t transport.Target, data []byte) error {
 	w.down <- sent{t.Addr, append([]byte(nil), data...)}
+	return nil
 }
 func (w *wire) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	for {

@@ -51,7 +51,7 @@ func newHouse(t *testing.T, edit func(*Config)) *house {
 	return newHouseOn(t, n, n.Listen(serverAddr.String()), edit)
 }
 
-func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config)) *house {
+func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config), more ...transport.Transport) *house {
 	cfg := Config{Domains: []string{domain}, Log: testLog(t)}
 	for _, u := range []string{"door", "anna", "ben", "cleo", "dora"} {
 		cfg.Users = append(cfg.Users, User{u, "secret of " + u})
@@ -65,7 +65,7 @@ func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit f
 	}
 	h := &house{t: t, net: n, Server: srv}
 	srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, fmt.Sprintf("%s %d", user, contacts)) })
-	run(t, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, tr))
+	run(t, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, append(more, tr)...))
 	return h
 }
 

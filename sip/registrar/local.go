@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,11 @@ func (l *locals) isSelf(proto sip.Proto, addr netip.Addr, port uint16) bool {
 	return err == nil && own.Addr().Unmap().WithZone("") == addr && (port == 0 || own.Port() == port)
 }
 
+// isOwn is isSelf by whatever transport.
+func (l *locals) isOwn(addr netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(l.stack.Protos(), func(p sip.Proto) bool { return l.isSelf(p, addr, port) })
+}
+
 // ours reports whether a URI names this server: one of its domains, or an address of its own with our port or none, as phones
 // write it that have the port in another field.
 func (s *Server) ours(u sip.URI) bool {
@@ -65,7 +71,7 @@ func (s *Server) ours(u sip.URI) bool {
 		return true
 	}
 	addr, ok := literalHost(u.Host)
-	return ok && s.locals.isSelf(sip.UDP, addr, u.Port)
+	return ok && s.locals.isOwn(addr, u.Port)
 }
 
 func literalHost(host string) (netip.Addr, bool) {
@@ -77,11 +83,3 @@ func literalHost(host string) (netip.Addr, bool) {
 }
 
 func canonicalHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
-
-// sipHost writes an address as a SIP host.
-func sipHost(a netip.Addr) string {
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		return "[" + a.String() + "]"
-	}
-	return a.String()
-}

@@ -111,7 +111,7 @@ func (s *Server) unusable(c sip.Address) string {
 		return "Contact With Header Components"
 	}
 	if addr, ok := literalHost(c.URI.Host); ok {
-		if _, port := c.URI.HostPort(); s.locals.isSelf(sip.UDP, addr, port) {
+		if _, port := c.URI.HostPort(); s.locals.isOwn(addr, port) {
 			return "Contact Is This Server"
 		}
 	}

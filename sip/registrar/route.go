@@ -45,12 +45,14 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) 
 		return err
 	}
 	token := s.makeToken(req, caller, callee)
-	entry := func(a netip.AddrPort) sip.Address {
-		return sip.Address{URI: sip.URI{Scheme: "sip", User: token, Host: sipHost(a.Addr()), Port: a.Port(), Params: ";lr"}}
+	entry := func(p sip.Proto, a netip.AddrPort) sip.Address {
+		u := transport.URI(token, p, a)
+		u.Params += ";lr"
+		return sip.Address{URI: u}
 	}
-	own := []sip.Address{entry(far)}
-	if near != far {
-		own = append(own, entry(near))
+	own := []sip.Address{entry(callee.Proto, far)}
+	if near != far || caller.Proto != callee.Proto {
+		own = append(own, entry(caller.Proto, near))
 	}
 	req.RecordRoute = append(own, req.RecordRoute...)
 	return nil
@@ -63,6 +65,7 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) 
 // and a hop is the transport's number, the connection (uvarint), the length of the address, the address, the port.
 const macSize = 16
 
+// protos number the transports. Others are added at the end: tokens that were made before must still open.
 var protos = []sip.Proto{sip.UDP, sip.TCP, sip.TLS}
 
 func (s *Server) makeToken(req *sip.Request, caller, callee transport.Target) string {

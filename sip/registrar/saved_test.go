@@ -1,7 +1,9 @@
 package registrar
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +62,44 @@ func TestSaveAndLoad(t *testing.T) {
 	})
 }
 
+// TestLoadOfUDP reads a file of the time when UDP was the only transport and went without saying.
+func TestLoadOfUDP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data, err := os.ReadFile("testdata/phones-udp.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(data), "transport") {
+			t.Fatal("not a file of that time")
+		}
+		h := newHouse(t, nil)
+		if err := h.Load(data); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for user, want := range map[string]struct{ contact, at, path, agent string }{
+			"anna": {`"Anna" <sip:anna@10.0.0.1:5060;line=7>;q=0.5`, "10.0.0.1:5060", "[]", "baresip v1.0.0"},
+			"ben":  {"<sip:ben@192.168.1.2:5060>", "10.0.0.2:40000", "[<sip:10.0.0.7;lr>]", ""},
+		} {
+			list := h.location.of(user)
+			if len(list) != 1 {
+				t.Fatalf("%s: %d bindings, want one", user, len(list))
+			}
+			b := list[0]
+			if got := b.hop; got.Proto != sip.UDP || got.Addr.String() != want.at || got.Flow.Conn != 0 {
+				t.Errorf("%s: reached at %+v, want %s by UDP", user, got, want.at)
+			}
+			if b.contact.String() != want.contact || fmt.Sprint(b.path) != want.path || b.userAgent != want.agent {
+				t.Errorf("%s: %s, path %v, %q; want %+v", user, b.contact, b.path, b.userAgent, want)
+			}
+		}
+		again, err := h.Save()
+		if err != nil || strings.Count(string(again), `"transport": "UDP"`) != 2 {
+			t.Errorf("saved again, %v:\n%s", err, again)
+		}
+	})
+}
+
 // TestLoadRefuses takes nothing of what it does not understand.
 func TestLoadRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -74,7 +114,7 @@ func TestLoadRefuses(t *testing.T) {
 		}
 		next := newHouse(t, nil)
 		for _, edit := range [][2]string{{"{", "["}, {"sip:ben@10.0.0.2:5060", "sips:ben@10.0.0.2:5060"}, {"sip:ben@10.0.0.2:5060", "*"},
-			{`"10.0.0.2:5060"`, `"10.0.0.2:0"`}, {`"10.0.0.2:5060"`, `"phone"`}, {"sip:10.0.0.7;lr", "tel:112"}, {`"phones": [`, `"phones": "`}} {
+			{`"10.0.0.2:5060"`, `"10.0.0.2:0"`}, {`"10.0.0.2:5060"`, `"phone"`}, {"sip:10.0.0.7;lr", "tel:112"}, {`"UDP"`, `"PIGEON"`}, {`"phones": [`, `"phones": "`}} {
 			bad := strings.Replace(string(good), edit[0], edit[1], 1)
 			if bad == string(good) {
 				t.Fatalf("%q is not in %s", edit[0], good)

@@ -146,6 +146,8 @@ func (tx *Client) receive(res *sip.Response) {
 	tx.res = nil
 }
 
+func (tx *Client) peer() transport.Target { return tx.target }
+
 func (tx *Client) transportError(err error) {
 	tx.err = err
 	tx.step(evTransportError)

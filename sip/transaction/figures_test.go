@@ -33,13 +33,13 @@ type tap struct {
 	deliver func(transport.Packet) bool
 }
 
-func (w *tap) Send(id uint64, t transport.Target, wire []byte) {
+func (w *tap) Send(id uint64, t transport.Target, wire []byte) error {
 	w.mu.Lock()
 	if id != 0 {
 		w.last = id
 	}
 	w.mu.Unlock()
-	w.Transport.Send(id, t, wire)
+	return w.Transport.Send(id, t, wire)
 }
 
 func (w *tap) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
@@ -72,8 +72,8 @@ func (c *tu) Bind(s *transaction.Stack)                        { c.stack = s }
 func (c *tu) Admit(transport.Flow, *sip.Request) int           { return 0 }
 func (c *tu) Request(tx *transaction.Server, req *sip.Request) { c.requests <- tuRequest{tx, req} }
 func (c *tu) Stray(_ transport.Flow, res *sip.Response)        {}
-func (c *tu) run(t *testing.T, transport transport.Transport, h slog.Handler) {
-	s := transaction.NewStack(transaction.Config{Log: slog.New(h)}, c, transport)
+func (c *tu) run(t *testing.T, wire transport.Transport, h slog.Handler) {
+	s := transaction.NewStack(transaction.Config{Log: slog.New(h)}, c, wire)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

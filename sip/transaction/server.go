@@ -152,6 +152,8 @@ func (tx *Server) cancelled() {
 	}
 }
 
+func (tx *Server) peer() transport.Target { return tx.target }
+
 func (tx *Server) transportError(err error) {
 	tx.err = err
 	tx.step(evTransportError)

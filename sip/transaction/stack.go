@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,7 @@ type Stack struct {
 	log        *slog.Logger
 	core       Core
 	transports map[sip.Proto]transport.Transport
+	protos     []sip.Proto
 
 	inbox chan inbound
 	local *fsm.Mailbox
@@ -62,10 +64,16 @@ type Stack struct {
 	timers  timerHeap
 	clients map[txKey]*Client
 	servers map[txKey]*Server
-	byID    map[uint64]interface{ transportError(error) }
+	byID    map[uint64]owner
 	lastID  uint64
 	secret  [16]byte // makes the To tags of stateless answers unguessable
 	wire    []byte   // scratch for stateless messages
+}
+
+// owner is a transaction, which hears of what its transport could not do.
+type owner interface {
+	peer() transport.Target
+	transportError(error)
 }
 
 // inbound is a parsed packet on its way to the loop.
@@ -87,7 +95,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		local:      fsm.NewMailbox(),
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
-		byID:       map[uint64]interface{ transportError(error) }{},
+		byID:       map[uint64]owner{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -95,6 +103,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 	rand.Read(s.secret[:])
 	for _, t := range transports {
 		s.transports[t.Proto()] = t
+		s.protos = append(s.protos, t.Proto())
 	}
 	core.Bind(s)
 	return s
@@ -190,11 +199,13 @@ func (s *Stack) loop(ctx context.Context) error {
 	}
 }
 
-// receive sorts one arrival: the outcome of a Send, a response, a request, or something malformed.
+// receive sorts one arrival: the outcome of a Send, the end of a connection, a response, a request, or something malformed.
 func (s *Stack) receive(in inbound) {
 	switch {
-	case in.err != nil:
+	case in.err != nil && in.sendID != 0:
 		s.failed(in.sendID, in.err)
+	case in.err != nil:
+		s.closed(in.flow, in.err)
 	case in.bad != nil:
 		s.log.Debug("sip malformed", "from", in.flow.Remote, "err", in.bad)
 		// An ACK is never answered (§17.2.1), and a malformed response is dropped (§18.1.2).
@@ -214,6 +225,21 @@ func (s *Stack) receive(in inbound) {
 func (s *Stack) failed(id uint64, err error) {
 	if tx := s.byID[id]; tx != nil {
 		tx.transportError(err)
+	}
+}
+
+// closed tells the owners of all transactions on a connection that has ended (§17.1.4, §18.4), the oldest first. Datagrams have no
+// connection.
+func (s *Stack) closed(flow transport.Flow, err error) {
+	var ids []uint64
+	for id, tx := range s.byID {
+		if tx.peer().Uses(flow) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		s.failed(id, err) // one that an earlier one has ended is gone
 	}
 }
 
@@ -333,23 +359,38 @@ func (s *Stack) SendResponse(res *sip.Response) {
 	s.send(0, transport.ResponseTarget(flow, v), s.wire)
 }
 
+// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from within.
 func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
-	tr := s.transports[t.Proto]
-	if tr == nil {
-		s.Post(func() { s.failed(id, fmt.Errorf("transaction: %s: %w", t.Proto, ErrNoTransport)) })
-		return
+	tr, err := s.transport(t.Proto)
+	if err == nil {
+		if s.cfg.Trace {
+			s.trace("sent", t.Addr, wire)
+		}
+		err = tr.Send(id, t, wire)
 	}
-	if s.cfg.Trace {
-		s.trace("sent", t.Addr, wire)
+	if err != nil && id != 0 {
+		s.failLater(id, err)
 	}
-	tr.Send(id, t, wire)
 }
+
+func (s *Stack) failLater(id uint64, err error) { s.Post(func() { s.failed(id, err) }) }
+
+// transport returns the transport of a protocol, or ErrNoTransport.
+func (s *Stack) transport(p sip.Proto) (transport.Transport, error) {
+	if tr := s.transports[p]; tr != nil {
+		return tr, nil
+	}
+	return nil, fmt.Errorf("transaction: %s: %w", p, ErrNoTransport)
+}
+
+// Protos lists the protocols that the stack has a transport for.
+func (s *Stack) Protos() []sip.Proto { return s.protos }
 
 // Local returns the address that the far end of t will see.
 func (s *Stack) Local(t transport.Target) (netip.AddrPort, error) {
-	tr := s.transports[t.Proto]
-	if tr == nil {
-		return netip.AddrPort{}, fmt.Errorf("transaction: %s: %w", t.Proto, ErrNoTransport)
+	tr, err := s.transport(t.Proto)
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
 	return tr.Local(t)
 }

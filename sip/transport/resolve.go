@@ -28,10 +28,11 @@ func LiteralTarget(u sip.URI) (Target, bool) {
 	if err != nil {
 		return Target{}, false
 	}
-	return Target{Proto: protoOf(u), Addr: netip.AddrPortFrom(addr, portOf(u)), Host: u.Host}, true
+	return Target{Proto: ProtoOf(u), Addr: netip.AddrPortFrom(addr, portOf(u)), Host: u.Host}, true
 }
 
-func protoOf(u sip.URI) sip.Proto {
+// ProtoOf returns the transport that a URI asks for: its parameter, TLS of sips, else UDP (RFC 3263 §4.1).
+func ProtoOf(u sip.URI) sip.Proto {
 	if t, ok := u.Params.Get("transport"); ok {
 		return sip.Proto(strings.ToUpper(t))
 	}
@@ -45,7 +46,7 @@ func portOf(u sip.URI) uint16 {
 	switch {
 	case u.Port != 0:
 		return u.Port
-	case protoOf(u) == sip.TLS:
+	case ProtoOf(u) == sip.TLS:
 		return 5061
 	}
 	return 5060
@@ -56,7 +57,7 @@ func portOf(u sip.URI) uint16 {
 func Lookup(ctx context.Context, u sip.URI) ([]Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	proto := protoOf(u)
+	proto := ProtoOf(u)
 	type hostPort struct {
 		host string
 		port uint16

@@ -21,6 +21,16 @@ func FillVia(v *sip.Via, flow Flow) {
 	}
 }
 
+// URI returns the address of a user at a host and port, as a Contact or Route gives it: with the transport unless that is UDP, which
+// is understood without a word (§19.1.2).
+func URI(user string, proto sip.Proto, at netip.AddrPort) sip.URI {
+	u := sip.URI{Scheme: "sip", User: user, Host: sip.HostOf(at.Addr()), Port: at.Port()}
+	if proto != sip.UDP {
+		u.Params = u.Params.With("transport", strings.ToLower(string(proto)))
+	}
+	return u
+}
+
 // ResponseTarget says where a response goes (§18.2.2, RFC 3581 §4): to the source address of the request, at its source port
 // if the client asked for that, else at the port it gave.
 func ResponseTarget(flow Flow, v sip.Via) Target {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"syscall"
 
 	"portero/sip"
@@ -17,11 +16,10 @@ const maxUDP = 65535
 
 // UDP is the datagram transport (RFC 3261 §18), over IPv4, IPv6 or both on one socket.
 type UDP struct {
-	conn    *net.UDPConn
-	raw     syscall.RawConn
-	local   netip.AddrPort
-	inet4   bool // the socket's family
-	deliver atomic.Pointer[func(Packet) bool]
+	conn  *net.UDPConn
+	raw   syscall.RawConn
+	local netip.AddrPort
+	inet4 bool // the socket's family
 }
 
 // ListenUDP opens a socket on addr ("host:port"; an empty host is every address of both families). It starts nothing.
@@ -73,10 +71,9 @@ func (u *UDP) Local(t Target) (netip.AddrPort, error) {
 }
 
 // Send writes one datagram. A full socket buffer counts as a loss: a blocked loop would cost more than a retransmission.
-func (u *UDP) Send(id uint64, t Target, wire []byte) {
+func (u *UDP) Send(_ uint64, t Target, wire []byte) error {
 	if len(wire) > maxUDP-28 {
-		u.failed(id, t, syscall.EMSGSIZE)
-		return
+		return fmt.Errorf("transport: send to %s: %w", t.Addr, syscall.EMSGSIZE)
 	}
 	sa, err := u.sockaddr(t.Addr)
 	if err == nil {
@@ -86,8 +83,9 @@ func (u *UDP) Send(id uint64, t Target, wire []byte) {
 		}
 	}
 	if err != nil && !errors.Is(err, syscall.EAGAIN) {
-		u.failed(id, t, err)
+		return fmt.Errorf("transport: send to %s: %w", t.Addr, err)
 	}
+	return nil
 }
 
 // sockaddr fits the address to the socket's family: an IPv4 socket takes IPv4 alone, an IPv6 one takes both.
@@ -108,16 +106,8 @@ func (u *UDP) sockaddr(to netip.AddrPort) (syscall.Sockaddr, error) {
 	return sa, nil
 }
 
-func (u *UDP) failed(id uint64, t Target, err error) {
-	if deliver := u.deliver.Load(); deliver != nil && id != 0 {
-		(*deliver)(Packet{Flow: Flow{Proto: sip.UDP, Local: u.local, Remote: t.Addr}, SendID: id,
-			Err: fmt.Errorf("transport: send to %s: %w", t.Addr, err)})
-	}
-}
-
 // Run reads datagrams until ctx ends, then closes the socket.
 func (u *UDP) Run(ctx context.Context, deliver func(Packet) bool) error {
-	u.deliver.Store(&deliver)
 	stop := context.AfterFunc(ctx, func() { u.conn.Close() })
 	defer func() {
 		if stop() {

@@ -84,7 +84,7 @@ func (acct *Account) resolve(s *transaction.Stack, f func([]transport.Target, er
 		return
 	}
 	addr, err := acct.Locate()
-	found([]transport.Target{{Proto: sip.UDP, Addr: addr, Host: acct.Server.Host}}, err)
+	found([]transport.Target{{Proto: transport.ProtoOf(acct.Server), Addr: addr, Host: acct.Server.Host}}, err)
 }
 
 // doubt looks the server up anew after a failure. Nobody waits for it: calls use what is known meanwhile.
@@ -123,15 +123,15 @@ func (acct *Account) trusts(addr netip.AddrPort) bool {
 }
 
 // contact is where the server shall send requests for this account. local is the address that the route to it leaves from.
-func (acct *Account) contact(local netip.AddrPort) sip.Address {
+func (acct *Account) contact(proto sip.Proto, local netip.AddrPort) sip.Address {
 	if acct.public.IsValid() {
 		local = acct.public
 	}
-	return contactAt(acct.AOR.User, local)
+	return contactAt(acct.AOR.User, proto, local)
 }
 
-func contactAt(user string, local netip.AddrPort) sip.Address {
-	return sip.Address{URI: sip.URI{Scheme: "sip", User: user, Host: sip.HostOf(local.Addr()), Port: local.Port()}}
+func contactAt(user string, proto sip.Proto, local netip.AddrPort) sip.Address {
+	return sip.Address{URI: transport.URI(user, proto, local)}
 }
 
 // learnPublic takes our address from the Via that came back (RFC 3581 §4) and reports whether it is news.

@@ -35,7 +35,7 @@ func (p *pipe) Proto() sip.Proto { return sip.UDP }
 func (p *pipe) Local(transport.Target) (netip.AddrPort, error) {
 	return netip.MustParseAddrPort("10.0.0.1:5060"), nil
 }
-func (p *pipe) Send(_ uint64, _ transport.Target, wire []byte) {
+func (p *pipe) Send(_ uint64, _ transport.Target, wire []byte) error {
 	var status int
 	if _, err := fmt.Sscanf(string(wire), "SIP/2.0 %d ", &status); err != nil {
 		status = -1 // a request
@@ -44,6 +44,7 @@ func (p *pipe) Send(_ uint64, _ transport.Target, wire []byte) {
 	if len(p.wires) < 10 {
 		p.wires = append(p.wires, string(wire))
 	}
+	return nil
 }
 func (p *pipe) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	p.deliver <- deliver

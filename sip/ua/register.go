@@ -144,7 +144,7 @@ func (r *Registration) send() {
 			r.a.s.Post(func() { r.step(evRefused) })
 			return
 		}
-		contact := r.acct.contact(r.local)
+		contact := r.acct.contact(r.target.Proto, r.local)
 		old := r.contact
 		r.contact = contact
 		contact.Params = contact.Params.With("expires", seconds(r.expires))

@@ -29,11 +29,12 @@ func newCable() (a, b *cable) {
 
 func (c *cable) Proto() sip.Proto                               { return sip.UDP }
 func (c *cable) Local(transport.Target) (netip.AddrPort, error) { return c.at, nil }
-func (c *cable) Send(_ uint64, _ transport.Target, wire []byte) {
+func (c *cable) Send(_ uint64, _ transport.Target, wire []byte) error {
 	if c.to == nil {
 		c.to = <-c.far.deliver
 	}
 	c.to(transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: c.far.at, Remote: c.at}, Data: wire})
+	return nil
 }
 func (c *cable) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	c.deliver <- deliver
@@ -131,7 +132,10 @@ type counting struct {
 	sent chan bool
 }
 
-func (c *counting) Send(uint64, transport.Target, []byte) { c.sent <- true }
+func (c *counting) Send(uint64, transport.Target, []byte) error {
+	c.sent <- true
+	return nil
+}
 
 // BenchmarkStranger is one INVITE refused statelessly: what a flood costs.
 func BenchmarkStranger(b *testing.B) {

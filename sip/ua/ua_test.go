@@ -36,12 +36,13 @@ type uaOptions struct {
 	allow func(transport.Flow, *sip.Request) int
 	on    func(*ua.Call, ua.CallEvent) // in place of events
 	cfg   transaction.Config
+	proto sip.Proto
 }
 
 // startUA runs a user agent until the test ends.
 func startUA(t testing.TB, n *siptest.Network, addr string, options ...func(*uaOptions)) *testAgent {
 	u := &testAgent{addr: netip.MustParseAddrPort(addr), events: make(chan heard, 256)}
-	o := uaOptions{allow: func(transport.Flow, *sip.Request) int { return 0 }, on: u.hear}
+	o := uaOptions{allow: func(transport.Flow, *sip.Request) int { return 0 }, on: u.hear, proto: sip.UDP}
 	for _, f := range options {
 		f(&o)
 	}
@@ -53,7 +54,7 @@ func startUA(t testing.TB, n *siptest.Network, addr string, options ...func(*uaO
 	}
 	o.cfg.Log = slog.New(o.log)
 	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on})
-	runStack(t, transaction.NewStack(o.cfg, u.Agent, n.Listen(addr)))
+	runStack(t, transaction.NewStack(o.cfg, u.Agent, n.ListenOn(o.proto, addr)))
 	return u
 }
 

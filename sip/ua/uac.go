@@ -90,13 +90,15 @@ func (c *Call) dial(t transport.Target) {
 	req := sip.NewRequest(sip.INVITE, c.inv.To)
 	req.To = sip.Address{URI: c.inv.To}
 	from := c.inv.From
-	contact := contactAt(from.User, local)
+	contact := contactAt(from.User, t.Proto, local)
 	if c.acct != nil {
 		from = c.acct.AOR
-		contact = c.acct.contact(local)
+		contact = c.acct.contact(t.Proto, local)
 		if t.Addr != literalOf(c.inv.To) && !sameHost(c.inv.To, c.acct) {
 			// The account's server is the outbound proxy for foreign addresses (§8.1.2).
-			req.Route = []sip.Address{{URI: sip.URI{Scheme: "sip", Host: sip.HostOf(t.Addr.Addr()), Port: t.Addr.Port(), Params: ";lr"}}}
+			proxy := transport.URI("", t.Proto, t.Addr)
+			proxy.Params += ";lr"
+			req.Route = []sip.Address{{URI: proxy}}
 		}
 	}
 	req.From = sip.Address{DisplayName: c.inv.DisplayName, URI: from}.WithTag(c.tag)

@@ -36,7 +36,7 @@ func (a *Agent) incoming(tx *transaction.Server, req *sip.Request) {
 	tag := tx.Tag()
 	c := &Call{ID: req.CallID, a: a, notify: func(CallEvent) {}, merged: merged}
 	c.key = callKey(c.ID, tag)
-	l := &Leg{call: c, d: newUASDialog(req, tag, contactAt(req.URI.User, local)), tx: tx, flow: tx.Flow()}
+	l := &Leg{call: c, d: newUASDialog(req, tag, contactAt(req.URI.User, tx.Flow().Proto, local)), tx: tx, flow: tx.Flow()}
 	c.legs = []*Leg{l}
 	a.calls[c.key] = c
 	tx.OnCancel(func() {
