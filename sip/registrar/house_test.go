@@ -26,7 +26,7 @@ type house struct {
 	t   *testing.T
 	net *siptest.Network
 	*Server
-	requests int // that reached Request, and so cost a transaction
+	requests int // that were taken, and so cost a transaction
 	changes  []string
 }
 
@@ -36,9 +36,15 @@ type counting struct {
 	h *house
 }
 
-func (c counting) Request(tx *transaction.Server, req *sip.Request) {
-	c.h.requests++
-	c.Server.Request(tx, req)
+func (c counting) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
+	v := c.Server.Admit(flow, req)
+	if take := v.Take; take != nil {
+		v.Take = func(tx *transaction.Server, req *sip.Request) {
+			c.h.requests++
+			take(tx, req)
+		}
+	}
+	return v
 }
 
 func testLog(t *testing.T) *slog.Logger {

@@ -100,7 +100,7 @@ func TestAllocations(t *testing.T) {
 	}
 	stranger := parse(registerWire(1, ""))
 	if n := testing.AllocsPerRun(100, func() {
-		if s.Admit(flow, stranger) != dropped || !strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
+		if v := s.Admit(flow, stranger); v.Take != nil || v.Status != 0 || !strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
 			t.Fatal("no challenge")
 		}
 	}); n > 80 {
@@ -111,11 +111,15 @@ func TestAllocations(t *testing.T) {
 	route := []sip.Address{{URI: uri(t, "sip:"+token+"@10.0.0.9:5060;lr")}}
 	if n := testing.AllocsPerRun(100, func() {
 		bye.Route = route
-		if s.Admit(flow, bye) != 0 || s.plan.hop.Addr != annaAddr {
+		if s.Admit(flow, bye).Take == nil {
 			t.Fatal("not let in")
 		}
 	}); n > 16 {
 		t.Errorf("a request within a dialog: %v allocations", n)
+	}
+	bye.Route = route
+	if hop, within, forged := s.preprocess(bye); !within || forged || hop.Addr != annaAddr {
+		t.Errorf("it goes to %+v, within %v, forged %v", hop, within, forged)
 	}
 }
 

@@ -47,17 +47,6 @@ type Server struct {
 	location   location
 	key        [32]byte // of the Record-Route tokens
 	onRegister func(user string, contacts int)
-
-	plan plan // from Admit to the Request that follows at once
-}
-
-// plan is what Admit found out about a request.
-type plan struct {
-	req      *sip.Request
-	user     string // who was authenticated; "" on a trusted flow and within a dialog
-	trusted  bool
-	inDialog bool
-	hop      transport.Target // inDialog: the other end
 }
 
 // New makes a server. It starts nothing: pass it to [transaction.NewStack]. The error names what is wrong with the configuration.
@@ -109,27 +98,6 @@ func (s *Server) Bind(stack *transaction.Stack) {
 // OnRegister sets the function that hears, on the loop, how many contacts a user has once that, the contacts themselves or where
 // they are reached has changed. Set it before the stack runs.
 func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = f }
-
-// Request takes what Admit let in.
-func (s *Server) Request(tx *transaction.Server, req *sip.Request) {
-	p := s.plan
-	s.plan = plan{}
-	if req.Method == sip.ACK {
-		if p.req != req { // it came on the INVITE's own branch, past Admit
-			if s.Admit(tx.Flow(), req) != 0 {
-				return
-			}
-			p = s.plan
-		}
-		s.forwardACK(req, p.hop)
-		return
-	}
-	if req.Method == sip.REGISTER && !p.inDialog {
-		s.register(tx, req, p.user)
-		return
-	}
-	s.proxy(tx, req, p)
-}
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9).
 func (s *Server) Stray(flow transport.Flow, res *sip.Response) {

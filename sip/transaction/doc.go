@@ -4,7 +4,7 @@
 // A [Core] decides what requests mean; a [Stack] calls it. A [Client] sends a request and passes responses up, a [Server] absorbs
 // repeated requests and repeats responses.
 //
-//	RFC 3261 §8.1, §8.2     stack (Admit, stateless answers)
+//	RFC 3261 §8.1, §8.2     stack (stateless answers), core (Admit)
 //	         §9             client (CANCEL sent), stack and server (CANCEL received)
 //	         §17            transaction, client, server: figures 5 to 8 as tables; timer
 //	         §18.1.1        stack (the topmost Via of a request)

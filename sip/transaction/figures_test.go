@@ -68,10 +68,11 @@ type tuRequest struct {
 	req *sip.Request
 }
 
-func (c *tu) Bind(s *transaction.Stack)                        { c.stack = s }
-func (c *tu) Admit(transport.Flow, *sip.Request) int           { return 0 }
-func (c *tu) Request(tx *transaction.Server, req *sip.Request) { c.requests <- tuRequest{tx, req} }
-func (c *tu) Stray(_ transport.Flow, res *sip.Response)        {}
+func (c *tu) Bind(s *transaction.Stack) { c.stack = s }
+func (c *tu) Admit(transport.Flow, *sip.Request) transaction.Verdict {
+	return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { c.requests <- tuRequest{tx, req} }}
+}
+func (c *tu) Stray(_ transport.Flow, res *sip.Response) {}
 func (c *tu) run(t *testing.T, wire transport.Transport, h slog.Handler) {
 	s := transaction.NewStack(transaction.Config{Log: slog.New(h)}, c, wire)
 	ctx, cancel := context.WithCancel(t.Context())

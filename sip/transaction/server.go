@@ -65,7 +65,7 @@ var nonInviteServer = fsm.New("non-INVITE server", []fsm.Row[txState, txEvent, *
 	{State: completed, Event: evTimerJ, Next: terminated, Section: "17.2.2"},
 })
 
-func newServerTx(s *Stack, key txKey, flow transport.Flow, req *sip.Request) *Server {
+func newServer(s *Stack, key txKey, flow transport.Flow, req *sip.Request) *Server {
 	s.lastID++
 	tx := &Server{s: s, id: s.lastID, key: key, req: req, flow: flow,
 		target: transport.ResponseTarget(flow, req.Via[0]), table: nonInviteServer, state: trying, interval: T1}
@@ -221,9 +221,8 @@ func (tx *Server) complete() {
 	tx.limit = tx.s.After(linger, func() { tx.step(evTimerJ) })
 }
 
-func (tx *Server) passACK() {
-	tx.s.core.Request(&Server{s: tx.s, flow: tx.flow, req: tx.ack, state: terminated, table: nonInviteServer}, tx.ack)
-}
+// passACK hands on the ACK of a 2xx that came on the INVITE's own branch (RFC 6026 §7.1).
+func (tx *Server) passACK() { tx.s.takeACK(tx.s.core.Admit(tx.flow, tx.ack), tx.flow, tx.ack) }
 
 func (tx *Server) timeout() { tx.inform(ErrTimeout) }
 

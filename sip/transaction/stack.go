@@ -19,21 +19,6 @@ import (
 	"portero/sip/transport"
 )
 
-// Core is the transaction user above a stack (RFC 3261 §5): a user agent, or a registrar and proxy. The stack's loop makes
-// all calls; none may block.
-type Core interface {
-	// Bind is called once, by NewStack.
-	Bind(*Stack)
-	// Admit decides before any state is made for a request: 0 lets it in, a status refuses it statelessly (§8.2.7), and a
-	// negative value drops it. It is what stands between strangers and the stack's memory.
-	Admit(transport.Flow, *sip.Request) int
-	// Request hands over a request: its first arrival, never a retransmission, never a CANCEL. The transaction of an ACK
-	// takes no response.
-	Request(*Server, *sip.Request)
-	// Stray hands over a response that matches no transaction.
-	Stray(transport.Flow, *sip.Response)
-}
-
 // Config is what a Stack needs to know.
 type Config struct {
 	UserAgent string       // of the User-Agent and Server headers; "" sends none
@@ -61,13 +46,14 @@ type Stack struct {
 	inbox chan inbound
 	local *fsm.Mailbox
 
-	timers  timerHeap
-	clients map[txKey]*Client
-	servers map[txKey]*Server
-	byID    map[uint64]owner
-	lastID  uint64
-	secret  [16]byte // makes the To tags of stateless answers unguessable
-	wire    []byte   // scratch for stateless messages
+	timers   timerHeap
+	clients  map[txKey]*Client
+	servers  map[txKey]*Server
+	byID     map[uint64]owner
+	lastID   uint64
+	fullTold time.Time // when it was last said that there is no room
+	secret   [16]byte  // makes the To tags of stateless answers unguessable
+	wire     []byte    // scratch for stateless messages
 }
 
 // owner is a transaction, which hears of what its transport could not do.
@@ -261,23 +247,36 @@ func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
 		s.receiveCancel(flow, req)
 		return
 	}
-	if status := s.core.Admit(flow, req); status != 0 {
-		if status > 0 && req.Method != sip.ACK {
-			s.respondStateless(flow, req, status, "")
+	switch v := s.core.Admit(flow, req); {
+	case req.Method == sip.ACK:
+		s.takeACK(v, flow, req)
+	case v.Take == nil:
+		if v.Status != 0 {
+			s.respondStateless(flow, req, v.Status, "")
 		}
-		return
+	case len(s.servers) >= MaxServers && req.To.Tag() == "":
+		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many strangers there are.
+		s.full(flow, req, v.Share)
+	default:
+		v.Take(newServer(s, key, flow, req), req)
 	}
-	if req.Method == sip.ACK {
-		s.core.Request(&Server{s: s, flow: flow, req: req, state: terminated}, req)
-		return
+}
+
+// takeACK hands over the ACK of a 2xx, which no transaction answers.
+func (s *Stack) takeACK(v Verdict, flow transport.Flow, ack *sip.Request) {
+	if v.Take != nil {
+		v.Take(&Server{s: s, flow: flow, req: ack, state: terminated}, ack)
 	}
-	// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many strangers there are.
-	if len(s.servers) >= MaxServers && req.To.Tag() == "" {
-		s.respondStateless(flow, req, 503, "")
-		return
+}
+
+// full refuses a request for which there is no room, and tells of it once in a minute.
+func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
+	s.respondStateless(flow, req, 503, "")
+	if now := time.Now(); now.Sub(s.fullTold) >= time.Minute {
+		s.fullTold = now
+		s.log.Warn("request refused, all server transactions are in use", "part", "sip", "call", req.CallID,
+			"transactions", len(s.servers), "share", share)
 	}
-	tx := newServerTx(s, key, flow, req)
-	s.core.Request(tx, req)
 }
 
 // receiveCancel answers a CANCEL and tells the INVITE's owner (§9.2).
@@ -287,7 +286,7 @@ func (s *Stack) receiveCancel(flow transport.Flow, req *sip.Request) {
 		s.respondStateless(flow, req, 481, "")
 		return
 	}
-	tx := newServerTx(s, serverKey(req), flow, req)
+	tx := newServer(s, serverKey(req), flow, req)
 	res := sip.NewResponse(req, 200, "")
 	if invite.toTag != "" {
 		res.To = res.To.WithTag(invite.toTag) // §9.2: the tag of the response to the INVITE

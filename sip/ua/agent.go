@@ -50,60 +50,60 @@ func (a *Agent) Stack() *transaction.Stack { return a.s }
 const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
 
 // Admit keeps strangers out before any state is made for them.
-func (a *Agent) Admit(flow transport.Flow, req *sip.Request) int {
-	if a.find(req) != nil {
-		return 0
+func (a *Agent) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
+	if c := a.find(req); c != nil {
+		return transaction.Verdict{Take: understood(c.request), Share: transaction.ShareOf(flow.Remote.Addr())}
 	}
 	switch req.Method {
 	case sip.INVITE:
-		if req.To.Tag() != "" {
-			return 481
+		if status := a.refused(flow, req); status != 0 {
+			return transaction.Refuse(status)
 		}
-		if !req.URI.IsSIP() {
-			return 416
-		}
-		if a.closing != nil {
-			return 503
-		}
-		if a.cfg.Allow == nil {
-			return 403
-		}
-		return a.cfg.Allow(flow, req)
+		return transaction.Verdict{Take: understood(a.incoming), Share: transaction.ShareOf(flow.Remote.Addr())}
 	case sip.ACK:
-		return -1 // for a call that is gone, or one that was refused statelessly
+		return transaction.Verdict{} // for a call that is gone, or one that was refused statelessly
 	case sip.OPTIONS: // no state: a flood of them must leave room for the calls that go on
 		res := refusal(req)
 		if res == nil {
 			res = capabilities(req)
 		}
 		a.s.RespondStateless(flow, req, res)
-		return -1
+		return transaction.Verdict{}
 	case sip.BYE, sip.CANCEL, sip.INFO, sip.PRACK, sip.UPDATE:
-		return 481
+		return transaction.Refuse(481)
 	}
 	res := sip.NewResponse(req, 405, "")
 	res.Set("Allow", allowed) // §8.2.1
 	a.s.RespondStateless(flow, req, res)
-	return -1
+	return transaction.Verdict{}
 }
 
-// Request takes what Admit let in.
-func (a *Agent) Request(tx *transaction.Server, req *sip.Request) {
-	if req.Method != sip.ACK {
-		if res := refusal(req); res != nil {
-			tx.Respond(res)
-			return
+// refused returns the status that keeps a stranger's INVITE out, 0 for one that may call.
+func (a *Agent) refused(flow transport.Flow, req *sip.Request) int {
+	switch {
+	case req.To.Tag() != "":
+		return 481
+	case !req.URI.IsSIP():
+		return 416
+	case a.closing != nil:
+		return 503
+	case a.cfg.Allow == nil:
+		return 403
+	}
+	return a.cfg.Allow(flow, req)
+}
+
+// understood keeps from take what needs extensions, or has a body, that the agent does not understand.
+func understood(take func(*transaction.Server, *sip.Request)) func(*transaction.Server, *sip.Request) {
+	return func(tx *transaction.Server, req *sip.Request) {
+		if req.Method != sip.ACK {
+			if res := refusal(req); res != nil {
+				tx.Respond(res)
+				return
+			}
 		}
+		take(tx, req)
 	}
-	if c := a.find(req); c != nil {
-		c.request(tx, req)
-		return
-	}
-	if req.Method == sip.INVITE {
-		a.incoming(tx, req)
-		return
-	}
-	tx.Respond(sip.NewResponse(req, 481, ""))
 }
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls in.

@@ -3,6 +3,7 @@ package ua_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -180,6 +181,31 @@ func TestTransactionBound(t *testing.T) {
 		synctest.Wait()
 		if _, servers, _ := a.Stack().Held(); servers != 1 {
 			t.Error("not served again after the flood")
+		}
+	})
+}
+
+// TestFullIsTold tells once in a minute that there is no room, and who asked for some.
+func TestFullIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text strings.Builder
+		p := newPipe()
+		a := ua.New(ua.Config{Allow: func(transport.Flow, *sip.Request) int { return 0 }, Incoming: func(_ *ua.Call, ev ua.CallEvent) {
+			if ev.Kind == ua.Offered {
+				ev.Leg.Reject(486)
+			}
+		}})
+		runStack(t, transaction.NewStack(transaction.Config{Log: slog.New(&captured{b: &text})}, a, p))
+		deliver := <-p.deliver
+		told := func() int { return strings.Count(text.String(), "all server transactions are in use") }
+		flood(deliver, "INVITE", transaction.MaxServers+500)
+		if told() != 1 || !strings.Contains(text.String(), " source 203.0.113.66/32\n") {
+			t.Errorf("told %d times, want once and with the source", told())
+		}
+		time.Sleep(time.Minute) // the refusals, never acknowledged, are over
+		flood(deliver, "INVITE", transaction.MaxServers+500)
+		if told() != 2 {
+			t.Errorf("told %d times, want once again after a minute", told())
 		}
 	})
 }

@@ -21,7 +21,7 @@ func (c *captured) Handle(_ context.Context, r slog.Record) error {
 	defer c.mu.Unlock()
 	c.b.WriteString(r.Message)
 	r.Attrs(func(a slog.Attr) bool {
-		c.b.WriteString(" " + a.Value.String())
+		c.b.WriteString(" " + a.Value.Resolve().String())
 		return true
 	})
 	c.b.WriteByte('\n')
