@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"log/slog"
 	"time"
 
 	"portero/sip"
@@ -121,7 +122,7 @@ func (tx *Client) fires(ev txEvent) func() { return func() { tx.step(ev) } }
 func (tx *Client) step(ev txEvent) {
 	from := tx.state
 	row := tx.table.Step(&tx.state, ev, tx)
-	logStep(tx.s.log, tx.table, tx.req.CallID, from, ev, row)
+	tx.table.Log(tx.s.log, slog.String("call", tx.req.CallID), from, ev, row)
 	if tx.state == terminated && from != terminated {
 		tx.repeat.Stop()
 		tx.limit.Stop()

@@ -102,7 +102,7 @@ func TestConnectionOfRequestEnds(t *testing.T) {
 		if err := <-failed; !errors.Is(err, siptest.ErrClosed) {
 			t.Errorf("told %v, want %v", err, siptest.ErrClosed)
 		}
-		s.near.Within(0) // the end of the connection
+		s.near.Within(time.Second) // the end of the connection
 		s.tu.stack.Post(func() { got.tx.Respond(sip.NewResponse(got.req, 486, "")) })
 		s.near.Response(486)
 	})

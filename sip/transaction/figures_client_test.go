@@ -52,17 +52,17 @@ func TestFigure5(t *testing.T) {
 		d.peer.Silence(time.Minute)
 	}
 	forEachRow(t, "5", map[string]func(*drive){
-		"Calling  timer-A -> Calling: send INVITE, restart timer A": in(calling, func(d *drive) {
+		"Calling  timer-A -> Calling: send INVITE, restart timer A (17.1.1.2)": in(calling, func(d *drive) {
 			d.again(500 * time.Millisecond)
 			d.again(time.Second)
 			d.toldNothing()
 		}),
-		"Calling  timer-B -> Terminated: inform TU": in(calling, func(d *drive) {
+		"Calling  timer-B -> Terminated: inform TU (17.1.1.2)": in(calling, func(d *drive) {
 			d.endsAfter(32 * time.Second)
 			d.toldErr(transaction.ErrTimeout)
 		}),
-		"Calling  transport-error -> Terminated: inform TU": in(calling, failsLate),
-		"Calling  1xx -> Proceeding: response to TU": in(calling, func(d *drive) {
+		"Calling  transport-error -> Terminated: inform TU (17.1.4)": in(calling, failsLate),
+		"Calling  1xx -> Proceeding: response to TU (17.1.1.2)": in(calling, func(d *drive) {
 			d.respond(180)
 			d.toldStatus(180)
 			d.peer.Silence(time.Second)
@@ -71,13 +71,13 @@ func TestFigure5(t *testing.T) {
 			d.peer.Silence(time.Minute)
 			d.holds(1, 0)
 		}),
-		"Calling  2xx -> Accepted: response to TU, start timer M":                   in(calling, accepted),
-		"Calling  300-699 -> Completed: send ACK, response to TU, start timer D":    in(calling, completed),
-		"Proceeding  1xx -> Proceeding: response to TU":                             in(proceeding, func(d *drive) { d.respond(183); d.toldStatus(183); d.holds(1, 0) }),
-		"Proceeding  2xx -> Accepted: response to TU, start timer M":                in(proceeding, accepted),
-		"Proceeding  300-699 -> Completed: send ACK, response to TU, start timer D": in(proceeding, completed),
-		"Proceeding  transport-error -> Terminated: inform TU":                      in(proceeding, failsLate),
-		"Proceeding  cancel-timeout -> Terminated: inform TU": in(proceeding, func(d *drive) {
+		"Calling  2xx -> Accepted: response to TU, start timer M (RFC 6026 8.4)":               in(calling, accepted),
+		"Calling  300-699 -> Completed: send ACK, response to TU, start timer D (17.1.1.2)":    in(calling, completed),
+		"Proceeding  1xx -> Proceeding: response to TU (17.1.1.2)":                             in(proceeding, func(d *drive) { d.respond(183); d.toldStatus(183); d.holds(1, 0) }),
+		"Proceeding  2xx -> Accepted: response to TU, start timer M (RFC 6026 8.4)":            in(proceeding, accepted),
+		"Proceeding  300-699 -> Completed: send ACK, response to TU, start timer D (17.1.1.2)": in(proceeding, completed),
+		"Proceeding  transport-error -> Terminated: inform TU (17.1.4)":                        in(proceeding, failsLate),
+		"Proceeding  cancel-timeout -> Terminated: inform TU (9.1)": in(proceeding, func(d *drive) {
 			d.s.Post(d.client.Cancel)
 			cancel := d.peer.Request("CANCEL")
 			d.since(0)
@@ -90,7 +90,7 @@ func TestFigure5(t *testing.T) {
 			d.endsAfter(32 * time.Second)
 			d.toldErr(transaction.ErrTimeout)
 		}),
-		"Completed  300-699 -> Completed: send ACK": in(calling, func(d *drive) {
+		"Completed  300-699 -> Completed: send ACK (17.1.1.2)": in(calling, func(d *drive) {
 			d.respond(486)
 			first := d.peer.Request("ACK")
 			d.toldStatus(486)
@@ -101,14 +101,14 @@ func TestFigure5(t *testing.T) {
 			}
 			d.toldNothing()
 		}),
-		"Completed  transport-error -> Terminated: inform TU": in(calling, func(d *drive) {
+		"Completed  transport-error -> Terminated: inform TU (17.1.4)": in(calling, func(d *drive) {
 			d.respond(486)
 			d.peer.Request("ACK")
 			d.toldStatus(486)
 			failsLate(d)
 		}),
-		"Completed  timer-D -> Terminated": in(calling, completed),
-		"Accepted  2xx -> Accepted: response to TU": in(calling, func(d *drive) {
+		"Completed  timer-D -> Terminated (17.1.1.2)": in(calling, completed),
+		"Accepted  2xx -> Accepted: response to TU (RFC 6026 8.4)": in(calling, func(d *drive) {
 			d.respond(200)
 			d.toldStatus(200)
 			time.Sleep(time.Second)
@@ -116,7 +116,7 @@ func TestFigure5(t *testing.T) {
 			d.toldStatus(200)
 			d.holds(1, 0)
 		}),
-		"Accepted  timer-M -> Terminated": in(proceeding, accepted),
+		"Accepted  timer-M -> Terminated (RFC 6026 8.4)": in(proceeding, accepted),
 	})
 }
 
@@ -146,32 +146,32 @@ func TestFigure6(t *testing.T) {
 	}
 	timesOut := func(d *drive) { d.endsAfter(32 * time.Second); d.toldErr(transaction.ErrTimeout) }
 	forEachRow(t, "6", map[string]func(*drive){
-		"Trying  timer-E -> Trying: send request, restart timer E": in("Trying", func(d *drive) {
+		"Trying  timer-E -> Trying: send request, restart timer E (17.1.2.2)": in("Trying", func(d *drive) {
 			d.again(500 * time.Millisecond)
 			d.again(time.Second)
 		}),
-		"Trying  timer-F -> Terminated: inform TU":         in("Trying", timesOut),
-		"Trying  transport-error -> Terminated: inform TU": in("Trying", failsLate),
-		"Trying  1xx -> Proceeding: response to TU": in("Trying", func(d *drive) {
+		"Trying  timer-F -> Terminated: inform TU (17.1.2.2)":       in("Trying", timesOut),
+		"Trying  transport-error -> Terminated: inform TU (17.1.4)": in("Trying", failsLate),
+		"Trying  1xx -> Proceeding: response to TU (17.1.2.2)": in("Trying", func(d *drive) {
 			d.respond(100)
 			d.toldStatus(100)
 			d.holds(1, 0)
 		}),
-		"Trying  200-699 -> Completed: response to TU, start timer K": in("Trying", completed),
-		"Proceeding  timer-E -> Proceeding: send request, restart timer E": in("Proceeding", func(d *drive) {
+		"Trying  200-699 -> Completed: response to TU, start timer K (17.1.2.2)": in("Trying", completed),
+		"Proceeding  timer-E -> Proceeding: send request, restart timer E (17.1.2.2)": in("Proceeding", func(d *drive) {
 			d.again(500 * time.Millisecond) // timer E runs on as it was set, then at T2 (§17.1.2.2)
 			d.again(4 * time.Second)
 			d.again(4 * time.Second)
 		}),
-		"Proceeding  timer-F -> Terminated: inform TU":         in("Proceeding", timesOut),
-		"Proceeding  transport-error -> Terminated: inform TU": in("Proceeding", failsLate),
-		"Proceeding  1xx -> Proceeding: response to TU": in("Proceeding", func(d *drive) {
+		"Proceeding  timer-F -> Terminated: inform TU (17.1.2.2)":       in("Proceeding", timesOut),
+		"Proceeding  transport-error -> Terminated: inform TU (17.1.4)": in("Proceeding", failsLate),
+		"Proceeding  1xx -> Proceeding: response to TU (17.1.2.2)": in("Proceeding", func(d *drive) {
 			d.respond(100)
 			d.toldStatus(100)
 			d.holds(1, 0)
 		}),
-		"Proceeding  200-699 -> Completed: response to TU, start timer K": in("Proceeding", completed),
-		"Completed  timer-K -> Terminated":                                in("Trying", completed),
+		"Proceeding  200-699 -> Completed: response to TU, start timer K (17.1.2.2)": in("Proceeding", completed),
+		"Completed  timer-K -> Terminated (17.1.2.2)":                                in("Trying", completed),
 	})
 }
 

@@ -85,51 +85,51 @@ func TestFigure7(t *testing.T) {
 		d.holds(0, 1)
 	}
 	forEachRow(t, "7", map[string]func(*drive){
-		"Proceeding  request -> Proceeding: send response": in(func(d *drive) {
+		"Proceeding  request -> Proceeding: send response (17.2.1)": in(func(d *drive) {
 			res := d.answer(180)
 			time.Sleep(time.Second)
 			d.repeat()
 			d.same(res, time.Second)
 		}),
-		"Proceeding  TU-1xx -> Proceeding: send response": in(func(d *drive) {
+		"Proceeding  TU-1xx -> Proceeding: send response (17.2.1)": in(func(d *drive) {
 			d.answer(180)
 			d.answer(183)
 			d.peer.Silence(time.Minute)
 			d.holds(0, 1)
 		}),
-		"Proceeding  transport-error -> Proceeding: inform TU": in(func(d *drive) { d.answer(180); failsLate(d); d.answer(200) }),
-		"Proceeding  TU-300-699 -> Completed: send response, start timers G and H": in(func(d *drive) {
+		"Proceeding  transport-error -> Proceeding: inform TU (RFC 6026 8.8)": in(func(d *drive) { d.answer(180); failsLate(d); d.answer(200) }),
+		"Proceeding  TU-300-699 -> Completed: send response, start timers G and H (17.2.1)": in(func(d *drive) {
 			res := d.answer(486)
 			d.same(res, 500*time.Millisecond)
 			d.mark = d.mark.Add(-500 * time.Millisecond)
 			d.endsAfter(32 * time.Second)
 			d.heardFailure(transaction.ErrTimeout)
 		}),
-		"Proceeding  TU-2xx -> Accepted: send response, start timer L": in(func(d *drive) {
+		"Proceeding  TU-2xx -> Accepted: send response, start timer L (RFC 6026 8.7)": in(func(d *drive) {
 			d.answer(200)
 			d.peer.Silence(31 * time.Second) // repeating a 2xx is the TU's business
 			d.endsAfter(32 * time.Second)
 			d.toldNothing()
 		}),
-		"Completed  request -> Completed: send response": in(func(d *drive) {
+		"Completed  request -> Completed: send response (17.2.1)": in(func(d *drive) {
 			res := d.answer(486)
 			d.repeat()
 			d.same(res, 0)
 		}),
-		"Completed  timer-G -> Completed: send response, restart timer G": in(func(d *drive) {
+		"Completed  timer-G -> Completed: send response, restart timer G (17.2.1)": in(func(d *drive) {
 			res := d.answer(486)
 			for _, after := range []time.Duration{500, 1000, 2000, 4000, 4000, 4000, 4000, 4000, 4000, 4000} {
 				d.same(res, after*time.Millisecond)
 			}
 			d.peer.Silence(time.Minute)
 		}),
-		"Completed  transport-error -> Completed: inform TU": in(func(d *drive) { d.answer(486); failsLate(d) }),
-		"Completed  timer-H -> Terminated: inform TU": in(func(d *drive) {
+		"Completed  transport-error -> Completed: inform TU (RFC 6026 8.8)": in(func(d *drive) { d.answer(486); failsLate(d) }),
+		"Completed  timer-H -> Terminated: inform TU (17.2.1)": in(func(d *drive) {
 			d.answer(486)
 			d.endsAfter(32 * time.Second)
 			d.heardFailure(transaction.ErrTimeout)
 		}),
-		"Completed  ACK -> Confirmed: start timer I": in(func(d *drive) {
+		"Completed  ACK -> Confirmed: start timer I (17.2.1)": in(func(d *drive) {
 			d.acknowledge(d.answer(486))
 			d.timers(1) // G and H are stopped, I runs
 			d.peer.Silence(4 * time.Second)
@@ -139,7 +139,7 @@ func TestFigure7(t *testing.T) {
 			d.endsAfter(5 * time.Second)
 			d.toldNothing()
 		}),
-		"Confirmed  timer-I -> Terminated": in(func(d *drive) {
+		"Confirmed  timer-I -> Terminated (17.2.1)": in(func(d *drive) {
 			res := d.answer(603)
 			d.acknowledge(res)
 			time.Sleep(time.Second)
@@ -148,27 +148,27 @@ func TestFigure7(t *testing.T) {
 			d.mark = mark
 			d.endsAfter(5 * time.Second)
 		}),
-		"Accepted  request -> Accepted": in(func(d *drive) {
+		"Accepted  request -> Accepted (RFC 6026 8.7)": in(func(d *drive) {
 			d.answer(200)
 			d.repeat()
 			d.peer.Silence(time.Second)
 			d.holds(0, 1)
 		}),
-		"Accepted  ACK -> Accepted: ACK to TU": in(func(d *drive) {
+		"Accepted  ACK -> Accepted: ACK to TU (RFC 6026 8.7)": in(func(d *drive) {
 			d.acknowledge(d.answer(200))
 			if got := <-d.tu.requests; got.req.Method != "ACK" {
 				d.Fatalf("TU got %s", got.req.Method)
 			}
 			d.holds(0, 1)
 		}),
-		"Accepted  TU-2xx -> Accepted: send response": in(func(d *drive) {
+		"Accepted  TU-2xx -> Accepted: send response (RFC 6026 8.7)": in(func(d *drive) {
 			d.answer(200)
 			time.Sleep(time.Second)
 			d.answer(200)
 			d.holds(0, 1)
 		}),
-		"Accepted  transport-error -> Accepted: inform TU": in(func(d *drive) { d.answer(200); failsLate(d) }),
-		"Accepted  timer-L -> Terminated":                  in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
+		"Accepted  transport-error -> Accepted: inform TU (RFC 6026 8.8)": in(func(d *drive) { d.answer(200); failsLate(d) }),
+		"Accepted  timer-L -> Terminated (RFC 6026 8.7)":                  in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
 	})
 }
 
@@ -180,37 +180,37 @@ func TestFigure8(t *testing.T) {
 		d.holds(0, 0)
 	}
 	forEachRow(t, "8", map[string]func(*drive){
-		"Trying  TU-1xx -> Proceeding: send response": in(func(d *drive) {
+		"Trying  TU-1xx -> Proceeding: send response (17.2.2)": in(func(d *drive) {
 			d.repeat() // discarded while there is nothing to repeat
 			d.peer.Silence(time.Second)
 			d.answer(100)
 			d.holds(0, 1)
 		}),
-		"Trying  TU-200-699 -> Completed: send response, start timer J": in(func(d *drive) {
+		"Trying  TU-200-699 -> Completed: send response, start timer J (17.2.2)": in(func(d *drive) {
 			d.answer(404)
 			d.peer.Silence(31 * time.Second)
 			d.endsAfter(32 * time.Second)
 		}),
-		"Proceeding  TU-1xx -> Proceeding: send response": in(func(d *drive) { d.answer(100); d.answer(182) }),
-		"Proceeding  request -> Proceeding: send response": in(func(d *drive) {
+		"Proceeding  TU-1xx -> Proceeding: send response (17.2.2)": in(func(d *drive) { d.answer(100); d.answer(182) }),
+		"Proceeding  request -> Proceeding: send response (17.2.2)": in(func(d *drive) {
 			res := d.answer(100)
 			d.repeat()
 			d.same(res, 0)
 		}),
-		"Proceeding  TU-200-699 -> Completed: send response, start timer J": in(func(d *drive) {
+		"Proceeding  TU-200-699 -> Completed: send response, start timer J (17.2.2)": in(func(d *drive) {
 			d.answer(100)
 			d.answer(200)
 			d.endsAfter(32 * time.Second)
 		}),
-		"Proceeding  transport-error -> Terminated: inform TU": in(func(d *drive) { d.answer(100); failsLate(d) }),
-		"Completed  request -> Completed: send response": in(func(d *drive) {
+		"Proceeding  transport-error -> Terminated: inform TU (17.2.4)": in(func(d *drive) { d.answer(100); failsLate(d) }),
+		"Completed  request -> Completed: send response (17.2.2)": in(func(d *drive) {
 			res := d.answer(200)
 			time.Sleep(3 * time.Second)
 			d.repeat()
 			d.same(res, 3*time.Second)
 		}),
-		"Completed  transport-error -> Terminated: inform TU": in(func(d *drive) { d.answer(200); failsLate(d) }),
-		"Completed  timer-J -> Terminated":                    in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
+		"Completed  transport-error -> Terminated: inform TU (17.2.4)": in(func(d *drive) { d.answer(200); failsLate(d) }),
+		"Completed  timer-J -> Terminated (17.2.2)":                    in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
 	})
 }
 

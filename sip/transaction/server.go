@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"log/slog"
 	"time"
 
 	"portero/sip"
@@ -163,7 +164,7 @@ func (tx *Server) transportError(err error) {
 func (tx *Server) step(ev txEvent) {
 	from := tx.state
 	row := tx.table.Step(&tx.state, ev, tx)
-	logStep(tx.s.log, tx.table, tx.req.CallID, from, ev, row)
+	tx.table.Log(tx.s.log, slog.String("call", tx.req.CallID), from, ev, row)
 	if tx.state == terminated && from != terminated {
 		tx.trying.Stop()
 		tx.repeat.Stop()

@@ -1,15 +1,12 @@
 package transaction
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
 	"portero/sip"
-	"portero/sip/fsm"
 )
 
 // txState and txEvent name the states and events of the four transaction machines as RFC 3261 figures 5 to 8 do, with the
@@ -92,16 +89,4 @@ func keyFor(req *sip.Request, method string) txKey {
 	// RFC 2543 peers: match by what identified a transaction then (§17.2.3).
 	id := req.URI.String() + "\x00" + req.CallID + "\x00" + req.From.Tag() + "\x00" + strconv.FormatUint(uint64(req.CSeq.Seq), 10)
 	return txKey{id, v.SentBy() + branch, method}
-}
-
-// logStep writes the line that every transition leaves: machine, state, event, state.
-func logStep[M any](log *slog.Logger, t *fsm.Table[txState, txEvent, M], callID string, from txState, ev txEvent, row *fsm.Row[txState, txEvent, M]) {
-	if !log.Enabled(context.Background(), slog.LevelDebug) {
-		return
-	}
-	if row == nil {
-		log.Debug("sip", "machine", t.Name, "call_id", callID, "from", string(from), "event", string(ev), "to", string(from), "ignored", true)
-		return
-	}
-	log.Debug("sip", "machine", t.Name, "call_id", callID, "from", string(from), "event", string(ev), "to", string(row.Next))
 }

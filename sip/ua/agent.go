@@ -47,8 +47,6 @@ func (a *Agent) Bind(s *transaction.Stack) { a.s = s }
 // Stack returns the stack that the agent lives on.
 func (a *Agent) Stack() *transaction.Stack { return a.s }
 
-const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
-
 // Admit keeps strangers out before any state is made for them.
 func (a *Agent) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	if c := a.find(req); c != nil {
@@ -130,25 +128,12 @@ func refusal(req *sip.Request) *sip.Response {
 		res.Set("Accept-Encoding", "identity")
 		return res
 	}
-	if req.Method == sip.INVITE && len(req.Body) > 0 && !isSDP(req.ContentType) {
+	if req.Method == sip.INVITE && len(req.Body) > 0 && sip.MediaType(req.ContentType) != "application/sdp" {
 		res := sip.NewResponse(req, 415, "")
 		res.Set("Accept", "application/sdp")
 		return res
 	}
 	return nil
-}
-
-func isSDP(contentType string) bool {
-	media, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/sdp")
-}
-
-// capabilities answers what the agent can do (§11.2).
-func capabilities(req *sip.Request) *sip.Response {
-	res := sip.NewResponse(req, 200, "")
-	res.Set("Allow", allowed)
-	res.Set("Accept", "application/sdp")
-	return res
 }
 
 // find returns the call that a request belongs to.

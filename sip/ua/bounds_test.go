@@ -188,18 +188,18 @@ func TestTransactionBound(t *testing.T) {
 // TestFullIsTold tells once in a minute that there is no room, and who asked for some.
 func TestFullIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var text strings.Builder
+		log := &captured{warnings: true, b: &strings.Builder{}}
 		p := newPipe()
 		a := ua.New(ua.Config{Allow: func(transport.Flow, *sip.Request) int { return 0 }, Incoming: func(_ *ua.Call, ev ua.CallEvent) {
 			if ev.Kind == ua.Offered {
 				ev.Leg.Reject(486)
 			}
 		}})
-		runStack(t, transaction.NewStack(transaction.Config{Log: slog.New(&captured{b: &text})}, a, p))
+		runStack(t, transaction.NewStack(transaction.Config{Log: slog.New(log)}, a, p))
 		deliver := <-p.deliver
-		told := func() int { return strings.Count(text.String(), "all server transactions are in use") }
+		told := func() int { return strings.Count(log.text(), "all server transactions are in use") }
 		flood(deliver, "INVITE", transaction.MaxServers+500)
-		if told() != 1 || !strings.Contains(text.String(), " source 203.0.113.66/32\n") {
+		if told() != 1 || !strings.Contains(log.text(), " source 203.0.113.66/32\n") {
 			t.Errorf("told %d times, want once and with the source", told())
 		}
 		time.Sleep(time.Minute) // the refusals, never acknowledged, are over
@@ -381,7 +381,7 @@ func TestRunLeavesNothing(t *testing.T) {
 		n := siptest.NewNetwork(1)
 		a := ua.New(ua.Config{})
 		s := transaction.NewStack(transaction.Config{}, a, n.Listen("10.0.0.1:5060"))
-		if got := runtime.NumGoroutine(); got != before {
+		if got := runtime.NumGoroutine(); got > before {
 			t.Errorf("the constructors started %d goroutines", got-before)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -9,13 +9,23 @@ import (
 
 // captured is a log that keeps its text.
 type captured struct {
-	mu sync.Mutex
-	b  *strings.Builder
+	warnings bool // and nothing below them
+	mu       sync.Mutex
+	b        *strings.Builder
 }
 
-func (c *captured) Enabled(context.Context, slog.Level) bool { return true }
-func (c *captured) WithAttrs([]slog.Attr) slog.Handler       { return c }
-func (c *captured) WithGroup(string) slog.Handler            { return c }
+// text returns what was logged so far.
+func (c *captured) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.b.String()
+}
+
+func (c *captured) Enabled(_ context.Context, l slog.Level) bool {
+	return !c.warnings || l >= slog.LevelWarn
+}
+func (c *captured) WithAttrs([]slog.Attr) slog.Handler { return c }
+func (c *captured) WithGroup(string) slog.Handler      { return c }
 func (c *captured) Handle(_ context.Context, r slog.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,15 +5,17 @@
 //
 //	RFC 3261 §8.2         agent (what is refused, and how)
 //	         §10          register
-//	         §11          agent (OPTIONS)
+//	         §11          options
 //	         §12          dialog
-//	         §13, §15     uac, uas, call
-//	         §14          reinvite (ours), uas (theirs)
+//	         §13          invite_out, invite_in, cancel, leg, call
+//	         §15          bye
+//	         §14          reinvite (ours), invite_in (theirs)
 //	         §22          outgoing, package digest
-//	RFC 3263 §4           account (which address first), uac (§4.3: the next one)
+//	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
 //	RFC 3581              account (the public address that it shows)
 //	RFC 5626 §4.5         register (back-off)
-//	RFC 6086              call (INFO; also the digits of the time before it)
+//	RFC 3262, 3264, 3311  offer_answer (the table of a leg; PRACK and UPDATE have their rows and wait for their methods)
+//	RFC 6086              info (INFO; also the digits of the time before it)
 //
 // All of it runs on the stack's loop, Invite.Offer and the functions of Invite, Register and Incoming too: none may block.
 //

@@ -108,9 +108,3 @@ func (o *outgoing) retry(res *sip.Response) bool {
 	o.attempt()
 	return true
 }
-
-// cancel gives a pending INVITE up.
-func (o *outgoing) cancel() {
-	o.gone = true
-	o.tx.Cancel()
-}

@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
@@ -122,9 +123,7 @@ func (r *Registration) stop() { r.step(evStop) }
 func (r *Registration) step(ev regEvent) {
 	from := r.state
 	row := r.table.Step(&r.state, ev, r)
-	if row != nil {
-		r.a.log.Debug("sip", "machine", r.table.Name, "account", r.acct.Name, "from", string(from), "event", string(ev), "to", string(row.Next))
-	}
+	r.table.Log(r.a.log, slog.String("account", r.acct.Name), from, ev, row)
 }
 
 // send registers or refreshes. The Request-URI has no user part (§10.2; a FRITZ!Box does not answer otherwise).

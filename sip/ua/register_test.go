@@ -164,21 +164,21 @@ func TestRegistrationFigure(t *testing.T) {
 		r.want(true)
 	}
 	drives := map[string]func(*registering){
-		"Idle  start -> Registering: send REGISTER": func(r *registering) { r.grant(r.register(), 600); r.want(true) },
-		"Registering  2xx -> Registered: tell up, start refresh": func(r *registering) {
+		"Idle  start -> Registering: send REGISTER (10.2.1)": func(r *registering) { r.grant(r.register(), 600); r.want(true) },
+		"Registering  2xx -> Registered: tell up, start refresh (10.2.4)": func(r *registering) {
 			again(r)
 		},
-		"Registering  423 -> Registering: raise expires, send REGISTER": func(r *registering) { brief(r, r.register()) },
-		"Registering  refused -> Waiting: tell failed, start back-off":  func(r *registering) { refused(r, r.register()) },
-		"Registering  stop -> Leaving: send un-REGISTER":                func(r *registering) { r.register(); left(r) },
-		"Registered  timer -> Refreshing: send REGISTER":                func(r *registering) { refreshing(r) },
-		"Registered  moved -> Refreshing: send REGISTER":                func(r *registering) { moves(r) },
-		"Registered  stop -> Leaving: send un-REGISTER":                 func(r *registering) { r.registered(); left(r) },
-		"Refreshing  2xx -> Registered: tell up, start refresh":         again,
-		"Refreshing  423 -> Refreshing: raise expires, send REGISTER":   func(r *registering) { brief(r, refreshing(r)) },
-		"Refreshing  refused -> Waiting: tell failed, start back-off":   func(r *registering) { refused(r, refreshing(r)) },
-		"Refreshing  stop -> Leaving: send un-REGISTER":                 func(r *registering) { refreshing(r); left(r) },
-		"Waiting  timer -> Registering: send REGISTER": func(r *registering) {
+		"Registering  423 -> Registering: raise expires, send REGISTER (10.2.8)":      func(r *registering) { brief(r, r.register()) },
+		"Registering  refused -> Waiting: tell failed, start back-off (RFC 5626 4.5)": func(r *registering) { refused(r, r.register()) },
+		"Registering  stop -> Leaving: send un-REGISTER (10.2.2)":                     func(r *registering) { r.register(); left(r) },
+		"Registered  timer -> Refreshing: send REGISTER (10.2.4)":                     func(r *registering) { refreshing(r) },
+		"Registered  moved -> Refreshing: send REGISTER (10.2.4)":                     func(r *registering) { moves(r) },
+		"Registered  stop -> Leaving: send un-REGISTER (10.2.2)":                      func(r *registering) { r.registered(); left(r) },
+		"Refreshing  2xx -> Registered: tell up, start refresh (10.2.4)":              again,
+		"Refreshing  423 -> Refreshing: raise expires, send REGISTER (10.2.8)":        func(r *registering) { brief(r, refreshing(r)) },
+		"Refreshing  refused -> Waiting: tell failed, start back-off (RFC 5626 4.5)":  func(r *registering) { refused(r, refreshing(r)) },
+		"Refreshing  stop -> Leaving: send un-REGISTER (10.2.2)":                      func(r *registering) { refreshing(r); left(r) },
+		"Waiting  timer -> Registering: send REGISTER (RFC 5626 4.5)": func(r *registering) {
 			refused(r, r.register())
 			r.grant(r.Request("REGISTER"), 600)
 			r.want(true)
@@ -189,10 +189,10 @@ func TestRegistrationFigure(t *testing.T) {
 			r.gone()
 			r.Silence(time.Minute)
 		},
-		"Leaving  2xx -> Gone":     func(r *registering) { r.registered(); left(r) },
-		"Leaving  refused -> Gone": func(r *registering) { r.registered(); r.answer(leaving(r), 500, "r"); r.gone() },
-		"Leaving  423 -> Gone":     func(r *registering) { r.registered(); r.answer(leaving(r), 423, "r"); r.gone() },
-		"Leaving  timer -> Gone": func(r *registering) {
+		"Leaving  2xx -> Gone (10.2.2)":     func(r *registering) { r.registered(); left(r) },
+		"Leaving  refused -> Gone (10.2.2)": func(r *registering) { r.registered(); r.answer(leaving(r), 500, "r"); r.gone() },
+		"Leaving  423 -> Gone (10.2.2)":     func(r *registering) { r.registered(); r.answer(leaving(r), 423, "r"); r.gone() },
+		"Leaving  timer -> Gone (10.2.2)": func(r *registering) {
 			r.registered()
 			leaving(r)
 			time.Sleep(2 * time.Second)

@@ -24,12 +24,25 @@ type Invite struct {
 	Offer func(local netip.Addr, t transport.Target) ([]byte, error)
 }
 
+// placed is what a call has that was placed here: its INVITEs, in rounds. A round tries one server after the other.
+type placed struct {
+	inv      Invite
+	tag      string             // of From
+	seq      uint32             // CSeq of the INVITEs of this round
+	queue    []transport.Target // servers that were not tried yet in this round
+	outs     []*outgoing        // the INVITEs of this round, one for each server tried
+	failover *transaction.Timer // to the next server
+	again    *transaction.Timer // begins another round
+	refusal  *sip.Response      // that one server gave while another was waited for
+	winner   *Leg
+}
+
 // Invite places a call (RFC 3261 §13.2). While this host cannot send it, it tries again every 2 s: Hangup is the only limit.
 // notify runs on the stack's loop and must not block. Any goroutine may call it.
 func (a *Agent) Invite(inv Invite, notify func(*Call, CallEvent)) *Call {
-	c := &Call{ID: sip.NewCallID(), a: a, acct: inv.Account, inv: inv, tag: sip.NewTag()}
+	c := &Call{ID: sip.NewCallID(), a: a, acct: inv.Account, placed: placed{inv: inv, tag: sip.NewTag()}}
 	c.notify = func(ev CallEvent) { notify(c, ev) }
-	c.key = callKey(c.ID, c.tag)
+	c.key = callKey(c.ID, c.placed.tag)
 	a.s.Post(c.begin)
 	return c
 }
@@ -40,11 +53,11 @@ func (c *Call) begin() {
 		return
 	}
 	c.a.calls[c.key] = c
-	c.seq++
-	for _, o := range c.outs { // all are done
-		c.seq = max(c.seq, o.req.CSeq.Seq+1)
+	c.placed.seq++
+	for _, o := range c.placed.outs { // all are done
+		c.placed.seq = max(c.placed.seq, o.req.CSeq.Seq+1)
 	}
-	c.outs = nil
+	c.placed.outs = nil
 	found := func(ts []transport.Target, err error) {
 		switch {
 		case c.over:
@@ -52,7 +65,7 @@ func (c *Call) begin() {
 		case err != nil:
 			c.lost(err)
 		default:
-			c.queue = ts
+			c.placed.queue = ts
 			c.next()
 		}
 	}
@@ -60,17 +73,17 @@ func (c *Call) begin() {
 		c.acct.find(c.a.s, found)
 		return
 	}
-	c.a.s.Resolve(c.inv.To, found)
+	c.a.s.Resolve(c.placed.inv.To, found)
 }
 
 // next tries the next server of several (RFC 3263 §4.3); false: there is none.
 func (c *Call) next() bool {
-	c.failover.Stop()
-	if len(c.queue) == 0 {
+	c.placed.failover.Stop()
+	if len(c.placed.queue) == 0 {
 		return false
 	}
-	t := c.queue[0]
-	c.queue = c.queue[1:]
+	t := c.placed.queue[0]
+	c.placed.queue = c.placed.queue[1:]
 	c.dial(t)
 	return true
 }
@@ -81,37 +94,37 @@ func (c *Call) dial(t transport.Target) {
 		c.lost(err)
 		return
 	}
-	body, err := c.inv.Offer(local.Addr(), t)
+	body, err := c.placed.inv.Offer(local.Addr(), t)
 	if err != nil {
 		err = fmt.Errorf("ua: offer: %w", err)
 		c.end(CallEvent{Kind: Ended, Err: err, Reason: err.Error()})
 		return
 	}
-	req := sip.NewRequest(sip.INVITE, c.inv.To)
-	req.To = sip.Address{URI: c.inv.To}
-	from := c.inv.From
+	req := sip.NewRequest(sip.INVITE, c.placed.inv.To)
+	req.To = sip.Address{URI: c.placed.inv.To}
+	from := c.placed.inv.From
 	contact := contactAt(from.User, t.Proto, local)
 	if c.acct != nil {
 		from = c.acct.AOR
 		contact = c.acct.contact(t.Proto, local)
-		if t.Addr != literalOf(c.inv.To) && !sameHost(c.inv.To, c.acct) {
+		if t.Addr != literalOf(c.placed.inv.To) && !sameHost(c.placed.inv.To, c.acct) {
 			// The account's server is the outbound proxy for foreign addresses (§8.1.2).
 			proxy := transport.URI("", t.Proto, t.Addr)
 			proxy.Params += ";lr"
 			req.Route = []sip.Address{{URI: proxy}}
 		}
 	}
-	req.From = sip.Address{DisplayName: c.inv.DisplayName, URI: from}.WithTag(c.tag)
+	req.From = sip.Address{DisplayName: c.placed.inv.DisplayName, URI: from}.WithTag(c.placed.tag)
 	req.CallID = c.ID
-	req.CSeq = sip.CSeq{Seq: c.seq, Method: sip.INVITE} // the same at each server: a phone that two of them reach refuses the second with 482 (§8.2.2.2)
+	req.CSeq = sip.CSeq{Seq: c.placed.seq, Method: sip.INVITE} // the same at each server: a phone that two of them reach refuses the second with 482 (§8.2.2.2)
 	req.Contact = []sip.Address{contact}
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
 	var out *outgoing
 	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) { c.response(out, res, err) })
-	c.outs = append(c.outs, out)
-	if len(c.queue) > 0 {
-		c.failover = c.a.s.After(failoverAfter, func() {
+	c.placed.outs = append(c.placed.outs, out)
+	if len(c.placed.queue) > 0 {
+		c.placed.failover = c.a.s.After(failoverAfter, func() {
 			if !out.heard { // it stays pending: it may ring yet
 				c.next()
 			}
@@ -162,15 +175,15 @@ func (c *Call) response(out *outgoing, res *sip.Response, err error) {
 // bury ends the early dialogs that a final response leaves (§12.3).
 func (c *Call) bury(out *outgoing) {
 	for _, l := range c.legs {
-		if l.out == out && !l.confirmed {
-			l.dead = true
+		if l.sent.first == out && l.phase == early {
+			l.leave(buried)
 		}
 	}
 }
 
 // pending reports whether an INVITE of ours has no final response yet.
 func (c *Call) pending() bool {
-	return slices.ContainsFunc(c.outs, func(o *outgoing) bool { return !o.done })
+	return slices.ContainsFunc(c.placed.outs, func(o *outgoing) bool { return !o.done })
 }
 
 // doubt has the account look whether its server is still where and what it was.
@@ -187,7 +200,7 @@ func (c *Call) doubt() {
 // lost goes on after an attempt that came to nothing: at the next server, or after a failure of this host's network, which may
 // pass, with another round. The ring limit is the caller's.
 func (c *Call) lost(err error) {
-	if c.over || c.winner != nil {
+	if c.over || c.placed.winner != nil {
 		c.release()
 		return
 	}
@@ -195,8 +208,8 @@ func (c *Call) lost(err error) {
 	switch {
 	case !rang && c.next():
 	case c.pending():
-	case c.refusal != nil:
-		c.refused(c.refusal)
+	case c.placed.refusal != nil:
+		c.refused(c.placed.refusal)
 	case rang || hopeless(err):
 		c.end(CallEvent{Kind: Ended, Err: err, Reason: err.Error()})
 	default:
@@ -204,7 +217,7 @@ func (c *Call) lost(err error) {
 		if c.acct != nil {
 			c.acct.doubt(c.a.s)
 		}
-		c.again = c.a.s.After(redialAfter, c.begin)
+		c.placed.again = c.a.s.After(redialAfter, c.begin)
 	}
 }
 
@@ -220,15 +233,15 @@ func hopeless(err error) bool {
 
 // refused ends the call, unless there is another server to ask (503), or one whose INVITE rings somewhere.
 func (c *Call) refused(res *sip.Response) {
-	if c.over || c.winner != nil {
+	if c.over || c.placed.winner != nil {
 		c.release()
 		return
 	}
-	c.refusal = res
+	c.placed.refusal = res
 	if res.Status == 503 && c.next() {
 		return
 	}
-	for _, o := range c.outs {
+	for _, o := range c.placed.outs {
 		if !o.done && (o.heard || res.Status == 482) {
 			return
 		}
@@ -243,35 +256,28 @@ func (c *Call) end(ev CallEvent) {
 	c.release()
 }
 
-// giveUp cancels all INVITEs but one, and any further attempt.
-func (c *Call) giveUp(but *outgoing) {
-	c.failover.Stop()
-	c.again.Stop()
-	c.queue = nil
-	for _, o := range c.outs {
-		if o != but && !o.done {
-			o.cancel()
-		}
-	}
-}
-
 func (c *Call) progress(out *outgoing, res *sip.Response) {
-	ev := CallEvent{Kind: Progress, Status: res.Status, Reason: res.Reason, ContentType: res.ContentType, Body: res.Body}
 	if res.To.Tag() != "" && res.Status > 100 {
-		ev.Leg = c.legOf(out, res)
-		if ev.Leg != nil && ev.Leg.dead {
+		if l := c.legOf(out, res); l != nil {
+			l.step(oa1xx, turn{out: out, res: res})
 			return
 		}
 	}
-	c.tell(ev)
+	c.tellProgress(nil, res)
 }
+
+func (c *Call) tellProgress(l *Leg, res *sip.Response) {
+	c.tell(CallEvent{Kind: Progress, Leg: l, Status: res.Status, Reason: res.Reason, ContentType: res.ContentType, Body: res.Body})
+}
+
+func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 
 // legOf finds or makes the dialog of a response: one for each To tag (§12.1, §13.2.2.4).
 func (c *Call) legOf(out *outgoing, res *sip.Response) *Leg {
 	l := c.leg(res.To.Tag())
 	if l == nil && len(c.legs) < maxLegs {
-		l = &Leg{call: c, out: out, d: newUACDialog(out.req, res)}
-		c.legs = append(c.legs, l)
+		l = c.newLeg(newUACDialog(out.req, res), out)
+		l.step(oaTUINVITE, turn{})
 	}
 	return l
 }
@@ -285,28 +291,21 @@ func (c *Call) answered(out *outgoing, res *sip.Response) {
 	if l == nil {
 		return
 	}
-	if l.confirmed {
-		if l.ack != nil {
-			c.a.s.Resend(l.ack, l.ackTarget) // our ACK was lost
+	if l.phase != early && l.phase != buried {
+		if l.sent.ack != nil {
+			c.a.s.Resend(l.sent.ack, l.sent.ackTo) // our ACK was lost
 		}
 		return
 	}
 	c.a.calls[c.key] = c // a late branch of a call that is over needs its BYE answered
-	lost := c.over || c.winner != nil || l.dead
-	l.confirmed, l.dead = true, false
+	lost := c.over || c.placed.winner != nil || l.phase == buried
+	l.phase, l.sent.open = confirmed, nil
 	l.d.confirmUAC(res)
 	if !lost {
-		c.winner = l
+		c.placed.winner = l
 		c.giveUp(out)
 	}
-	l.acknowledge(out, func() {
-		if lost {
-			l.bye()
-		}
-	})
-	if !lost {
-		c.tell(CallEvent{Kind: Answered, Leg: l, Status: res.Status, Reason: res.Reason, ContentType: res.ContentType, Body: res.Body})
-	}
+	l.step(oa2xx, turn{out: out, res: res, lost: lost})
 }
 
 // acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4, §22.1).
@@ -317,8 +316,8 @@ func (l *Leg) acknowledge(invite *outgoing, then func()) {
 	c.a.s.Resolve(l.d.nextHop(), func(ts []transport.Target, err error) {
 		if err == nil {
 			invite.lendCredentials(ack, ts[0])
-			l.ackTarget = ts[0]
-			l.ack, err = c.a.s.Send(ack, ts[0])
+			l.sent.ackTo = ts[0]
+			l.sent.ack, err = c.a.s.Send(ack, ts[0])
 		}
 		if err != nil {
 			c.a.log.Warn("sip ACK not sent", "call_id", c.ID, "err", err)
