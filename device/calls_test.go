@@ -8,7 +8,7 @@ import (
 
 	"portero/audio"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/ua"
 )
 
 const twoPhones = `"sip:kitchen@10.0.0.2", "sip:hall@10.0.0.3"`
@@ -19,14 +19,14 @@ func TestFirstAnswerWins(t *testing.T) {
 		r := newRig(t)
 		d, kitchen, hall := r.door("10.0.0.1:5062", twoPhones, "", ""), r.phone("10.0.0.2:5060"), r.phone("10.0.0.3:5060")
 		d.press("front")
-		a, b := kitchen.want(sip.Offered), hall.want(sip.Offered)
+		a, b := kitchen.want(ua.Offered), hall.want(ua.Offered)
 		a.Leg.Progress(180, nil)
 		b.Leg.Progress(180, nil)
 		hall.answer(b)
 		if ev := d.want(event.CallAnswered); ev.Target != "sip:hall@10.0.0.3" {
 			t.Errorf("answered by %q", ev.Target)
 		}
-		if ev := kitchen.want(sip.Ended); ev.Status != 487 {
+		if ev := kitchen.want(ua.Ended); ev.Status != 487 {
 			t.Errorf("the loser's end: %+v", ev)
 		}
 		b.call.Hangup()
@@ -40,7 +40,7 @@ func TestBothAnswerAtOnce(t *testing.T) {
 		r := newRig(t)
 		d, kitchen, hall := r.door("10.0.0.1:5062", twoPhones, "", ""), r.phone("10.0.0.2:5060"), r.phone("10.0.0.3:5060")
 		d.press("front")
-		a, b := kitchen.want(sip.Offered), hall.want(sip.Offered)
+		a, b := kitchen.want(ua.Offered), hall.want(ua.Offered)
 		kitchen.answer(a)
 		hall.answer(b)
 		d.want(event.CallAnswered)
@@ -50,7 +50,7 @@ func TestBothAnswerAtOnce(t *testing.T) {
 		for _, p := range []*phone{kitchen, hall} {
 			select {
 			case ev := <-p.events:
-				if ev.Kind == sip.Ended && ev.ByPeer {
+				if ev.Kind == ua.Ended && ev.ByPeer {
 					ends++
 				}
 			default:
@@ -69,17 +69,17 @@ func TestHunting(t *testing.T) {
 		d := r.door("10.0.0.1:5062", twoPhones+`, "sip:attic@10.0.0.4"`, "strategy = \"serial\"\nhunt_after = \"10s\"", "")
 		kitchen, hall, attic := r.phone("10.0.0.2:5060"), r.phone("10.0.0.3:5060"), r.phone("10.0.0.4:5060")
 		d.press("front")
-		kitchen.want(sip.Offered).Leg.Reject(486)
-		kitchen.want(sip.Ended)
+		kitchen.want(ua.Offered).Leg.Reject(486)
+		kitchen.want(ua.Ended)
 		began := time.Now()
-		hall.want(sip.Offered).Leg.Progress(180, nil)
-		if ev := hall.want(sip.Ended); ev.Status != 487 {
+		hall.want(ua.Offered).Leg.Progress(180, nil)
+		if ev := hall.want(ua.Ended); ev.Status != 487 {
 			t.Errorf("%+v", ev)
 		}
 		if took := time.Since(began).Round(time.Second); took != 10*time.Second {
 			t.Errorf("the second phone rang for %v", took)
 		}
-		attic.answer(attic.want(sip.Offered))
+		attic.answer(attic.want(ua.Offered))
 		d.want(event.CallAnswered)
 	})
 }
@@ -90,13 +90,13 @@ func TestNobodyAnswers(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, `ring_limit = "20s"`, ""), r.phone("10.0.0.2:5060")
 		d.press("front")
-		p.want(sip.Offered).Leg.Progress(180, nil)
+		p.want(ua.Offered).Leg.Progress(180, nil)
 		if ev := d.want(event.CallEnded); ev.Reason != "not answered" || ev.DurationMS != 20000 {
 			t.Errorf("%+v", ev)
 		}
-		p.want(sip.Ended)
+		p.want(ua.Ended)
 		d.press("front") // while the busy tone sounds
-		p.want(sip.Offered)
+		p.want(ua.Offered)
 	})
 }
 
@@ -106,11 +106,11 @@ func TestAllRefuse(t *testing.T) {
 		r := newRig(t)
 		d, kitchen, hall := r.door("10.0.0.1:5062", twoPhones, "", ""), r.phone("10.0.0.2:5060"), r.phone("10.0.0.3:5060")
 		d.press("front")
-		kitchen.want(sip.Offered).Leg.Reject(486)
+		kitchen.want(ua.Offered).Leg.Reject(486)
 		if ev := d.want(event.CallRefused); ev.Status != 486 {
 			t.Errorf("%+v", ev)
 		}
-		hall.want(sip.Offered).Leg.Reject(603)
+		hall.want(ua.Offered).Leg.Reject(603)
 		d.want(event.CallRefused)
 		d.want(event.CallEnded)
 		time.Sleep(5 * time.Second)
@@ -126,7 +126,7 @@ func TestPressAgain(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
 		d.press("front")
-		ev := p.want(sip.Offered)
+		ev := p.want(ua.Offered)
 		time.Sleep(time.Second)
 		d.press("front")
 		d.want(event.BellIgnored)
@@ -157,7 +157,7 @@ func TestOtherBell(t *testing.T) {
 			}
 			d, kitchen, attic := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", more), r.phone("10.0.0.2:5060"), r.phone("10.0.0.4:5060")
 			d.press("front")
-			kitchen.answer(kitchen.want(sip.Offered))
+			kitchen.answer(kitchen.want(ua.Offered))
 			d.want(event.CallAnswered)
 			d.press("back")
 			if !replace {
@@ -166,8 +166,8 @@ func TestOtherBell(t *testing.T) {
 				kitchen.quiet(time.Second)
 				return
 			}
-			attic.want(sip.Offered)
-			if ev := kitchen.want(sip.Ended); !ev.ByPeer {
+			attic.want(ua.Offered)
+			if ev := kitchen.want(ua.Ended); !ev.ByPeer {
 				t.Errorf("%+v", ev)
 			}
 		})
@@ -180,11 +180,11 @@ func TestTalkLimit(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, `talk_limit = "10s"`, ""), r.phone("10.0.0.2:5060")
 		d.press("front")
-		p.answer(p.want(sip.Offered))
+		p.answer(p.want(ua.Offered))
 		if ev := d.want(event.CallEnded); ev.Reason != "talk limit" {
 			t.Errorf("%+v", ev)
 		}
-		p.want(sip.Ended)
+		p.want(ua.Ended)
 	})
 }
 
@@ -194,7 +194,7 @@ func TestWrongCodes(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
 		d.press("front")
-		m := p.answer(p.want(sip.Offered))
+		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		for range 5 {
 			m.session.SendDigits("1234#")
@@ -217,7 +217,7 @@ func TestINFODigits(t *testing.T) {
 				r := newRig(t)
 				d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
 				d.press("front")
-				offered := p.want(sip.Offered)
+				offered := p.want(ua.Offered)
 				m := p.answer(offered)
 				d.want(event.CallAnswered)
 				for _, key := range "4711#" {
@@ -243,7 +243,7 @@ func TestHold(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
 		d.press("front")
-		offered := p.want(sip.Offered)
+		offered := p.want(ua.Offered)
 		m := p.answer(offered)
 		d.want(event.CallAnswered)
 		time.Sleep(time.Second)
@@ -256,7 +256,7 @@ func TestHold(t *testing.T) {
 		}{{"inactive", false}, {"sendrecv", true}, {"sendonly", false}, {"sendrecv", true}} {
 			offered.Leg.Reoffer(fmt.Appendf(nil, "v=0\r\no=- 1 2 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio %d RTP/AVP 8\r\na=%s\r\n",
 				m.local.Addr.Port(), step.direction))
-			if ev := p.want(sip.Answered); !ev.Renewed {
+			if ev := p.want(ua.Answered); !ev.Renewed {
 				t.Errorf("%+v", ev)
 			}
 			time.Sleep(time.Second)

@@ -10,6 +10,7 @@ import (
 	"portero/audio/audiotest"
 	"portero/device/event"
 	"portero/sip"
+	"portero/sip/ua"
 )
 
 // early answers an offer with a 183 and plays a tone into it.
@@ -34,7 +35,7 @@ func TestOneEarlyVoice(t *testing.T) {
 		r := newRig(t)
 		d, a, b := r.door("10.0.0.1:5062", twoPhones, "", ""), r.phone("10.0.0.2:5060"), r.phone("10.0.0.3:5060")
 		d.press("front")
-		first, second := a.want(sip.Offered), b.want(sip.Offered)
+		first, second := a.want(ua.Offered), b.want(ua.Offered)
 		hears := func(who string, want map[float64]bool) {
 			t.Helper()
 			time.Sleep(time.Second)
@@ -65,7 +66,7 @@ func TestAnswerWithoutSDP(t *testing.T) {
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
 		d.card.Mic = audiotest.Player(audiotest.Sine(700, cardRate, cardRate*60, 8000), true)
 		d.press("front")
-		offered := p.want(sip.Offered)
+		offered := p.want(ua.Offered)
 		p.early(offered, 1100)
 		time.Sleep(2 * time.Second)
 		if level := audiotest.ToneLevel(p.heard.Samples(), cardRate, 700); level > -60 {

@@ -8,8 +8,9 @@ import (
 
 	"portero/audio"
 	"portero/device/event"
-	"portero/sip"
 	"portero/sip/sdp"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 var errNoCodec = sdp.ErrNoCommonCodec
@@ -18,9 +19,9 @@ var errNoCodec = sdp.ErrNoCommonCodec
 const ringDoorLimit = 30 * time.Second
 
 // incoming hears of calls that others place. It runs on the stack's loop: rules are looked up here, the rest is the station's.
-func (s *Station) incoming(c *sip.Call, ev sip.CallEvent) {
+func (s *Station) incoming(c *ua.Call, ev ua.CallEvent) {
 	var rule *allowRule
-	if ev.Kind == sip.Offered && !ev.Renewed {
+	if ev.Kind == ua.Offered && !ev.Renewed {
 		rule = s.Phone.rule(ev.Flow, ev.From.URI)
 	}
 	s.box.Put(func() {
@@ -34,7 +35,7 @@ func (s *Station) incoming(c *sip.Call, ev sip.CallEvent) {
 	})
 }
 
-func (s *Station) offered(c *sip.Call, ev sip.CallEvent, rule *allowRule) {
+func (s *Station) offered(c *ua.Call, ev ua.CallEvent, rule *allowRule) {
 	s.step(onOffered, occurrence{call: c, sip: ev, rule: rule})
 }
 
@@ -125,7 +126,7 @@ func (s *Station) notAcked() bool {
 	return v.bell == nil && v.picked == nil && v.talk.unacked
 }
 
-func (s *Station) answer(l *leg, offer sip.CallEvent) {
+func (s *Station) answer(l *leg, offer ua.CallEvent) {
 	v := l.v
 	v.stopTimers()
 	v.talk, v.answered = l, time.Now()
@@ -173,8 +174,8 @@ func (s *Station) nobodyAtDoor() {
 func (s *Station) over() { s.endVisit(s.on.reason, false) }
 
 // LocalFor returns the local address that the far end of a flow sees.
-func (p *Phone) LocalFor(f sip.Flow) (netip.Addr, error) {
-	local, err := p.Agent.Stack().Local(sip.Target{Proto: f.Proto, Addr: f.Remote, Flow: f})
+func (p *Phone) LocalFor(f transport.Flow) (netip.Addr, error) {
+	local, err := p.Agent.Stack().Local(transport.Target{Proto: f.Proto, Addr: f.Remote, Flow: f})
 	return local.Addr(), err
 }
 

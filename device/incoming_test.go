@@ -8,7 +8,7 @@ import (
 
 	"portero/audio"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/ua"
 )
 
 // allowKitchen lets one caller in. %s: further keys.
@@ -27,7 +27,7 @@ func TestStrangersAreRefused(t *testing.T) {
 				r := newRig(t)
 				d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", tables+"[incoming]\nauto_answer = true\n"), r.phone("10.0.0.2:5060")
 				p.dial("sip:door@10.0.0.1:5062")
-				if ev := p.want(sip.Ended); ev.Status != 403 {
+				if ev := p.want(ua.Ended); ev.Status != 403 {
 					t.Errorf("%+v", ev.CallEvent)
 				}
 				time.Sleep(time.Second)
@@ -45,7 +45,7 @@ func TestRingingIn(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen), r.phone("10.0.0.2:5060")
 		call, m := p.dial("sip:door@10.0.0.1:5062")
-		if ev := p.want(sip.Progress); ev.Status != 180 {
+		if ev := p.want(ua.Progress); ev.Status != 180 {
 			t.Fatalf("%+v", ev.CallEvent)
 		}
 		time.Sleep(3 * time.Second)
@@ -53,7 +53,7 @@ func TestRingingIn(t *testing.T) {
 			t.Fatalf("card %v while it rings at the door", d.card.Use())
 		}
 		d.press("front")
-		ev := p.want(sip.Answered)
+		ev := p.want(ua.Answered)
 		if err := m.accept(ev.Body); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestAutoAnswer(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen+"auto_answer = true\nmay_open = true\n"), r.phone("10.0.0.2:5060")
 		call, m := p.dial("sip:door@10.0.0.1:5062")
-		ev := p.want(sip.Answered)
+		ev := p.want(ua.Answered)
 		if err := m.accept(ev.Body); err != nil {
 			t.Fatal(err)
 		}
@@ -101,9 +101,9 @@ func TestAutoAnswer(t *testing.T) {
 		d.want(event.DoorOpened)
 		call.Hangup()
 		d.want(event.CallEnded)
-		p.want(sip.Ended)
+		p.want(ua.Ended)
 		p.dial("sip:door@10.0.0.1:5062") // while the tone of the last call sounds
-		p.want(sip.Answered)
+		p.want(ua.Answered)
 		d.want(event.DoorClosed)
 	})
 }
@@ -114,16 +114,16 @@ func TestCallerGivesUp(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen), r.phone("10.0.0.2:5060")
 		call, _ := p.dial("sip:door@10.0.0.1:5062")
-		p.want(sip.Progress)
+		p.want(ua.Progress)
 		call.Hangup()
 		d.want(event.CallEnded)
 		if s := d.Snapshot(); s.State != Idle {
 			t.Errorf("state %s", s.State)
 		}
 		p.dial("sip:door@10.0.0.1:5062")
-		p.want(sip.Ended)
-		p.want(sip.Progress)
-		if ev := p.want(sip.Ended); ev.Status != 480 { // nobody at the door
+		p.want(ua.Ended)
+		p.want(ua.Progress)
+		if ev := p.want(ua.Ended); ev.Status != 480 { // nobody at the door
 			t.Errorf("%+v", ev.CallEvent)
 		}
 	})
@@ -135,10 +135,10 @@ func TestBusyInACall(t *testing.T) {
 		r := newRig(t)
 		d, hall, kitchen := r.door("10.0.0.1:5062", `"sip:hall@10.0.0.3"`, "", allowKitchen), r.phone("10.0.0.3:5060"), r.phone("10.0.0.2:5060")
 		d.press("front")
-		hall.answer(hall.want(sip.Offered))
+		hall.answer(hall.want(ua.Offered))
 		d.want(event.CallAnswered)
 		kitchen.dial("sip:door@10.0.0.1:5062")
-		if ev := kitchen.want(sip.Ended); ev.Status != 486 {
+		if ev := kitchen.want(ua.Ended); ev.Status != 486 {
 			t.Errorf("%+v", ev.CallEvent)
 		}
 		hall.quiet(5 * time.Second)
@@ -152,7 +152,7 @@ func TestNoCommonCodec(t *testing.T) {
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen+"auto_answer = true\n"), r.phone("10.0.0.2:5060")
 		p.media.codecs = []*audio.Codec{audio.G722}
 		p.dial("sip:door@10.0.0.1:5062")
-		if ev := p.want(sip.Ended); ev.Status != 488 {
+		if ev := p.want(ua.Ended); ev.Status != 488 {
 			t.Errorf("%+v", ev.CallEvent)
 		}
 		d.want(event.CallEnded)

@@ -14,7 +14,7 @@ import (
 	"portero/board"
 	"portero/device/config"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/ua"
 )
 
 // inside are a button, a door contact that is closed while the door is shut, and a tamper contact.
@@ -92,7 +92,7 @@ func TestREXInEveryState(t *testing.T) {
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+allowKitchen), r.phone("10.0.0.2:5060")
 		opens(t, d, Idle)
 		d.press("front")
-		offered := p.want(sip.Offered)
+		offered := p.want(ua.Offered)
 		opens(t, d, Calling)
 		p.answer(offered)
 		d.want(event.CallAnswered)
@@ -136,7 +136,7 @@ func TestREXDuringLockOut(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
 		d.press("front")
-		m := p.answer(p.want(sip.Offered))
+		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		for range 5 {
 			m.session.SendDigits("1234#")
@@ -299,7 +299,7 @@ func TestTamper(t *testing.T) {
 		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
 		d, p := r.doorOn(sim, dir, "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
 		d.press("front")
-		m := p.answer(p.want(sip.Offered))
+		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		d.exit() // takes 100 ms, of which the relay sees 70 ms
 		time.Sleep(930 * time.Millisecond)
@@ -429,7 +429,7 @@ doors = ["yard"]
 `)
 		p := r.phone("10.0.0.2:5060")
 		d.press("front")
-		m := p.answer(p.want(sip.Offered))
+		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		d.exit()
 		d.want(event.DoorClosed)

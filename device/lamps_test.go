@@ -12,6 +12,7 @@ import (
 
 	"portero/device/event"
 	"portero/sip"
+	"portero/sip/ua"
 )
 
 const lamps = `
@@ -50,7 +51,7 @@ func TestLamps(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+lamps), r.phone("10.0.0.2:5060")
 		d.press("front") // at 1 s
-		offered := p.want(sip.Offered)
+		offered := p.want(ua.Offered)
 		time.Sleep(2*time.Second - r.sip.Delay)
 		m := p.answer(offered)
 		d.want(event.CallAnswered)
@@ -165,7 +166,7 @@ func TestBrokenLamp(t *testing.T) {
 		d.sim.Fail("lamp:ringing", true, 1, -1)
 		d.sim.Fail("lamp:open", true, 1, -1)
 		d.press("front")
-		p.answer(p.want(sip.Offered))
+		p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		for range 3 {
 			d.exit()

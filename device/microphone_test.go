@@ -11,8 +11,8 @@ import (
 	"portero/audio"
 	"portero/audio/audiotest"
 	"portero/device/event"
-	"portero/sip"
 	"portero/sip/siptest"
+	"portero/sip/ua"
 )
 
 // caller says by hand what a phone says that calls the door, and knows no more than it is told.
@@ -80,7 +80,7 @@ func TestForgedInviteHearsNothing(t *testing.T) {
 		d.want(event.CallAnswered)
 		time.Sleep(20 * time.Second)
 		d.press("front")
-		hall.want(sip.Offered)
+		hall.want(ua.Offered)
 		d.Do(HangUp{})
 		time.Sleep(time.Minute)
 		if n, _, _, _ := spy.ReadPacket(make([]byte, 1500)); n != 0 {
@@ -104,7 +104,7 @@ func TestForgedInviteSwallowsNoPress(t *testing.T) {
 		d.want(event.CallRinging)
 		d.press("back")
 		pressed := time.Now()
-		attic.want(sip.Offered)
+		attic.want(ua.Offered)
 		if waited := time.Since(pressed).Round(time.Second); waited != ackWithin {
 			t.Errorf("the phones rang after %v", waited)
 		}
@@ -123,7 +123,7 @@ func TestMicrophoneWaitsForTheSignal(t *testing.T) {
 		d.card.Mic = audiotest.Player(audiotest.Sine(700, cardRate, cardRate*60, 8000), true)
 		d.card.Break(errors.New("unplugged"))
 		_, m := p.dial("sip:door@10.0.0.1:5062")
-		if err := m.accept(p.want(sip.Answered).Body); err != nil {
+		if err := m.accept(p.want(ua.Answered).Body); err != nil {
 			t.Fatal(err)
 		}
 		m.start()

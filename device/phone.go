@@ -8,6 +8,8 @@ import (
 
 	"portero/device/config"
 	"portero/sip"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // builtIn names the account at the built-in server; no account of the config can bear it.
@@ -21,16 +23,16 @@ type BuiltIn struct {
 
 // Phone is the station's user agent with its accounts: it knows which account a target is called through, and who may call.
 type Phone struct {
-	Agent    *sip.Agent
+	Agent    *ua.Agent
 	cfg      *config.Config
 	log      *slog.Logger
-	accounts map[string]*sip.Account
+	accounts map[string]*ua.Account
 	order    []string
 	allow    []allowRule
-	incoming func(*sip.Call, sip.CallEvent)
+	incoming func(*ua.Call, ua.CallEvent)
 
 	// The stack's loop owns these.
-	regs    map[string]*sip.Registration
+	regs    map[string]*ua.Registration
 	leaving map[string]bool // asked to leave their server
 	left    func()          // runs when none is leaving any more
 }
@@ -43,9 +45,9 @@ type allowRule struct {
 }
 
 // NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts nothing: give Agent to
-// sip.NewStack.
+// transaction.NewStack.
 func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, error) {
-	p := &Phone{cfg: cfg, log: log, accounts: map[string]*sip.Account{}, regs: map[string]*sip.Registration{}, leaving: map[string]bool{}}
+	p := &Phone{cfg: cfg, log: log, accounts: map[string]*ua.Account{}, regs: map[string]*ua.Registration{}, leaving: map[string]bool{}}
 	for i := range cfg.Accounts {
 		if err := p.addAccount(&cfg.Accounts[i]); err != nil {
 			return nil, err
@@ -56,7 +58,7 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		if domain == "" {
 			domain = config.LocalDomain
 		}
-		p.add(sip.NewAccount(sip.AccountConfig{
+		p.add(ua.NewAccount(ua.AccountConfig{
 			Name:     builtIn,
 			AOR:      sip.URI{Scheme: "sip", User: builtin.User, Host: domain},
 			Server:   sip.URI{Scheme: "sip", Host: domain},
@@ -75,10 +77,10 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		}
 		p.allow = append(p.allow, allowRule{a, from, source})
 	}
-	p.Agent = sip.NewAgent(sip.AgentConfig{
+	p.Agent = ua.New(ua.Config{
 		Log:   log,
-		Allow: func(flow sip.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
-		Incoming: func(c *sip.Call, ev sip.CallEvent) {
+		Allow: func(flow transport.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
+		Incoming: func(c *ua.Call, ev ua.CallEvent) {
 			if p.incoming == nil {
 				c.Hangup()
 				return
@@ -89,7 +91,7 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 	return p, nil
 }
 
-func (p *Phone) add(a *sip.Account) {
+func (p *Phone) add(a *ua.Account) {
 	p.accounts[a.Name] = a
 	p.order = append(p.order, a.Name)
 }
@@ -107,10 +109,10 @@ func (p *Phone) addAccount(a *config.Account) error {
 	if err != nil {
 		return fmt.Errorf("device: account %q: %w", a.Name, err)
 	}
-	ac := sip.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
+	ac := ua.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
 		Realm: a.Realm, Expires: a.Expires}
 	ac.PublicAddress = publicAddress(p.cfg)
-	p.add(sip.NewAccount(ac))
+	p.add(ua.NewAccount(ac))
 	return nil
 }
 
@@ -125,7 +127,7 @@ func publicAddress(cfg *config.Config) netip.AddrPort {
 }
 
 // Account returns the account of that name in the config, the first for ""; nil when there is none.
-func (p *Phone) Account(name string) *sip.Account {
+func (p *Phone) Account(name string) *ua.Account {
 	if name == "" && len(p.order) > 0 {
 		name = p.order[0]
 	}
@@ -133,12 +135,12 @@ func (p *Phone) Account(name string) *sip.Account {
 }
 
 // Register keeps all accounts registered that want it and tells notify, on the stack's loop, how each stands.
-func (p *Phone) Register(notify func(account string, ev sip.RegEvent)) {
+func (p *Phone) Register(notify func(account string, ev ua.RegEvent)) {
 	for _, name := range p.order {
 		if a := p.cfg.Account(name); name != builtIn && (a == nil || !a.Register) {
 			continue
 		}
-		r := p.Agent.Register(p.accounts[name], func(ev sip.RegEvent) {
+		r := p.Agent.Register(p.accounts[name], func(ev ua.RegEvent) {
 			notify(name, ev)
 			if !ev.Registered && ev.Err == nil && ev.Status == 0 {
 				p.gone(name)
@@ -180,12 +182,12 @@ func (p *Phone) gone(name string) {
 }
 
 // Dial calls a target.
-func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip.Addr, t sip.Target) ([]byte, error), notify func(sip.CallEvent)) (*sip.Call, error) {
+func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip.Addr, t transport.Target) ([]byte, error), notify func(ua.CallEvent)) (*ua.Call, error) {
 	to, err := sip.ParseURI(t.URI)
 	if err != nil {
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
 	}
-	inv := sip.Invite{To: to, DisplayName: displayName, Offer: offer,
+	inv := ua.Invite{To: to, DisplayName: displayName, Offer: offer,
 		From: sip.URI{Scheme: "sip", User: config.StationUser, Host: config.LocalDomain}}
 	switch {
 	case t.Local:
@@ -194,14 +196,14 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip
 		inv.Account = p.accounts[t.Account]
 	default:
 		if public := publicAddress(p.cfg); public.IsValid() { // an account without a password, for its contact
-			inv.Account = sip.NewAccount(sip.AccountConfig{AOR: inv.From, Server: to, PublicAddress: public})
+			inv.Account = ua.NewAccount(ua.AccountConfig{AOR: inv.From, Server: to, PublicAddress: public})
 		}
 	}
-	return p.Agent.Invite(inv, func(_ *sip.Call, ev sip.CallEvent) { notify(ev) }), nil
+	return p.Agent.Invite(inv, func(_ *ua.Call, ev ua.CallEvent) { notify(ev) }), nil
 }
 
 // admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on the stack's loop.
-func (p *Phone) admit(flow sip.Flow, from sip.URI) int {
+func (p *Phone) admit(flow transport.Flow, from sip.URI) int {
 	if p.rule(flow, from) == nil {
 		return 403
 	}
@@ -209,7 +211,7 @@ func (p *Phone) admit(flow sip.Flow, from sip.URI) int {
 }
 
 // rule finds the first rule that lets a caller in. From is worth what its source is: the registrar's word, or an address.
-func (p *Phone) rule(flow sip.Flow, from sip.URI) *allowRule {
+func (p *Phone) rule(flow transport.Flow, from sip.URI) *allowRule {
 	for i := range p.allow {
 		r := &p.allow[i]
 		if r.from.User == from.User && strings.EqualFold(r.from.Host, from.Host) && p.sourceFits(r.source, flow.Remote) {

@@ -22,6 +22,9 @@ import (
 	"portero/device/event"
 	"portero/sip"
 	"portero/sip/siptest"
+	"portero/sip/transaction"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // rig is a house in a bubble: a network for SIP, one for RTP, and what lives on them.
@@ -150,7 +153,7 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 		r.t.Fatal(err)
 	}
 	d.transport = r.sip.Listen(addr)
-	stack := sip.NewStack(sip.Config{Log: r.log}, phone.Agent, d.transport)
+	stack := transaction.NewStack(transaction.Config{Log: r.log}, phone.Agent, d.transport)
 	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, ListenRTP: r.listen, Ready: r.ready, Alive: r.alive, AliveEvery: time.Second})
 	if err != nil {
 		r.t.Fatal(err)
@@ -281,7 +284,7 @@ func (d *door) edges() []board.Edge { return d.sim.Edges(config.DoorRelay("front
 type phone struct {
 	t      *testing.T
 	addr   netip.AddrPort
-	agent  *sip.Agent
+	agent  *ua.Agent
 	card   *audiotest.Card
 	heard  audiotest.Recorder
 	media  mediaConfig
@@ -290,8 +293,8 @@ type phone struct {
 }
 
 type phoneEvent struct {
-	call *sip.Call
-	sip.CallEvent
+	call *ua.Call
+	ua.CallEvent
 }
 
 func (r *rig) phone(addr string) *phone {
@@ -299,15 +302,15 @@ func (r *rig) phone(addr string) *phone {
 	p.card.Speaker = p.heard.Write
 	engine := audio.NewEngine(p.card.Open, audio.EngineOptions{Log: r.log, Echo: audio.EchoOptions{Off: true}})
 	p.media = mediaConfig{engine: engine, listen: r.listen, codecs: []*audio.Codec{audio.PCMA}}
-	p.agent = sip.NewAgent(sip.AgentConfig{Log: r.log, Allow: func(sip.Flow, *sip.Request) int { return 0 },
-		Incoming: func(c *sip.Call, ev sip.CallEvent) { p.events <- phoneEvent{c, ev} }})
-	stack := sip.NewStack(sip.Config{Log: r.log}, p.agent, r.sip.Listen(addr))
+	p.agent = ua.New(ua.Config{Log: r.log, Allow: func(transport.Flow, *sip.Request) int { return 0 },
+		Incoming: func(c *ua.Call, ev ua.CallEvent) { p.events <- phoneEvent{c, ev} }})
+	stack := transaction.NewStack(transaction.Config{Log: r.log}, p.agent, r.sip.Listen(addr))
 	r.part("engine of "+addr, engine.Run)
 	r.part("stack of "+addr, stack.Run)
 	return p
 }
 
-func (p *phone) want(kind sip.CallEventKind) phoneEvent {
+func (p *phone) want(kind ua.CallEventKind) phoneEvent {
 	p.t.Helper()
 	select {
 	case ev := <-p.events:
@@ -340,22 +343,22 @@ func (p *phone) answer(ev phoneEvent) *media {
 		p.t.Fatal(err)
 	}
 	ev.Leg.Answer(body)
-	p.want(sip.Acked)
+	p.want(ua.Acked)
 	m.start()
 	p.t.Cleanup(m.close)
 	return m
 }
 
 // dial calls a station.
-func (p *phone) dial(to string) (*sip.Call, *media) {
+func (p *phone) dial(to string) (*ua.Call, *media) {
 	uri, err := sip.ParseURI(to)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	m := p.media.newMedia(func(audio.Digit) {})
 	p.t.Cleanup(m.close)
-	c := p.agent.Invite(sip.Invite{To: uri, From: sip.URI{Scheme: "sip", User: "kitchen", Host: p.addr.Addr().String()},
-		Offer: func(local netip.Addr, t sip.Target) ([]byte, error) { return m.offer(local, t.Addr.Addr()) }},
-		func(_ *sip.Call, ev sip.CallEvent) { p.events <- phoneEvent{nil, ev} })
+	c := p.agent.Invite(ua.Invite{To: uri, From: sip.URI{Scheme: "sip", User: "kitchen", Host: p.addr.Addr().String()},
+		Offer: func(local netip.Addr, t transport.Target) ([]byte, error) { return m.offer(local, t.Addr.Addr()) }},
+		func(_ *ua.Call, ev ua.CallEvent) { p.events <- phoneEvent{nil, ev} })
 	return c, m
 }

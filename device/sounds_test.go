@@ -9,7 +9,7 @@ import (
 
 	"portero/audio"
 	"portero/audio/audiotest"
-	"portero/sip"
+	"portero/sip/ua"
 )
 
 // TestChimeThatDoesNotLoad: a bell whose file is gone, or is no sound, rings with ding-dong.
@@ -23,7 +23,7 @@ func TestChimeThatDoesNotLoad(t *testing.T) {
 			r := newRig(t)
 			d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "chime = \""+file+"\"", ""), r.phone("10.0.0.2:5060")
 			d.press("front")
-			p.want(sip.Offered)
+			p.want(ua.Offered)
 			time.Sleep(400 * time.Millisecond)
 			if level := audiotest.ToneLevel(d.heard.Samples(), cardRate, 659.26); level < -35 { // its first note
 				t.Errorf("%s: the visitor hears the chime at %.0f dBFS", file, level)

@@ -18,6 +18,7 @@ import (
 	"portero/device/event"
 	"portero/sip"
 	"portero/sip/fsm"
+	"portero/sip/ua"
 )
 
 // Parts are what a station is put together from; main makes, runs and closes them.
@@ -65,8 +66,8 @@ type Station struct {
 type occurrence struct {
 	bell   *config.Bell
 	leg    *leg
-	sip    sip.CallEvent
-	call   *sip.Call
+	sip    ua.CallEvent
+	call   *ua.Call
 	rule   *allowRule
 	digit  rune
 	door   *config.Door
@@ -162,7 +163,7 @@ func (s *Station) Run(ctx context.Context) error {
 		}
 		return run.Err()
 	})
-	s.Phone.Register(func(account string, ev sip.RegEvent) {
+	s.Phone.Register(func(account string, ev ua.RegEvent) {
 		s.registration(account, ev)
 	})
 	if s.unread = len(s.Config.BoardConfig().Inputs); s.unread == 0 {
@@ -290,7 +291,7 @@ func (s *Station) press(b *config.Bell) {
 }
 
 // registration runs on the stack's loop.
-func (s *Station) registration(account string, ev sip.RegEvent) {
+func (s *Station) registration(account string, ev ua.RegEvent) {
 	e := event.Event{Account: account, Status: ev.Status}
 	switch {
 	case ev.Registered:

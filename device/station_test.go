@@ -8,7 +8,7 @@ import (
 	"portero/audio"
 	"portero/audio/audiotest"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/ua"
 )
 
 // TestVisit is the main job: press, ring, answer, talk, code, door, hang up.
@@ -22,7 +22,7 @@ func TestVisit(t *testing.T) {
 			t.Fatal("the card is open while nobody is there")
 		}
 		d.press("front")
-		offered := p.want(sip.Offered)
+		offered := p.want(ua.Offered)
 		if offered.From.DisplayName != "Front door" {
 			t.Errorf("the phone shows %q", offered.From.DisplayName)
 		}
@@ -96,7 +96,7 @@ func TestLeaveWhenIdle(t *testing.T) {
 		}
 		d.Do(Press{})
 		d.LeaveWhenIdle()
-		offered := p.want(sip.Offered)
+		offered := p.want(ua.Offered)
 		p.answer(offered)
 		d.want(event.CallAnswered)
 		time.Sleep(10 * time.Second)

@@ -15,7 +15,7 @@ import (
 
 	"portero/audio"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/ua"
 )
 
 // TestTable holds the station's table against the golden file, which is written by hand.
@@ -100,37 +100,37 @@ func TestRowsThatOthersLeave(t *testing.T) {
 			d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", backDoor+"when_busy = \"replace\"\n"+allowKitchen)
 			kitchen, attic := r.phone("10.0.0.2:5060"), r.phone("10.0.0.4:5060")
 			d.press("front")
-			kitchen.want(sip.Offered)
+			kitchen.want(ua.Offered)
 			kitchen.dial("sip:door@10.0.0.1:5062") // while the door calls
-			if ev := kitchen.want(sip.Ended); ev.Status != 486 {
+			if ev := kitchen.want(ua.Ended); ev.Status != 486 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
 			d.press("back")
-			if ev := kitchen.want(sip.Ended); ev.Status != 487 {
+			if ev := kitchen.want(ua.Ended); ev.Status != 487 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
-			attic.want(sip.Offered)
+			attic.want(ua.Offered)
 			time.Sleep(time.Second)
 			d.press("front") // its when_busy ignores
 			d.want(event.BellIgnored)
 			hangUp(t, d)
 			kitchen.dial("sip:door@10.0.0.1:5062") // while the busy tone sounds
-			if ev := kitchen.want(sip.Progress); ev.Status != 180 {
+			if ev := kitchen.want(ua.Progress); ev.Status != 180 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
 			attic.dial("sip:door@10.0.0.1:5062") // not on the list
-			if ev := attic.want(sip.Ended); ev.Status != 487 {
+			if ev := attic.want(ua.Ended); ev.Status != 487 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
-			if ev := attic.want(sip.Ended); ev.Status != 403 {
+			if ev := attic.want(ua.Ended); ev.Status != 403 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
 			kitchen.dial("sip:door@10.0.0.1:5062") // a second one while the first rings at the door
-			if ev := kitchen.want(sip.Ended); ev.Status != 486 {
+			if ev := kitchen.want(ua.Ended); ev.Status != 486 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
 			hangUp(t, d)
-			if ev := kitchen.want(sip.Ended); ev.Status != 603 {
+			if ev := kitchen.want(ua.Ended); ev.Status != 603 {
 				t.Errorf("%+v", ev.CallEvent)
 			}
 		})

@@ -10,7 +10,8 @@ import (
 	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // visit is one stay at the door: from the press of a bell, or from an incoming call, to the end of talking.
@@ -23,10 +24,10 @@ type visit struct {
 	next     int  // of the bell's targets, when they are called one after the other
 	talk     *leg // the leg that talks
 	entry    *access.Entry
-	tones    bool          // the far end is heard, or our ring-back
-	early    *leg          // whose early media is heard: one voice at a time
-	picked   *config.Bell  // the bell that was pressed to answer an incoming call
-	pending  sip.CallEvent // the offer of a call that rings at the door
+	tones    bool         // the far end is heard, or our ring-back
+	early    *leg         // whose early media is heard: one voice at a time
+	picked   *config.Bell // the bell that was pressed to answer an incoming call
+	pending  ua.CallEvent // the offer of a call that rings at the door
 	stops    []func()
 	stopHunt func()
 }
@@ -35,13 +36,13 @@ type visit struct {
 type leg struct {
 	v       *visit
 	target  config.Target
-	call    *sip.Call
-	sip     *sip.Leg
+	call    *ua.Call
+	sip     *ua.Leg
 	media   *media
 	over    bool
 	rang    bool        // told as ringing
 	alerts  bool        // the far end has said that the call makes progress
-	early   *sip.Leg    // the dialog whose provisional response brought the answer
+	early   *ua.Leg     // the dialog whose provisional response brought the answer
 	offered bool        // the far end owes the answer to our late offer
 	digits  digitSource // which way its digits come
 	mute    time.Time   // when the far end was last known to have the door on hold
@@ -109,8 +110,8 @@ func (s *Station) callNext(v *visit) {
 			name = v.bell.Name
 		}
 		l.call, err = s.Phone.Dial(l.target, name,
-			func(local netip.Addr, t sip.Target) ([]byte, error) { return l.media.offer(local, t.Addr.Addr()) },
-			func(ev sip.CallEvent) { s.box.Put(func() { s.callEvent(l, ev) }) })
+			func(local netip.Addr, t transport.Target) ([]byte, error) { return l.media.offer(local, t.Addr.Addr()) },
+			func(ev ua.CallEvent) { s.box.Put(func() { s.callEvent(l, ev) }) })
 	}
 	if err != nil {
 		s.box.Put(func() { s.legFailed(l, 0, err.Error()) })
@@ -123,17 +124,17 @@ func (s *Station) callNext(v *visit) {
 }
 
 // callEvent takes what the SIP stack tells of a leg. Legs of earlier visits tell nothing any more.
-func (s *Station) callEvent(l *leg, ev sip.CallEvent) {
+func (s *Station) callEvent(l *leg, ev ua.CallEvent) {
 	if l.over || l.v != s.visit {
 		return
 	}
 	on := occurrence{leg: l, sip: ev}
 	switch ev.Kind {
-	case sip.Progress:
+	case ua.Progress:
 		if ev.Status > 100 {
 			s.step(onProgress, on)
 		}
-	case sip.Answered:
+	case ua.Answered:
 		// The answer may have come with a provisional response of the same dialog, and is not always said twice.
 		if len(ev.Body) == 0 && l.early != nil && l.early == ev.Leg {
 			l.sip = ev.Leg
@@ -146,15 +147,15 @@ func (s *Station) callEvent(l *leg, ev sip.CallEvent) {
 		}
 		l.sip = ev.Leg
 		s.step(onAnswered, on)
-	case sip.Offered:
+	case ua.Offered:
 		s.step(onRenewed, on)
-	case sip.Acked:
+	case ua.Acked:
 		s.step(onAcked, on)
-	case sip.Info:
+	case ua.Info:
 		if d, ok := infoDigit(ev.ContentType, ev.Body); ok {
 			s.digitHeard(l, byINFO, d)
 		}
-	case sip.Ended:
+	case ua.Ended:
 		if l == l.v.talk || l.v.bell == nil {
 			l.over = true
 			on.reason = "the far end hung up"

@@ -3,6 +3,7 @@ package sip
 import (
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Headers holds the header fields of a message: those that every element reads as typed values, the others as text.
@@ -182,4 +183,10 @@ func lookupName(s string) (id field, known bool, canonical string) {
 		}
 	}
 	return fieldOther, false, s
+}
+
+// MediaType returns the type and subtype of a Content-Type in lower case, without parameters (§20.15).
+func MediaType(contentType string) string {
+	m, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(m))
 }

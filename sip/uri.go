@@ -360,3 +360,12 @@ func nextChar(s string) (c byte, escaped bool, rest string) {
 	}
 	return s[0], false, s[1:]
 }
+
+// HostOf writes an address as the host of a URI or Via: IPv6 in brackets, without a zone.
+func HostOf(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}

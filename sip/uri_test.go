@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -158,5 +159,13 @@ func TestURIUserAndParam(t *testing.T) {
 	}
 	if _, ok := u.Param("y"); ok {
 		t.Error("Param(y) found")
+	}
+}
+
+func TestHostOf(t *testing.T) {
+	for addr, want := range map[string]string{"10.0.0.1": "10.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "fe80::1%eth0": "[fe80::1]"} {
+		if got := HostOf(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("HostOf(%s) = %s, want %s", addr, got, want)
+		}
 	}
 }

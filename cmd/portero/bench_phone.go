@@ -16,21 +16,24 @@ import (
 	"portero/device/config"
 	"portero/sip"
 	"portero/sip/sdp"
+	"portero/sip/transaction"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // benchPhone is a phone with a file for a microphone and a file for a loudspeaker: a user agent, a socket and an engine of its
 // own. The demo's resident uses it, and `portero call`.
 type benchPhone struct {
-	agent   *sip.Agent
-	stack   *sip.Stack
-	account *sip.Account
+	agent   *ua.Agent
+	stack   *transaction.Stack
+	account *ua.Account
 	engine  *audio.Engine
 	ports   config.SIP
 	events  chan callEvent
 
 	mu     sync.Mutex
-	call   *sip.Call
-	leg    *sip.Leg
+	call   *ua.Call
+	leg    *ua.Leg
 	rtp    audio.PacketConn
 	rtcp   audio.PacketConn
 	local  sdp.Local
@@ -39,21 +42,21 @@ type benchPhone struct {
 }
 
 type callEvent struct {
-	sip.CallEvent
-	call *sip.Call
+	ua.CallEvent
+	call *ua.Call
 	at   time.Time
 }
 
 // newBenchPhone opens a socket on listen. Incoming calls from allow are taken to events; others get 403.
-func newBenchPhone(listen string, account *sip.Account, open audio.Opener, ports config.SIP, log *slog.Logger,
-	allow func(sip.Flow, *sip.Request) int) (*benchPhone, error) {
+func newBenchPhone(listen string, account *ua.Account, open audio.Opener, ports config.SIP, log *slog.Logger,
+	allow func(transport.Flow, *sip.Request) int) (*benchPhone, error) {
 	p := &benchPhone{account: account, ports: ports, events: make(chan callEvent, 64)}
-	p.agent = sip.NewAgent(sip.AgentConfig{Log: log, Allow: allow, Incoming: p.heard})
-	udp, err := sip.ListenUDP(listen)
+	p.agent = ua.New(ua.Config{Log: log, Allow: allow, Incoming: p.heard})
+	udp, err := transport.ListenUDP(listen)
 	if err != nil {
 		return nil, err
 	}
-	p.stack = sip.NewStack(sip.Config{UserAgent: "Portero-phone/" + versionString(), Log: log}, p.agent, udp)
+	p.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero-phone/" + versionString(), Log: log}, p.agent, udp)
 	p.engine = audio.NewEngine(open, audio.EngineOptions{Log: log, Echo: audio.EchoOptions{Off: true}, Thread: alsa.Realtime})
 	return p, nil
 }
@@ -73,7 +76,7 @@ func (p *benchPhone) run(ctx context.Context) error {
 }
 
 // heard takes the events of a call, on the stack's loop.
-func (p *benchPhone) heard(c *sip.Call, ev sip.CallEvent) {
+func (p *benchPhone) heard(c *ua.Call, ev ua.CallEvent) {
 	select {
 	case p.events <- callEvent{ev, c, time.Now()}:
 	default: // nobody listens any more
@@ -81,11 +84,11 @@ func (p *benchPhone) heard(c *sip.Call, ev sip.CallEvent) {
 }
 
 // next returns the next event of one of the kinds; Ended is returned whether asked for or not.
-func (p *benchPhone) next(ctx context.Context, kinds ...sip.CallEventKind) (callEvent, error) {
+func (p *benchPhone) next(ctx context.Context, kinds ...ua.CallEventKind) (callEvent, error) {
 	for {
 		select {
 		case ev := <-p.events:
-			for _, k := range append(kinds, sip.Ended) {
+			for _, k := range append(kinds, ua.Ended) {
 				if ev.Kind == k {
 					return ev, nil
 				}
@@ -97,7 +100,7 @@ func (p *benchPhone) next(ctx context.Context, kinds ...sip.CallEventKind) (call
 }
 
 // offer binds ports and makes the offer of a call.
-func (p *benchPhone) offer(local netip.Addr, _ sip.Target) ([]byte, error) {
+func (p *benchPhone) offer(local netip.Addr, _ transport.Target) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.open(local); err != nil {
@@ -134,7 +137,7 @@ func (p *benchPhone) accept(answer []byte) error {
 func (p *benchPhone) take(ev callEvent) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	local, err := p.stack.Local(sip.Target{Proto: ev.Flow.Proto, Addr: ev.Flow.Remote})
+	local, err := p.stack.Local(transport.Target{Proto: ev.Flow.Proto, Addr: ev.Flow.Remote})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 	"portero/device"
 	"portero/device/config"
 	"portero/sip"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // callVerb is a bench call: it rings somebody as the station would, with files or the card for sound, and says how it went.
@@ -82,7 +84,7 @@ func benchCall(ctx context.Context, cfg *config.Config, log *slog.Logger, uri, l
 		host, _ := config.SplitHostPort(cfg.SIP.Listen, 0)
 		listen = host + ":0"
 	}
-	allow := func(sip.Flow, *sip.Request) int { return 0 } // somebody sits at this bench and asked for a call
+	allow := func(transport.Flow, *sip.Request) int { return 0 } // somebody sits at this bench and asked for a call
 	if uri != "" {
 		allow = nil
 	}
@@ -116,7 +118,7 @@ func benchCall(ctx context.Context, cfg *config.Config, log *slog.Logger, uri, l
 	return p.converse(ctx, digits, length)
 }
 
-func (p *benchPhone) dial(ctx context.Context, cfg *config.Config, account *sip.Account, text string) error {
+func (p *benchPhone) dial(ctx context.Context, cfg *config.Config, account *ua.Account, text string) error {
 	to, err := sip.ParseURI(text)
 	if err != nil && account != nil { // an extension of the account
 		to = sip.URI{Scheme: "sip", User: sip.EscapeUser(text), Host: account.AOR.Host}
@@ -124,19 +126,19 @@ func (p *benchPhone) dial(ctx context.Context, cfg *config.Config, account *sip.
 		return err
 	}
 	fmt.Printf("calling %s\n", to)
-	inv := sip.Invite{Account: account, To: to, DisplayName: cfg.Station.Name, Offer: p.offer,
+	inv := ua.Invite{Account: account, To: to, DisplayName: cfg.Station.Name, Offer: p.offer,
 		From: sip.URI{Scheme: "sip", User: "bench", Host: config.LocalDomain}}
 	began := time.Now()
 	p.call = p.agent.Invite(inv, p.heard)
 	for {
-		ev, err := p.next(ctx, sip.Progress, sip.Answered)
+		ev, err := p.next(ctx, ua.Progress, ua.Answered)
 		switch {
 		case err != nil:
 			p.call.Hangup()
 			return fmt.Errorf("not answered: %w", err)
-		case ev.Kind == sip.Ended:
+		case ev.Kind == ua.Ended:
 			return fmt.Errorf("not answered: %s", reasonOf(ev))
-		case ev.Kind == sip.Progress:
+		case ev.Kind == ua.Progress:
 			fmt.Printf("%d %s\n", ev.Status, ev.Reason)
 			continue
 		}
@@ -157,9 +159,9 @@ func reasonOf(ev callEvent) string {
 }
 
 // await registers the account, if there is one, and answers the first call.
-func (p *benchPhone) await(ctx context.Context, account *sip.Account) error {
+func (p *benchPhone) await(ctx context.Context, account *ua.Account) error {
 	if account != nil {
-		p.agent.Register(account, func(ev sip.RegEvent) {
+		p.agent.Register(account, func(ev ua.RegEvent) {
 			switch {
 			case ev.Registered:
 				fmt.Printf("registered as %s\n", account.AOR)
@@ -168,12 +170,12 @@ func (p *benchPhone) await(ctx context.Context, account *sip.Account) error {
 			}
 		})
 	}
-	local, err := p.stack.Local(sip.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:5060")})
+	local, err := p.stack.Local(transport.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:5060")})
 	if err != nil {
 		return err
 	}
 	fmt.Printf("waiting for a call at port %d\n", local.Port())
-	ev, err := p.next(ctx, sip.Offered)
+	ev, err := p.next(ctx, ua.Offered)
 	if err != nil {
 		return fmt.Errorf("no call: %w", err)
 	}
@@ -203,11 +205,11 @@ func (p *benchPhone) converse(ctx context.Context, digits string, length time.Du
 			return p.verdict("hung up")
 		case ev := <-p.events:
 			switch {
-			case ev.Kind == sip.Ended && ev.Err != nil:
+			case ev.Kind == ua.Ended && ev.Err != nil:
 				return fmt.Errorf("the call broke: %w", ev.Err)
-			case ev.Kind == sip.Ended:
+			case ev.Kind == ua.Ended:
 				return p.verdict("the far end hung up")
-			case ev.Kind == sip.Offered && ev.Renewed:
+			case ev.Kind == ua.Offered && ev.Renewed:
 				ev.Leg.Reject(488) // a bench phone keeps its media
 			}
 		}

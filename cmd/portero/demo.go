@@ -24,7 +24,7 @@ import (
 	"portero/device"
 	"portero/device/config"
 	"portero/device/event"
-	"portero/sip"
+	"portero/sip/transport"
 )
 
 //go:embed speech/visitor.wav
@@ -276,7 +276,7 @@ func (d *demo) furnish(log *slog.Logger) error {
 	events := event.NewLog(100)
 	d.events = events.Subscribe(1000)
 	d.invited = make(chan time.Time, 1)
-	tap := func(t sip.Transport) sip.Transport { return &inviteTap{Transport: t, seen: d.invited} }
+	tap := func(t transport.Transport) transport.Transport { return &inviteTap{Transport: t, seen: d.invited} }
 	d.station, err = build(cfg, log, events, options{card: &card{Open: door.Open, file: door}, tap: tap})
 	if err != nil {
 		door.Close()
@@ -303,18 +303,19 @@ func freePort() (string, error) {
 
 // inviteTap notes when the first INVITE leaves.
 type inviteTap struct {
-	sip.Transport
+	transport.Transport
 	seen chan time.Time
 }
 
-func (t *inviteTap) Send(id uint64, to sip.Target, wire []byte) {
-	t.Transport.Send(id, to, wire)
+func (t *inviteTap) Send(id uint64, to transport.Target, wire []byte) error {
+	err := t.Transport.Send(id, to, wire)
 	if strings.HasPrefix(string(wire[:min(len(wire), 7)]), "INVITE ") {
 		select {
 		case t.seen <- time.Now():
 		default:
 		}
 	}
+	return err
 }
 
 func (d *demo) summary() {

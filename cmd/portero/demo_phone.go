@@ -9,14 +9,16 @@ import (
 	"portero/audio"
 	"portero/device/config"
 	"portero/sip"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // demoPhone is the resident's phone in the demo.
 type demoPhone struct {
 	*benchPhone
 	card   *audio.FileCard
-	reg    *sip.Registration
-	regs   chan sip.RegEvent
+	reg    *ua.Registration
+	regs   chan ua.RegEvent
 	offers callEvent
 	caller string
 }
@@ -26,11 +28,11 @@ func newDemoPhone(d *demo, listen, speech, record string, log *slog.Logger) (*de
 	if err != nil {
 		return nil, err
 	}
-	account := sip.NewAccount(sip.AccountConfig{Name: "kitchen", AOR: sip.URI{Scheme: "sip", User: "kitchen", Host: config.LocalDomain},
+	account := ua.NewAccount(ua.AccountConfig{Name: "kitchen", AOR: sip.URI{Scheme: "sip", User: "kitchen", Host: config.LocalDomain},
 		Server: sip.URI{Scheme: "sip", Host: config.LocalDomain}, Password: d.password, Locate: d.station.locate})
-	p := &demoPhone{card: card, regs: make(chan sip.RegEvent, 8)}
+	p := &demoPhone{card: card, regs: make(chan ua.RegEvent, 8)}
 	p.benchPhone, err = newBenchPhone(listen, account, card.Open, config.SIP{RTPPorts: "30200-30399"}, log,
-		func(flow sip.Flow, _ *sip.Request) int {
+		func(flow transport.Flow, _ *sip.Request) int {
 			if p.agent.Trusts(account, flow.Remote) {
 				return 0
 			}
@@ -45,7 +47,7 @@ func newDemoPhone(d *demo, listen, speech, record string, log *slog.Logger) (*de
 
 // registered waits until the phone is registered.
 func (p *demoPhone) registered(ctx context.Context) error {
-	p.reg = p.agent.Register(p.account, func(ev sip.RegEvent) {
+	p.reg = p.agent.Register(p.account, func(ev ua.RegEvent) {
 		select {
 		case p.regs <- ev:
 		default:
@@ -64,7 +66,7 @@ func (p *demoPhone) registered(ctx context.Context) error {
 
 // rings waits for a call and returns when it began to ring.
 func (p *demoPhone) rings(ctx context.Context) (time.Time, error) {
-	ev, err := p.next(ctx, sip.Offered)
+	ev, err := p.next(ctx, ua.Offered)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("the phone does not ring: %w", err)
 	}

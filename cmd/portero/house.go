@@ -25,8 +25,9 @@ import (
 	"portero/device/config"
 	"portero/device/event"
 	"portero/device/guard"
-	"portero/sip"
 	"portero/sip/registrar"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // house is a whole door station, put together from a configuration.
@@ -39,8 +40,8 @@ type house struct {
 	card    *card
 	engine  *audio.Engine
 	phone   *device.Phone
-	stack   *sip.Stack
-	server  *sip.Stack // nil: the built-in server is off
+	stack   *transaction.Stack
+	server  *transaction.Stack // nil: the built-in server is off
 	users   *registrar.Server
 	phones  *phones
 	locate  func() (netip.AddrPort, error) // where phones find it
@@ -59,11 +60,11 @@ type options struct {
 	ready      func() // the inputs are watched
 	alive      func() // feeds the watchdogs
 	aliveEvery time.Duration
-	guard      *guard.Station                    // nil: none
-	card       *card                             // in place of the configuration's
-	users      *registrar.Server                 // of the house before: its phones stay registered
-	board      *board.Board                      // opened already; build takes it over, also when it fails
-	tap        func(sip.Transport) sip.Transport // around the station's transport
+	guard      *guard.Station                                // nil: none
+	card       *card                                         // in place of the configuration's
+	users      *registrar.Server                             // of the house before: its phones stay registered
+	board      *board.Board                                  // opened already; build takes it over, also when it fails
+	tap        func(transport.Transport) transport.Transport // around the station's transport
 }
 
 // build puts a station together. Nothing runs yet, but sockets and GPIO lines are held: Run or Close gives them back.
@@ -107,16 +108,16 @@ func build(cfg *config.Config, log *slog.Logger, events *event.Log, o options) (
 	if h.phone, err = device.NewPhone(cfg, builtin, log); err != nil {
 		return h, err
 	}
-	udp, err := sip.ListenUDP(cfg.SIP.Listen)
+	udp, err := transport.ListenUDP(cfg.SIP.Listen)
 	if err != nil {
 		return h, inUse(err, "sip.listen")
 	}
 	h.closers = append(h.closers, udp)
-	var transport sip.Transport = udp
+	var wire transport.Transport = udp
 	if o.tap != nil {
-		transport = o.tap(udp)
+		wire = o.tap(udp)
 	}
-	h.stack = sip.NewStack(sip.Config{UserAgent: "Portero/" + versionString(), Log: log, Trace: o.trace}, h.phone.Agent, transport)
+	h.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + versionString(), Log: log, Trace: o.trace}, h.phone.Agent, wire)
 	if h.station, err = device.New(device.Parts{Config: cfg, Board: h.board, Phone: h.phone, Engine: h.engine, Events: events, Log: log,
 		Ready: o.ready, Alive: o.alive, AliveEvery: o.aliveEvery}); err != nil {
 		return h, err
@@ -151,7 +152,7 @@ func inUse(err error, key string) error {
 
 // addServer makes the built-in registrar and proxy on a stack and port of its own, with a user for the station itself.
 func (h *house) addServer(o options) (*device.BuiltIn, error) {
-	udp, err := sip.ListenUDP(h.cfg.Server.Listen)
+	udp, err := transport.ListenUDP(h.cfg.Server.Listen)
 	if err != nil {
 		return nil, inUse(err, "server.listen")
 	}
@@ -171,7 +172,7 @@ func (h *house) addServer(o options) (*device.BuiltIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.server = sip.NewStack(sip.Config{Log: h.log, Trace: o.trace}, h.users, udp) // a proxy does not sign what others say
+	h.server = transaction.NewStack(transaction.Config{Log: h.log, Trace: o.trace}, h.users, udp) // a proxy does not sign what others say
 	h.phones = keepPhones(h.users, h.cfg.Station.DataDir, h.log)
 	if o.users != nil {
 		h.users.Restore(o.users)

@@ -5,7 +5,11 @@
 // [Table.Unhandled] lists such pairs, so that a test can ask for the reason of each.
 package fsm
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
 
 // Row is one arrow: in State, when Event happens and Guard holds, Action runs and Next is entered.
 //
@@ -63,6 +67,21 @@ func (t *Table[S, E, M]) Step(state *S, event E, m M) *Row[S, E, M] {
 	return nil
 }
 
+// Log writes the line at level debug that every step leaves: machine, state, event, state. id says which machine of its kind it was;
+// row is what Step returned.
+func (t *Table[S, E, M]) Log(log *slog.Logger, id slog.Attr, from S, event E, row *Row[S, E, M]) {
+	if !log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{id, slog.String("machine", t.Name), slog.String("from", string(from)), slog.String("event", string(event))}
+	if row == nil {
+		attrs = append(attrs, slog.String("to", string(from)), slog.Bool("ignored", true))
+	} else {
+		attrs = append(attrs, slog.String("to", string(row.Next)))
+	}
+	log.LogAttrs(context.Background(), slog.LevelDebug, "machine step", attrs...)
+}
+
 // States returns every state of the table in order of first mention.
 func (t *Table[S, E, M]) States() []S {
 	var out []S
@@ -93,7 +112,7 @@ func (t *Table[S, E, M]) Events() []E {
 	return out
 }
 
-// Unhandled lists the pairs "state event" that no row handles without a guard, or at all.
+// Unhandled lists the pairs "state event" that have no row.
 func (t *Table[S, E, M]) Unhandled() []string {
 	var out []string
 	for _, s := range t.States() {
@@ -106,7 +125,7 @@ func (t *Table[S, E, M]) Unhandled() []string {
 	return out
 }
 
-// String writes the table as text, one row a line: "State event [when] -> Next: does (section)".
+// String writes the row as a line of a golden file has it: "State event [when] -> Next: does (section)".
 func (r Row[S, E, M]) String() string {
 	s := fmt.Sprintf("%s  %s", r.State, r.Event)
 	if r.When != "" {
@@ -115,6 +134,9 @@ func (r Row[S, E, M]) String() string {
 	s += fmt.Sprintf(" -> %s", r.Next)
 	if r.Does != "" {
 		s += ": " + r.Does
+	}
+	if r.Section != "" {
+		s += " (" + r.Section + ")"
 	}
 	return s
 }

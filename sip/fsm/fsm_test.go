@@ -79,7 +79,7 @@ func TestLists(t *testing.T) {
 	for _, r := range lampTable.Rows {
 		rows = append(rows, r.String())
 	}
-	want := []string{"off  press [power] -> on: light", "off  press -> off: click", "on  press -> off", "on  smash -> broken: tinkle"}
+	want := []string{"off  press [power] -> on: light (1)", "off  press -> off: click (2)", "on  press -> off", "on  smash -> broken: tinkle"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("rows %q", rows)
 	}

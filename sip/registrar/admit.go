@@ -8,58 +8,53 @@ import (
 
 	"portero/sip"
 	"portero/sip/digest"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
-// dropped tells the stack that the request needs no answer, or has got one.
-const dropped = -1
-
 // Admit validates a request, preprocesses its route and challenges its sender (RFC 3261 §16.3, §16.4, §22), all without
-// state. What depends on the user is left to Request: a refusal that was lost must be repeated by a transaction, since
+// state. What depends on the user is left to who takes it: a refusal that was lost must be repeated by a transaction, since
 // the same credentials do not pass twice.
-func (s *Server) Admit(flow sip.Flow, req *sip.Request) int {
-	s.plan = plan{req: req}
+func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	if req.URI.Scheme != "sip" { // sips needs TLS all the way, others are not ours
-		return 416
+		return transaction.Refuse(416)
 	}
 	hop, within, forged := s.preprocess(req)
 	if req.Method == sip.ACK {
-		// Any other is for a response of ours that no transaction sent.
 		if !within || req.MaxForwards == 0 {
-			return dropped
+			return transaction.Verdict{} // for a response of ours that no transaction sent
 		}
-		s.plan.inDialog, s.plan.hop = true, hop
-		return 0
+		return transaction.Verdict{Take: func(_ *transaction.Server, ack *sip.Request) { s.forwardACK(ack, hop) }}
 	}
 	if !within && len(req.Route) == 0 && s.ours(req.URI) {
 		switch {
 		case req.Method == sip.REGISTER:
-			return s.admit(flow, req, 401)
+			return s.authenticated(flow, req, 401, (*Server).register)
 		case req.URI.User == "":
 			return s.asked(flow, req)
 		}
 	}
 	switch {
 	case req.MaxForwards == 0:
-		return 483
+		return transaction.Refuse(483)
 	case s.unsupported(flow, req, "Proxy-Require", ""):
-		return dropped
+		return transaction.Verdict{}
 	case within:
-		s.plan.inDialog, s.plan.hop = true, hop
-		return 0
+		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { s.proxyWithin(tx, req, hop) },
+			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case forged:
-		return 481 // a dialog of before a restart: the phone gives it up
+		return transaction.Refuse(481) // a dialog of before a restart: the phone gives it up
 	case req.Method == sip.REGISTER: // §10.3 step 1
 		s.log.Debug("registrar not our domain", "uri", req.URI.String(), "from", flow.Remote)
-		return 403
+		return transaction.Refuse(403)
 	case s.cfg.Trusted != nil && s.cfg.Trusted(flow):
-		s.plan.trusted = true
-		return 0
+		return transaction.Verdict{Take: s.proxyTrusted, Share: transaction.ShareOf(flow.Remote.Addr())}
 	}
-	return s.admit(flow, req, 407)
+	return s.authenticated(flow, req, 407, (*Server).proxyFor)
 }
 
 // asked answers a request to the server itself: OPTIONS (§11.2).
-func (s *Server) asked(flow sip.Flow, req *sip.Request) int {
+func (s *Server) asked(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	status := 200
 	if req.Method != sip.OPTIONS {
 		status = 405
@@ -70,11 +65,11 @@ func (s *Server) asked(flow sip.Flow, req *sip.Request) int {
 		res.Add("Supported", "path")
 	}
 	s.stack.RespondStateless(flow, req, res)
-	return dropped
+	return transaction.Verdict{}
 }
 
 // unsupported refuses a request that requires more than the one extension (§16.3 item 5, §8.2.2.3).
-func (s *Server) unsupported(flow sip.Flow, req *sip.Request, header, known string) bool {
+func (s *Server) unsupported(flow transport.Flow, req *sip.Request, header, known string) bool {
 	var list []string
 	for _, v := range req.Values(header) {
 		for t := range sip.Tokens(v) {
@@ -92,33 +87,46 @@ func (s *Server) unsupported(flow sip.Flow, req *sip.Request, header, known stri
 	return true
 }
 
-// admit checks the credentials; status is the challenge's: 401 of the registrar, 407 of the proxy.
-func (s *Server) admit(flow sip.Flow, req *sip.Request, status int) int {
+// authenticated checks the credentials and has take serve the user they are of; status is the challenge's: 401 of the registrar, 407
+// of the proxy.
+func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int,
+	take func(*Server, *transaction.Server, *sip.Request, string)) transaction.Verdict {
 	if status == 401 && s.unsupported(flow, req, "Require", "path") {
-		return dropped
+		return transaction.Verdict{}
 	}
 	now, source := time.Now(), flow.Remote.Addr()
 	if s.guard.blocked(source, now) && !s.location.reaches(flow.Remote) {
-		return 403
+		return transaction.Refuse(403)
 	}
-	err := digest.ErrNoCredentials
-	var user string
-	if status == 407 {
-		user, err = s.digest.Check(req.Values("Proxy-Authorization"), req.Method, now)
-	}
-	// Registrar and proxy are one realm: credentials for either spare a phone the second challenge.
-	if errors.Is(err, digest.ErrNoCredentials) {
-		user, err = s.digest.Check(req.Values("Authorization"), req.Method, now)
-	}
+	user, err := s.check(req, status, now)
 	if err == nil {
 		s.fallback.answered(flow.Remote)
-		s.plan.user = user
-		return 0
+		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { take(s, tx, req, user) },
+			Share: transaction.Share{User: user}}
 	}
 	if errors.Is(err, digest.ErrWrong) {
 		blocked := s.guard.failed(source, now)
 		s.log.Warn("registrar wrong credentials", "from", flow.Remote, "user", user, "method", req.Method, "call_id", req.CallID, "blocked", blocked)
 	}
+	s.challenge(flow, req, status, err, now)
+	return transaction.Verdict{}
+}
+
+// check returns whose credentials a request has. Registrar and proxy are one realm: credentials for either spare a phone the second
+// challenge.
+func (s *Server) check(req *sip.Request, status int, now time.Time) (user string, err error) {
+	err = digest.ErrNoCredentials
+	if status == 407 {
+		user, err = s.digest.Check(req.Values("Proxy-Authorization"), req.Method, now)
+	}
+	if errors.Is(err, digest.ErrNoCredentials) {
+		user, err = s.digest.Check(req.Values("Authorization"), req.Method, now)
+	}
+	return user, err
+}
+
+// challenge asks for credentials; err says what was wrong with those that came.
+func (s *Server) challenge(flow transport.Flow, req *sip.Request, status int, err error, now time.Time) {
 	res := sip.NewResponse(req, status, "")
 	name := "WWW-Authenticate"
 	if status == 407 {
@@ -132,7 +140,6 @@ func (s *Server) admit(flow sip.Flow, req *sip.Request, status int) int {
 		res.Add(name, c)
 	}
 	s.stack.RespondStateless(flow, req, res)
-	return dropped
 }
 
 // withoutCredentials removes what was shown to us: no phone shall see it, to crack or to replay (§22.3).

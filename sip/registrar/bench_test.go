@@ -12,11 +12,13 @@ import (
 
 	"portero/sip"
 	"portero/sip/digest"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // wire is a network of channels whose far ends are all the benchmark itself. Unlike siptest's it keeps no log.
 type wire struct {
-	up   chan sip.Packet
+	up   chan transport.Packet
 	down chan sent
 }
 
@@ -25,12 +27,13 @@ type sent struct {
 	data []byte
 }
 
-func (w *wire) Proto() sip.Proto                         { return sip.UDP }
-func (w *wire) Local(sip.Target) (netip.AddrPort, error) { return serverAddr, nil }
-func (w *wire) Send(_ uint64, t sip.Target, data []byte) {
+func (w *wire) Proto() sip.Proto                               { return sip.UDP }
+func (w *wire) Local(transport.Target) (netip.AddrPort, error) { return serverAddr, nil }
+func (w *wire) Send(_ uint64, t transport.Target, data []byte) error {
 	w.down <- sent{t.Addr, append([]byte(nil), data...)}
+	return nil
 }
-func (w *wire) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
+func (w *wire) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,7 +47,7 @@ func (w *wire) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
 }
 
 func (w *wire) send(from netip.AddrPort, data string) {
-	w.up <- sip.Packet{Flow: sip.Flow{Proto: sip.UDP, Local: serverAddr, Remote: from}, Data: []byte(data)}
+	w.up <- transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: serverAddr, Remote: from}, Data: []byte(data)}
 }
 
 // next returns the next message to a far end, whose start line must begin so.
@@ -61,8 +64,8 @@ func benchServer(b *testing.B) *wire {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := &wire{up: make(chan sip.Packet, 16), down: make(chan sent, 4096)}
-	s := sip.NewStack(sip.Config{}, srv, w)
+	w := &wire{up: make(chan transport.Packet, 16), down: make(chan sent, 4096)}
+	s := transaction.NewStack(transaction.Config{}, srv, w)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -1,5 +1,5 @@
 // Package registrar is the SIP server that is built into a door station, so that a home needs no PBX: the registrar, its
-// location service and a stateful forking proxy (RFC 3261 §10.3, §16). One [Server] is the [sip.Core] of a stack and port of
+// location service and a stateful forking proxy (RFC 3261 §10.3, §16). One [Server] is the [transaction.Core] of a stack and port of
 // its own; it answers for its users alone and relays for nobody else.
 //
 //	RFC 3261 §10.3         register.go   REGISTER: authorization, order, all or nothing, 423, the list of bindings

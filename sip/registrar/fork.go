@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 // fork is the response context of one request (RFC 3261 §16.7).
 type fork struct {
 	s        *Server
-	tx       *sip.ServerTx
+	tx       *transaction.Server
 	req      *sip.Request
 	invite   bool
 	branches []*branch
@@ -27,18 +29,18 @@ type fork struct {
 	answered   bool         // a 2xx went up
 	failed     bool         // another final response went up
 	cancelled  bool         // the caller gave up
-	grace      *sip.Timer
+	grace      *transaction.Timer
 }
 
 // branch is one target's client transaction.
 type branch struct {
 	f      *fork
-	tx     *sip.ClientTx
+	tx     *transaction.Client
 	done   bool
-	timerC *sip.Timer
+	timerC *transaction.Timer
 }
 
-func newFork(s *Server, tx *sip.ServerTx, req *sip.Request) *fork {
+func newFork(s *Server, tx *transaction.Server, req *sip.Request) *fork {
 	f := &fork{s: s, tx: tx, req: req, invite: req.Method == sip.INVITE}
 	tx.OnCancel(func() { // §16.10
 		f.cancelled = true
@@ -54,7 +56,7 @@ func (f *fork) branch() *branch {
 	return b
 }
 
-func (b *branch) send(req *sip.Request, hop sip.Target) {
+func (b *branch) send(req *sip.Request, hop transport.Target) {
 	b.tx = b.f.s.stack.Request(req, hop, func(res *sip.Response, err error) { b.f.receive(b, res, err) })
 	b.watch()
 }
@@ -70,7 +72,7 @@ func (b *branch) watch() {
 // receive handles what a branch brings.
 func (f *fork) receive(b *branch, res *sip.Response, err error) {
 	switch {
-	case errors.Is(err, sip.ErrTimeout):
+	case errors.Is(err, transaction.ErrTimeout):
 		f.refused(b, 408)
 	case err != nil:
 		f.s.log.Warn("registrar branch failed", "call_id", f.req.CallID, "err", err)

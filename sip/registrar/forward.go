@@ -2,38 +2,59 @@ package registrar
 
 import (
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // target is one place that a request goes to.
 type target struct {
 	uri  sip.URI
 	path []sip.Address
-	hop  sip.Target
+	hop  transport.Target
 }
 
-// proxy determines the targets of a request (RFC 3261 §16.5) and forwards it to them.
-func (s *Server) proxy(tx *sip.ServerTx, req *sip.Request, p plan) {
-	if p.inDialog {
-		if s.looped(req) {
-			tx.Respond(sip.NewResponse(req, 482, ""))
-			return
-		}
-		s.withoutCredentials(req)
-		s.forward(tx, req, []target{{uri: req.URI, path: req.Route, hop: p.hop}}, false)
-		return
-	}
-	targets, status := s.targets(tx.Flow(), req, p)
-	if status != 0 {
-		s.log.Info("registrar refused", "method", req.Method, "user", p.user, "to", req.URI.String(), "from", tx.Flow().Remote,
-			"status", status, "call_id", req.CallID)
-		tx.Respond(sip.NewResponse(req, status, ""))
+// proxyWithin forwards a request within a dialog to the other end of it.
+func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, hop transport.Target) {
+	if s.looped(req) {
+		tx.Respond(sip.NewResponse(req, 482, ""))
 		return
 	}
 	s.withoutCredentials(req)
-	if !p.trusted {
-		withoutClaims(req)
+	s.forward(tx, req, []target{{uri: req.URI, path: req.Route, hop: hop}}, false)
+}
+
+// proxyFor forwards the request of a user, who calls under no name but its own and makes no claims beyond it.
+func (s *Server) proxyFor(tx *transaction.Server, req *sip.Request, user string) {
+	if req.From.URI.Username() != user || !s.ours(req.From.URI) {
+		s.refuse(tx, req, user, 403)
+		return
 	}
+	s.proxy(tx, req, user, withoutClaims)
+}
+
+// proxyTrusted forwards a request from a flow that may call under any name.
+func (s *Server) proxyTrusted(tx *transaction.Server, req *sip.Request) {
+	s.proxy(tx, req, "", func(*sip.Request) {})
+}
+
+// proxy determines the targets of a request (RFC 3261 §16.5) and forwards it to them, after clean has taken away what they shall not
+// see.
+func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, clean func(*sip.Request)) {
+	targets, status := s.targets(tx.Flow(), req)
+	if status != 0 {
+		s.refuse(tx, req, user, status)
+		return
+	}
+	s.withoutCredentials(req)
+	clean(req)
 	s.forward(tx, req, targets, dialogMaking(req.Method))
+}
+
+// refuse answers a request that goes nowhere.
+func (s *Server) refuse(tx *transaction.Server, req *sip.Request, user string, status int) {
+	s.log.Info("registrar refused", "method", req.Method, "user", user, "to", req.URI.String(), "from", tx.Flow().Remote,
+		"status", status, "call_id", req.CallID)
+	tx.Respond(sip.NewResponse(req, status, ""))
 }
 
 // dialogMaking reports whether later requests must come by us, too.
@@ -42,10 +63,8 @@ func dialogMaking(method string) bool {
 }
 
 // targets are the bindings of the user that is called, else the status that says why there are none.
-func (s *Server) targets(flow sip.Flow, req *sip.Request, p plan) ([]target, int) {
+func (s *Server) targets(flow transport.Flow, req *sip.Request) ([]target, int) {
 	switch {
-	case !p.trusted && (req.From.URI.Username() != p.user || !s.ours(req.From.URI)):
-		return nil, 403 // a forged caller
 	case s.looped(req):
 		return nil, 482
 	case len(req.Route) > 0 || !s.ours(req.URI):
@@ -81,9 +100,9 @@ func (s *Server) looped(req *sip.Request) bool {
 }
 
 // forward sends a copy to each target (§16.6) and sees to the responses.
-func (s *Server) forward(tx *sip.ServerTx, req *sip.Request, targets []target, record bool) {
+func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []target, record bool) {
 	f := newFork(s, tx, req)
-	caller := sip.Target{}
+	caller := transport.Target{}
 	if record {
 		var contact sip.URI
 		if len(req.Contact) > 0 {
@@ -124,7 +143,7 @@ func outgoing(req *sip.Request, t target) *sip.Request {
 }
 
 // forwardACK passes the ACK of a 2xx on; no transaction does it (§16.11).
-func (s *Server) forwardACK(req *sip.Request, hop sip.Target) {
+func (s *Server) forwardACK(req *sip.Request, hop transport.Target) {
 	if s.looped(req) {
 		return
 	}

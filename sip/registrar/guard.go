@@ -3,6 +3,8 @@ package registrar
 import (
 	"net/netip"
 	"time"
+
+	"portero/sip/transaction"
 )
 
 // guard counts wrong passwords by source, against guessing.
@@ -19,29 +21,18 @@ const (
 	maxSources  = 1024
 )
 
-// sourceOf is what one guesser is taken to hold: an IPv4 address, or an IPv6 network of a household.
-func sourceOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, _ := a.Prefix(bits)
-	return p
-}
-
 // blocked reports whether a source has failed too often lately.
 func (g *guard) blocked(a netip.Addr, now time.Time) bool {
 	if len(g.sources) == 0 {
 		return false
 	}
-	f := g.sources[sourceOf(a)]
+	f := g.sources[transaction.SourceOf(a)]
 	return f != nil && f.count >= maxFailures && now.Before(f.until)
 }
 
 // failed notes a wrong password and reports whether it was the one too many.
 func (g *guard) failed(a netip.Addr, now time.Time) bool {
-	source := sourceOf(a)
+	source := transaction.SourceOf(a)
 	f := g.sources[source]
 	if f == nil || !now.Before(f.until) {
 		if f == nil {

@@ -12,6 +12,9 @@ import (
 	"portero/sip"
 	"portero/sip/digest"
 	"portero/sip/siptest"
+	"portero/sip/transaction"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 var serverAddr = netip.MustParseAddrPort("10.0.0.9:5060")
@@ -23,7 +26,7 @@ type house struct {
 	t   *testing.T
 	net *siptest.Network
 	*Server
-	requests int // that reached Request, and so cost a transaction
+	requests int // that were taken, and so cost a transaction
 	changes  []string
 }
 
@@ -33,9 +36,15 @@ type counting struct {
 	h *house
 }
 
-func (c counting) Request(tx *sip.ServerTx, req *sip.Request) {
-	c.h.requests++
-	c.Server.Request(tx, req)
+func (c counting) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
+	v := c.Server.Admit(flow, req)
+	if take := v.Take; take != nil {
+		v.Take = func(tx *transaction.Server, req *sip.Request) {
+			c.h.requests++
+			take(tx, req)
+		}
+	}
+	return v
 }
 
 func testLog(t *testing.T) *slog.Logger {
@@ -48,7 +57,7 @@ func newHouse(t *testing.T, edit func(*Config)) *house {
 	return newHouseOn(t, n, n.Listen(serverAddr.String()), edit)
 }
 
-func newHouseOn(t *testing.T, n *siptest.Network, tr sip.Transport, edit func(*Config)) *house {
+func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config), more ...transport.Transport) *house {
 	cfg := Config{Domains: []string{domain}, Log: testLog(t)}
 	for _, u := range []string{"door", "anna", "ben", "cleo", "dora"} {
 		cfg.Users = append(cfg.Users, User{u, "secret of " + u})
@@ -62,11 +71,11 @@ func newHouseOn(t *testing.T, n *siptest.Network, tr sip.Transport, edit func(*C
 	}
 	h := &house{t: t, net: n, Server: srv}
 	srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, fmt.Sprintf("%s %d", user, contacts)) })
-	run(t, sip.NewStack(sip.Config{Log: testLog(t)}, counting{srv, h}, tr))
+	run(t, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, append(more, tr)...))
 	return h
 }
 
-func run(t *testing.T, s *sip.Stack) {
+func run(t *testing.T, s *transaction.Stack) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -96,33 +105,33 @@ func uri(t testing.TB, s string) sip.URI {
 // phone is a user agent with what it heard.
 type phone struct {
 	t *testing.T
-	*sip.Agent
-	acct   *sip.Account
-	reg    *sip.Registration
+	*ua.Agent
+	acct   *ua.Account
+	reg    *ua.Registration
 	addr   string
 	events chan heard
-	regs   chan sip.RegEvent
-	byLeg  map[*sip.Leg]*sip.Call // of incoming calls that were heard
+	regs   chan ua.RegEvent
+	byLeg  map[*ua.Leg]*ua.Call // of incoming calls that were heard
 }
 
 type heard struct {
-	call *sip.Call
-	sip.CallEvent
+	call *ua.Call
+	ua.CallEvent
 }
 
 // phone starts a user agent of the user at addr; it is not registered yet.
 func (h *house) phone(user, addr string) *phone {
-	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan sip.RegEvent, 256), byLeg: map[*sip.Leg]*sip.Call{}}
-	p.Agent = sip.NewAgent(sip.AgentConfig{
-		Allow:    func(sip.Flow, *sip.Request) int { return 0 },
-		Incoming: func(c *sip.Call, ev sip.CallEvent) { p.events <- heard{c, ev} },
+	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256), byLeg: map[*ua.Leg]*ua.Call{}}
+	p.Agent = ua.New(ua.Config{
+		Allow:    func(transport.Flow, *sip.Request) int { return 0 },
+		Incoming: func(c *ua.Call, ev ua.CallEvent) { p.events <- heard{c, ev} },
 	})
-	run(h.t, sip.NewStack(sip.Config{}, p.Agent, h.net.Listen(addr)))
+	run(h.t, transaction.NewStack(transaction.Config{}, p.Agent, h.net.Listen(addr)))
 	server := serverAddr
 	if netip.MustParseAddrPort(addr).Addr().IsLoopback() {
 		server = netip.MustParseAddrPort("127.0.0.1:5060")
 	}
-	p.acct = sip.NewAccount(sip.AccountConfig{Name: user, AOR: uri(h.t, "sip:"+user+"@"+domain), Server: uri(h.t, "sip:"+server.String()), Password: "secret of " + user})
+	p.acct = ua.NewAccount(ua.AccountConfig{Name: user, AOR: uri(h.t, "sip:"+user+"@"+domain), Server: uri(h.t, "sip:"+server.String()), Password: "secret of " + user})
 	return p
 }
 
@@ -130,14 +139,14 @@ func (h *house) phone(user, addr string) *phone {
 func (h *house) registered(user, addr string) *phone {
 	h.t.Helper()
 	p := h.phone(user, addr)
-	p.reg = p.Register(p.acct, func(ev sip.RegEvent) { p.regs <- ev })
+	p.reg = p.Register(p.acct, func(ev ua.RegEvent) { p.regs <- ev })
 	if ev := p.regEvent(); !ev.Registered {
 		h.t.Fatalf("%s is not registered: %+v", user, ev)
 	}
 	return p
 }
 
-func (p *phone) regEvent() sip.RegEvent {
+func (p *phone) regEvent() ua.RegEvent {
 	p.t.Helper()
 	select {
 	case ev := <-p.regs:
@@ -148,10 +157,10 @@ func (p *phone) regEvent() sip.RegEvent {
 	panic("unreachable")
 }
 
-func (p *phone) call(to string) *sip.Call {
-	return p.Invite(sip.Invite{Account: p.acct, To: uri(p.t, to),
-		Offer: func(netip.Addr, sip.Target) ([]byte, error) { return []byte("v=0\r\n"), nil }},
-		func(_ *sip.Call, ev sip.CallEvent) { p.events <- heard{nil, ev} })
+func (p *phone) call(to string) *ua.Call {
+	return p.Invite(ua.Invite{Account: p.acct, To: uri(p.t, to),
+		Offer: func(netip.Addr, transport.Target) ([]byte, error) { return []byte("v=0\r\n"), nil }},
+		func(_ *ua.Call, ev ua.CallEvent) { p.events <- heard{nil, ev} })
 }
 
 func (p *phone) next() heard {
@@ -168,7 +177,7 @@ func (p *phone) next() heard {
 	panic("unreachable")
 }
 
-func (p *phone) want(kind sip.CallEventKind) heard {
+func (p *phone) want(kind ua.CallEventKind) heard {
 	p.t.Helper()
 	ev := p.next()
 	if ev.Kind != kind {

@@ -2,15 +2,18 @@ package registrar
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // locals remembers for a short while which of our addresses a far end sees: asking a wildcard socket costs a system call.
 type locals struct {
-	stack *sip.Stack
+	stack *transaction.Stack
 	known map[localKey]localAddr
 }
 
@@ -31,7 +34,7 @@ const (
 )
 
 // of returns the address that the far end of t sees.
-func (l *locals) of(t sip.Target) (netip.AddrPort, error) {
+func (l *locals) of(t transport.Target) (netip.AddrPort, error) {
 	k, now := localKey{t.Proto, t.Addr.Addr()}, time.Now()
 	a, ok := l.known[k]
 	if !ok || now.After(a.until) {
@@ -49,8 +52,13 @@ func (l *locals) of(t sip.Target) (netip.AddrPort, error) {
 // Port 0 stands for any.
 func (l *locals) isSelf(proto sip.Proto, addr netip.Addr, port uint16) bool {
 	addr = addr.Unmap()
-	own, err := l.of(sip.Target{Proto: proto, Addr: netip.AddrPortFrom(addr, max(port, 1))})
+	own, err := l.of(transport.Target{Proto: proto, Addr: netip.AddrPortFrom(addr, max(port, 1))})
 	return err == nil && own.Addr().Unmap().WithZone("") == addr && (port == 0 || own.Port() == port)
+}
+
+// isOwn is isSelf by whatever transport.
+func (l *locals) isOwn(addr netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(l.stack.Protos(), func(p sip.Proto) bool { return l.isSelf(p, addr, port) })
 }
 
 // ours reports whether a URI names this server: one of its domains, or an address of its own with our port or none, as phones
@@ -63,7 +71,7 @@ func (s *Server) ours(u sip.URI) bool {
 		return true
 	}
 	addr, ok := literalHost(u.Host)
-	return ok && s.locals.isSelf(sip.UDP, addr, u.Port)
+	return ok && s.locals.isOwn(addr, u.Port)
 }
 
 func literalHost(host string) (netip.Addr, bool) {
@@ -75,11 +83,3 @@ func literalHost(host string) (netip.Addr, bool) {
 }
 
 func canonicalHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
-
-// sipHost writes an address as a SIP host.
-func sipHost(a netip.Addr) string {
-	if a = a.Unmap().WithZone(""); a.Is6() {
-		return "[" + a.String() + "]"
-	}
-	return a.String()
-}

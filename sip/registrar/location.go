@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // Binding says where a user can be reached.
@@ -23,14 +25,14 @@ type Binding struct {
 // binding is one contact of a user (RFC 3261 §10.3). It is not changed once it is in the location service.
 type binding struct {
 	contact   sip.Address // without expires
-	hop       sip.Target
+	hop       transport.Target
 	path      []sip.Address // RFC 3327
 	callID    string
 	seq       uint32
 	userAgent string
 	refreshed time.Time
 	expires   time.Time
-	timer     *sip.Timer
+	timer     *transaction.Timer
 }
 
 // location holds the bindings by user. The loop alone writes; others may look through Bindings.

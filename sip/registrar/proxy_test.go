@@ -14,6 +14,8 @@ import (
 
 	"portero/sip"
 	"portero/sip/siptest"
+	"portero/sip/transport"
+	"portero/sip/ua"
 )
 
 // household is a door and three phones of anna's, all registered.
@@ -58,23 +60,23 @@ func TestForkFirstAnswerWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, door, annas := household(t)
 		door.call("sip:anna@" + domain)
-		var legs []*sip.Leg
+		var legs []*ua.Leg
 		for _, p := range annas {
-			ev := p.want(sip.Offered)
+			ev := p.want(ua.Offered)
 			if ev.From.URI.User != "door" || string(ev.Body) != "v=0\r\n" {
 				t.Fatalf("offered %+v", ev)
 			}
 			ev.Leg.Progress(180, nil)
 			legs = append(legs, ev.Leg)
-			if got := door.want(sip.Progress); got.Status != 180 {
+			if got := door.want(ua.Progress); got.Status != 180 {
 				t.Fatalf("progress %d", got.Status)
 			}
 		}
 		legs[1].Answer([]byte("v=0\r\na=answer\r\n"))
-		door.want(sip.Answered)
-		annas[1].want(sip.Acked)
+		door.want(ua.Answered)
+		annas[1].want(ua.Acked)
 		for _, i := range []int{0, 2} {
-			if ev := annas[i].want(sip.Ended); ev.Status != 487 || !ev.ByPeer {
+			if ev := annas[i].want(ua.Ended); ev.Status != 487 || !ev.ByPeer {
 				t.Fatalf("loser: %+v", ev)
 			}
 		}
@@ -83,7 +85,7 @@ func TestForkFirstAnswerWins(t *testing.T) {
 		}
 		// The callee hangs up: its BYE goes by Record-Route, too.
 		annas[1].hangup(t, legs[1])
-		if ev := door.want(sip.Ended); !ev.ByPeer {
+		if ev := door.want(ua.Ended); !ev.ByPeer {
 			t.Fatal("not by the peer")
 		}
 		for _, m := range h.net.Log() {
@@ -100,28 +102,28 @@ func TestForkFirstAnswerWins(t *testing.T) {
 }
 
 // hangup ends the phone's incoming call.
-func (p *phone) hangup(t *testing.T, l *sip.Leg) {
+func (p *phone) hangup(t *testing.T, l *ua.Leg) {
 	t.Helper()
 	p.byLeg[l].Hangup()
-	p.want(sip.Ended)
+	p.want(ua.Ended)
 }
 
 func TestCallerHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, door, annas := household(t)
 		c := door.call("sip:anna@10.0.0.9") // by the server's address
-		ev := annas[0].want(sip.Offered)
+		ev := annas[0].want(ua.Offered)
 		ev.Leg.Answer([]byte("v=0\r\n"))
-		door.want(sip.Answered)
-		annas[0].want(sip.Acked)
+		door.want(ua.Answered)
+		annas[0].want(ua.Acked)
 		c.Hangup()
-		door.want(sip.Ended)
-		if ev := annas[0].want(sip.Ended); !ev.ByPeer {
+		door.want(ua.Ended)
+		if ev := annas[0].want(ua.Ended); !ev.ByPeer {
 			t.Fatal("not by the peer")
 		}
 		for _, p := range annas[1:] {
-			p.want(sip.Offered)
-			p.want(sip.Ended)
+			p.want(ua.Offered)
+			p.want(ua.Ended)
 		}
 		settled(t, append(annas, door)...)
 	})
@@ -168,17 +170,17 @@ func TestBestResponse(t *testing.T) {
 					case 0:
 						continue
 					case -1:
-						annas[i].want(sip.Offered).Leg.Progress(180, nil)
+						annas[i].want(ua.Offered).Leg.Progress(180, nil)
 					default:
-						annas[i].want(sip.Offered).Leg.Reject(status)
+						annas[i].want(ua.Offered).Leg.Reject(status)
 					}
 				}
 				for {
 					ev := door.next()
-					if ev.Kind == sip.Progress {
+					if ev.Kind == ua.Progress {
 						continue
 					}
-					if ev.Kind != sip.Ended || ev.Status != c.want {
+					if ev.Kind != ua.Ended || ev.Status != c.want {
 						t.Fatalf("heard %s %d, want %d", ev.Kind, ev.Status, c.want)
 					}
 					break
@@ -200,13 +202,13 @@ func TestCancelReachesAll(t *testing.T) {
 		h, door, annas := household(t)
 		c := door.call("sip:anna@" + domain)
 		for _, p := range annas {
-			p.want(sip.Offered).Leg.Progress(180, nil)
-			door.want(sip.Progress)
+			p.want(ua.Offered).Leg.Progress(180, nil)
+			door.want(ua.Progress)
 		}
 		c.Hangup()
-		door.want(sip.Ended)
+		door.want(ua.Ended)
 		for _, p := range annas {
-			if ev := p.want(sip.Ended); ev.Status != 487 {
+			if ev := p.want(ua.Ended); ev.Status != 487 {
 				t.Fatalf("status %d", ev.Status)
 			}
 		}
@@ -224,16 +226,16 @@ func TestTimerC(t *testing.T) {
 		door, anna := h.registered("door", "10.0.0.8:5060"), h.registered("anna", "10.0.0.1:5060")
 		start := time.Now()
 		door.call("sip:anna@" + domain)
-		leg := anna.want(sip.Offered).Leg
+		leg := anna.want(ua.Offered).Leg
 		leg.Progress(180, nil)
-		door.want(sip.Progress)
+		door.want(ua.Progress)
 		time.Sleep(2 * time.Minute)
 		leg.Progress(180, nil) // timer C starts anew
-		door.want(sip.Progress)
-		if ev := door.want(sip.Ended); ev.Status != 487 {
+		door.want(ua.Progress)
+		if ev := door.want(ua.Ended); ev.Status != 487 {
 			t.Fatalf("status %d", ev.Status)
 		}
-		anna.want(sip.Ended)
+		anna.want(ua.Ended)
 		if took := time.Since(start); took < 2*time.Minute+timerC || took > 2*time.Minute+timerC+time.Second {
 			t.Fatalf("took %v", took)
 		}
@@ -463,16 +465,18 @@ func TestAsymmetricClient(t *testing.T) {
 // twoFaced is a server that the phones of its own host see at another address than those outside, as a wildcard socket is.
 type twoFaced struct{ inside, outside *siptest.Transport }
 
-func (f twoFaced) face(t sip.Target) *siptest.Transport {
+func (f twoFaced) face(t transport.Target) *siptest.Transport {
 	if t.Addr.Addr().IsLoopback() {
 		return f.inside
 	}
 	return f.outside
 }
-func (f twoFaced) Proto() sip.Proto                           { return sip.UDP }
-func (f twoFaced) Local(t sip.Target) (netip.AddrPort, error) { return f.face(t).Local(t) }
-func (f twoFaced) Send(id uint64, t sip.Target, wire []byte)  { f.face(t).Send(id, t, wire) }
-func (f twoFaced) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
+func (f twoFaced) Proto() sip.Proto                                 { return sip.UDP }
+func (f twoFaced) Local(t transport.Target) (netip.AddrPort, error) { return f.face(t).Local(t) }
+func (f twoFaced) Send(id uint64, t transport.Target, wire []byte) error {
+	return f.face(t).Send(id, t, wire)
+}
+func (f twoFaced) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return f.inside.Run(ctx, deliver) })
 	g.Go(func() error { return f.outside.Run(ctx, deliver) })
@@ -493,12 +497,12 @@ func TestTwoFaces(t *testing.T) {
 			local string
 		}{{anna, "anna", "10.0.0.9:5060"}, {ben, "ben", "127.0.0.1:5060"}} {
 			door.call("sip:" + end.user + "@" + domain)
-			ev := end.to.want(sip.Offered)
+			ev := end.to.want(ua.Offered)
 			ev.Leg.Answer([]byte("v=0\r\n"))
-			door.want(sip.Answered)
-			end.to.want(sip.Acked)
+			door.want(ua.Answered)
+			end.to.want(ua.Acked)
 			end.to.hangup(t, ev.Leg)
-			door.want(sip.Ended)
+			door.want(ua.Ended)
 		}
 		for _, m := range n.Log() {
 			if m.From != serverAddr && m.To != serverAddr && m.From.Addr().IsLoopback() != m.To.Addr().IsLoopback() {
@@ -511,11 +515,13 @@ func TestTwoFaces(t *testing.T) {
 
 func TestTrustedFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, func(c *Config) { c.Trusted = func(f sip.Flow) bool { return f.Remote.String() == "10.0.0.8:5060" } })
+		h := newHouse(t, func(c *Config) {
+			c.Trusted = func(f transport.Flow) bool { return f.Remote.String() == "10.0.0.8:5060" }
+		})
 		anna := h.registered("anna", "10.0.0.1:5060")
 		door := h.raw("gate", "10.0.0.8:5060")
 		sent := door.send(door.request("INVITE", "sip:anna@"+domain))
-		anna.want(sip.Offered).Leg.Reject(486)
+		anna.want(ua.Offered).Leg.Reject(486)
 		if res := door.finalOf(sent); res.Status != 486 {
 			t.Fatalf("status %d", res.Status)
 		}
@@ -534,19 +540,19 @@ func TestLossyNetwork(t *testing.T) {
 			door := h.registered("door", "10.0.0.8:5060")
 			annas := []*phone{h.registered("anna", "10.0.0.1:5060"), h.registered("anna", "10.0.0.2:5060")}
 			c := door.call("sip:anna@" + domain)
-			leg := annas[0].want(sip.Offered).Leg
+			leg := annas[0].want(ua.Offered).Leg
 			leg.Progress(180, nil)
 			leg.Answer([]byte("v=0\r\n"))
-			for ev := door.next(); ev.Kind != sip.Answered; ev = door.next() {
-				if ev.Kind != sip.Progress {
+			for ev := door.next(); ev.Kind != ua.Answered; ev = door.next() {
+				if ev.Kind != ua.Progress {
 					t.Fatalf("seed %d: door heard %s %d %v", seed, ev.Kind, ev.Status, ev.Err)
 				}
 			}
-			annas[0].want(sip.Acked)
+			annas[0].want(ua.Acked)
 			time.Sleep(10 * time.Second)
 			c.Hangup()
-			door.want(sip.Ended)
-			annas[0].want(sip.Ended)
+			door.want(ua.Ended)
+			annas[0].want(ua.Ended)
 			if n := h.finals(serverAddr.String(), door.addr)["200"]; n != 1 {
 				t.Errorf("seed %d: %d answers upstream", seed, n)
 			}
@@ -619,20 +625,12 @@ func TestTwoAnswersAndLateOnes(t *testing.T) {
 	})
 }
 
-func TestSipHost(t *testing.T) {
-	for addr, want := range map[string]string{"10.0.0.1": "10.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "fe80::1%eth0": "[fe80::1]"} {
-		if got := sipHost(netip.MustParseAddr(addr)); got != want {
-			t.Errorf("sipHost(%s) = %s", addr, got)
-		}
-	}
-}
-
 // TestHairpin has a binding that leads back to the server, which no REGISTER can make.
 func TestHairpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, nil)
 		h.onLoop(func() {
-			h.location.replace("anna", []*binding{{contact: sip.Address{URI: uri(t, "sip:ben@10.0.0.9")}, hop: sip.Target{Proto: sip.UDP, Addr: serverAddr}}})
+			h.location.replace("anna", []*binding{{contact: sip.Address{URI: uri(t, "sip:ben@10.0.0.9")}, hop: transport.Target{Proto: sip.UDP, Addr: serverAddr}}})
 		})
 		door := h.raw("door", "10.0.0.8:5060")
 		door.wantStatus(482, door.request("INVITE", "sip:anna@"+domain))

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // Bounds of what one user can make us keep.
@@ -15,7 +17,7 @@ const (
 )
 
 // register handles a REGISTER of an authenticated user (RFC 3261 §10.3).
-func (s *Server) register(tx *sip.ServerTx, req *sip.Request, user string) {
+func (s *Server) register(tx *transaction.Server, req *sip.Request, user string) {
 	refuse := func(status int, reason string) {
 		s.log.Info("registrar refused", "user", user, "from", tx.Flow().Remote, "status", status, "reason", reason, "call_id", req.CallID)
 		tx.Respond(sip.NewResponse(req, status, reason))
@@ -52,7 +54,7 @@ func (s *Server) register(tx *sip.ServerTx, req *sip.Request, user string) {
 
 // bind returns what becomes of the bindings by a REGISTER (§10.3 steps 6 and 7), or the status and reason that refuse it.
 // Nothing is changed yet: all of it happens or none.
-func (s *Server) bind(flow sip.Flow, req *sip.Request, old []*binding) (list []*binding, status int, reason string) {
+func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (list []*binding, status int, reason string) {
 	path, ok := parsePath(req)
 	if !ok {
 		return nil, 400, "Bad Path"
@@ -109,7 +111,7 @@ func (s *Server) unusable(c sip.Address) string {
 		return "Contact With Header Components"
 	}
 	if addr, ok := literalHost(c.URI.Host); ok {
-		if _, port := c.URI.HostPort(); s.locals.isSelf(sip.UDP, addr, port) {
+		if _, port := c.URI.HostPort(); s.locals.isOwn(addr, port) {
 			return "Contact Is This Server"
 		}
 	}

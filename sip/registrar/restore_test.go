@@ -7,8 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portero/sip"
 	"portero/sip/siptest"
+	"portero/sip/transaction"
+	"portero/sip/ua"
 )
 
 // TestRestore replaces the server as a reload of the configuration does: who still may is reachable at once and can end a call that
@@ -18,14 +19,14 @@ func TestRestore(t *testing.T) {
 		n := siptest.NewNetwork(7)
 		tr := n.Listen(serverAddr.String())
 		users := []User{{"anna", "secret of anna"}, {"ben", "secret of ben"}, {"cleo", "secret of cleo"}, {"dora", "secret of dora"}, {"door", "secret of door"}}
-		serve := func(users []User) (*house, *sip.Stack) {
+		serve := func(users []User) (*house, *transaction.Stack) {
 			srv, err := New(Config{Domains: []string{domain}, Users: users, Log: testLog(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			h := &house{t: t, net: n, Server: srv}
 			srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, user) })
-			return h, sip.NewStack(sip.Config{Log: testLog(t)}, counting{srv, h}, tr)
+			return h, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, tr)
 		}
 		h, stack := serve(users)
 		ctx, stop := context.WithCancel(t.Context())
@@ -43,10 +44,10 @@ func TestRestore(t *testing.T) {
 			t.Fatalf("dora has %v", short.Contact)
 		}
 		anna.call("sip:ben@" + domain)
-		call := ben.want(sip.Offered)
+		call := ben.want(ua.Offered)
 		call.Leg.Answer([]byte("v=0\r\n"))
-		anna.want(sip.Answered)
-		ben.want(sip.Acked)
+		anna.want(ua.Answered)
+		ben.want(ua.Acked)
 		before := h.Bindings()
 		stop()
 		if err := <-ended; err != nil {
@@ -73,12 +74,12 @@ func TestRestore(t *testing.T) {
 		}
 
 		call.call.Hangup()
-		ben.want(sip.Ended)
-		if ev := anna.want(sip.Ended); !ev.ByPeer {
+		ben.want(ua.Ended)
+		if ev := anna.want(ua.Ended); !ev.ByPeer {
 			t.Error("the BYE did not pass the new server")
 		}
 		anna.call("sip:ben@" + domain)
-		ben.want(sip.Offered)
+		ben.want(ua.Offered)
 
 		time.Sleep(49 * time.Second)
 		synctest.Wait()

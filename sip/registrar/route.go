@@ -9,11 +9,12 @@ import (
 	"slices"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // preprocess takes our own routes off a request and puts right what a strict router did (RFC 3261 §16.4). within: one of them
 // had a token that fits the request, and hop is the other end of its dialog. forged: there was a token that does not fit.
-func (s *Server) preprocess(req *sip.Request) (hop sip.Target, within, forged bool) {
+func (s *Server) preprocess(req *sip.Request) (hop transport.Target, within, forged bool) {
 	if len(req.Route) > 0 && req.URI.User != "" && s.ours(req.URI) {
 		if t, ok := s.openToken(req.URI.User, req); ok {
 			hop, within = t, true
@@ -34,7 +35,7 @@ func (s *Server) preprocess(req *sip.Request) (hop sip.Target, within, forged bo
 
 // recordRoute puts us on the path of the dialog that req makes (§16.6 item 4): the token that is made for it, at the address
 // that each side sees, the callee's on top (RFC 5658 §4).
-func (s *Server) recordRoute(req *sip.Request, caller, callee sip.Target) error {
+func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) error {
 	near, err := s.locals.of(caller)
 	if err != nil {
 		return err
@@ -44,12 +45,14 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee sip.Target) error 
 		return err
 	}
 	token := s.makeToken(req, caller, callee)
-	entry := func(a netip.AddrPort) sip.Address {
-		return sip.Address{URI: sip.URI{Scheme: "sip", User: token, Host: sipHost(a.Addr()), Port: a.Port(), Params: ";lr"}}
+	entry := func(p sip.Proto, a netip.AddrPort) sip.Address {
+		u := transport.URI(token, p, a)
+		u.Params += ";lr"
+		return sip.Address{URI: u}
 	}
-	own := []sip.Address{entry(far)}
-	if near != far {
-		own = append(own, entry(near))
+	own := []sip.Address{entry(callee.Proto, far)}
+	if near != far || caller.Proto != callee.Proto {
+		own = append(own, entry(caller.Proto, near))
 	}
 	req.RecordRoute = append(own, req.RecordRoute...)
 	return nil
@@ -62,27 +65,28 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee sip.Target) error 
 // and a hop is the transport's number, the connection (uvarint), the length of the address, the address, the port.
 const macSize = 16
 
+// protos number the transports. Others are added at the end: tokens that were made before must still open.
 var protos = []sip.Proto{sip.UDP, sip.TCP, sip.TLS}
 
-func (s *Server) makeToken(req *sip.Request, caller, callee sip.Target) string {
+func (s *Server) makeToken(req *sip.Request, caller, callee transport.Target) string {
 	b := appendHop(appendHop(make([]byte, 0, 96), caller), callee)
 	return base64.RawURLEncoding.EncodeToString(append(b, s.seal(req.CallID, req.From.Tag(), b)...))
 }
 
 // openToken returns the end of the dialog that req goes to.
-func (s *Server) openToken(token string, req *sip.Request) (sip.Target, bool) {
+func (s *Server) openToken(token string, req *sip.Request) (transport.Target, bool) {
 	from, to := req.From.Tag(), req.To.Tag()
 	if from == "" || to == "" {
-		return sip.Target{}, false
+		return transport.Target{}, false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) <= macSize {
-		return sip.Target{}, false
+		return transport.Target{}, false
 	}
 	hops, mac := b[:len(b)-macSize], b[len(b)-macSize:]
 	byCaller := hmac.Equal(mac, s.seal(req.CallID, from, hops))
 	if !byCaller && !hmac.Equal(mac, s.seal(req.CallID, to, hops)) {
-		return sip.Target{}, false
+		return transport.Target{}, false
 	}
 	caller, hops, ok := cutHop(hops)
 	callee, _, ok2 := cutHop(hops)
@@ -103,7 +107,7 @@ func (s *Server) seal(callID, callerTag string, hops []byte) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-func appendHop(b []byte, t sip.Target) []byte {
+func appendHop(b []byte, t transport.Target) []byte {
 	b = append(b, byte(max(0, slices.Index(protos, t.Proto))))
 	b = binary.AppendUvarint(b, t.Flow.Conn)
 	addr, _ := t.Addr.Addr().MarshalBinary() // with its zone
@@ -112,7 +116,7 @@ func appendHop(b []byte, t sip.Target) []byte {
 	return binary.BigEndian.AppendUint16(b, t.Addr.Port())
 }
 
-func cutHop(b []byte) (t sip.Target, rest []byte, ok bool) {
+func cutHop(b []byte) (t transport.Target, rest []byte, ok bool) {
 	if len(b) == 0 || int(b[0]) >= len(protos) {
 		return t, nil, false
 	}
@@ -128,17 +132,17 @@ func cutHop(b []byte) (t sip.Target, rest []byte, ok bool) {
 		return t, nil, false
 	}
 	at := netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[1+size:]))
-	t = sip.Target{Proto: proto, Addr: at}
+	t = transport.Target{Proto: proto, Addr: at}
 	if proto != sip.UDP {
-		t.Flow = sip.Flow{Proto: proto, Remote: at, Conn: conn}
+		t.Flow = transport.Flow{Proto: proto, Remote: at, Conn: conn}
 	}
 	return t, b[3+size:], true
 }
 
 // hopOf says where the sender of a request is reached: where it came from, since a Contact may lie behind a NAT. A lone
 // client that does not ask for symmetric responses (RFC 3581) may listen on another port than it sends from.
-func hopOf(flow sip.Flow, req *sip.Request, contact sip.URI) sip.Target {
-	t := sip.Target{Proto: flow.Proto, Addr: flow.Remote, Flow: flow}
+func hopOf(flow transport.Flow, req *sip.Request, contact sip.URI) transport.Target {
+	t := transport.Target{Proto: flow.Proto, Addr: flow.Remote, Flow: flow}
 	if _, symmetric := req.Via[0].RPort(); symmetric || flow.Proto.Reliable() || len(req.Via) > 1 {
 		return t
 	}

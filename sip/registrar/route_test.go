@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 func alone(t testing.TB) *Server {
@@ -14,17 +16,17 @@ func alone(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sip.NewStack(sip.Config{}, s, &wire{down: make(chan sent, 1)})
+	transaction.NewStack(transaction.Config{}, s, &wire{down: make(chan sent, 1)})
 	return s
 }
 
 func TestToken(t *testing.T) {
 	s := alone(t)
-	hops := []sip.Target{
+	hops := []transport.Target{
 		{Proto: sip.UDP, Addr: netip.MustParseAddrPort("10.0.0.1:5060")},
 		{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")},
 		{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[fe80::1%eth0]:5060")},
-		{Proto: sip.TCP, Addr: netip.MustParseAddrPort("10.0.0.2:50123"), Flow: sip.Flow{Proto: sip.TCP,
+		{Proto: sip.TCP, Addr: netip.MustParseAddrPort("10.0.0.2:50123"), Flow: transport.Flow{Proto: sip.TCP,
 			Remote: netip.MustParseAddrPort("10.0.0.2:50123"), Conn: 1 << 40}},
 	}
 	req := sip.NewRequest("INVITE", uri(t, "sip:anna@"+domain))
@@ -68,7 +70,7 @@ func TestToken(t *testing.T) {
 }
 
 func TestCutHopOfAnything(t *testing.T) {
-	full := appendHop(nil, sip.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")})
+	full := appendHop(nil, transport.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")})
 	for i := range full {
 		if _, _, ok := cutHop(full[:i]); ok {
 			t.Fatalf("cut a hop out of %d octets", i)
@@ -87,8 +89,8 @@ func TestCutHopOfAnything(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	s := alone(t)
 	w := make(chan sent, 1)
-	s.stack = sip.NewStack(sip.Config{}, s, &wire{down: w})
-	flow := sip.Flow{Proto: sip.UDP, Local: serverAddr, Remote: annaAddr}
+	s.stack = transaction.NewStack(transaction.Config{}, s, &wire{down: w})
+	flow := transport.Flow{Proto: sip.UDP, Local: serverAddr, Remote: annaAddr}
 	parse := func(text string) *sip.Request {
 		req, _, err := sip.Parse([]byte(text))
 		if err != nil {
@@ -98,22 +100,26 @@ func TestAllocations(t *testing.T) {
 	}
 	stranger := parse(registerWire(1, ""))
 	if n := testing.AllocsPerRun(100, func() {
-		if s.Admit(flow, stranger) != dropped || !strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
+		if v := s.Admit(flow, stranger); v.Take != nil || v.Status != 0 || !strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
 			t.Fatal("no challenge")
 		}
 	}); n > 80 {
 		t.Errorf("a challenge: %v allocations", n)
 	}
 	bye := parse(callWire("BYE", "sip:anna@10.0.0.1:5060", "<sip:door@"+domain+">;tag=d", "<sip:anna@"+domain+">;tag=a", "b", 3, 1, "", ""))
-	token := s.makeToken(bye, sip.Target{Proto: sip.UDP, Addr: doorAddr}, sip.Target{Proto: sip.UDP, Addr: annaAddr})
+	token := s.makeToken(bye, transport.Target{Proto: sip.UDP, Addr: doorAddr}, transport.Target{Proto: sip.UDP, Addr: annaAddr})
 	route := []sip.Address{{URI: uri(t, "sip:"+token+"@10.0.0.9:5060;lr")}}
 	if n := testing.AllocsPerRun(100, func() {
 		bye.Route = route
-		if s.Admit(flow, bye) != 0 || s.plan.hop.Addr != annaAddr {
+		if s.Admit(flow, bye).Take == nil {
 			t.Fatal("not let in")
 		}
 	}); n > 16 {
 		t.Errorf("a request within a dialog: %v allocations", n)
+	}
+	bye.Route = route
+	if hop, within, forged := s.preprocess(bye); !within || forged || hop.Addr != annaAddr {
+		t.Errorf("it goes to %+v, within %v, forged %v", hop, within, forged)
 	}
 }
 

@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // saved is what outlives a restart. There may be no clock then, so no time of day is kept.
@@ -24,7 +26,8 @@ type savedBinding struct {
 	User      string         `json:"user"`
 	Proof     []byte         `json:"proof"` // of the password that it was made with
 	Contact   string         `json:"contact"`
-	Address   netip.AddrPort `json:"address"` // UDP
+	Address   netip.AddrPort `json:"address"`
+	Transport sip.Proto      `json:"transport,omitempty"` // "": UDP, as in files of before there were others
 	Path      []string       `json:"path,omitempty"`
 	CallID    string         `json:"call_id"`
 	Seq       uint32         `json:"cseq"`
@@ -38,17 +41,18 @@ func (s *Server) proof(salt []byte, user string) []byte {
 	return m.Sum(nil)
 }
 
-// Save returns the bindings for [Server.Load], as JSON; those of stream transports end with their connections and are left out. Any
-// goroutine may call it.
+// Save returns the bindings for [Server.Load], as JSON; those that are reached by a connection end with it and are left
+// out. Any goroutine may call it.
 func (s *Server) Save() ([]byte, error) {
 	out := saved{Salt: []byte(rand.Text()), Phones: []savedBinding{}}
 	s.location.mu.Lock()
 	for _, user := range slices.Sorted(maps.Keys(s.location.users)) {
 		for _, b := range s.location.users[user] {
-			if b.hop.Proto != sip.UDP {
-				continue
+			if b.hop.Flow.Conn != 0 {
+				continue // its connection ends with the process
 			}
-			v := savedBinding{User: user, Contact: b.contact.String(), Address: b.hop.Addr, CallID: b.callID, Seq: b.seq, UserAgent: b.userAgent}
+			v := savedBinding{User: user, Contact: b.contact.String(), Address: b.hop.Addr, Transport: b.hop.Proto,
+				CallID: b.callID, Seq: b.seq, UserAgent: b.userAgent}
 			for _, p := range b.path {
 				v.Path = append(v.Path, p.String())
 			}
@@ -99,7 +103,11 @@ func (v savedBinding) binding() (*binding, error) {
 	if contact.Star || contact.URI.Scheme != "sip" || !v.Address.IsValid() || v.Address.Port() == 0 {
 		return nil, fmt.Errorf("no place to send to at %v", v.Address)
 	}
-	b := &binding{contact: contact, hop: sip.Target{Proto: sip.UDP, Addr: v.Address, Flow: sip.Flow{Proto: sip.UDP, Remote: v.Address}},
+	proto := cmp.Or(v.Transport, sip.UDP)
+	if !slices.Contains(protos, proto) {
+		return nil, fmt.Errorf("unknown transport %q", proto)
+	}
+	b := &binding{contact: contact, hop: transport.Target{Proto: proto, Addr: v.Address, Flow: transport.Flow{Proto: proto, Remote: v.Address}},
 		callID: v.CallID, seq: v.Seq, userAgent: v.UserAgent}
 	for _, p := range v.Path {
 		a, err := sip.ParseAddress(p)

@@ -1,7 +1,9 @@
 package registrar
 
 import (
+	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/ua"
 )
 
 // TestSaveAndLoad is a power cut: who still may is reachable at once at the next start, for as long as a registration lasts.
@@ -50,11 +53,49 @@ func TestSaveAndLoad(t *testing.T) {
 		}
 		ben := after.phone("ben", "10.0.0.2:5060")
 		after.registered("door", "10.0.0.6:5060").call("sip:ben@" + domain)
-		ben.want(sip.Offered)
+		ben.want(ua.Offered)
 		time.Sleep(2*time.Minute + time.Second)
 		synctest.Wait()
 		if len(after.contacts("ben")) != 0 {
 			t.Error("ben's binding never ends")
+		}
+	})
+}
+
+// TestLoadOfUDP reads a file of the time when UDP was the only transport and went without saying.
+func TestLoadOfUDP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data, err := os.ReadFile("testdata/phones-udp.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(data), "transport") {
+			t.Fatal("not a file of that time")
+		}
+		h := newHouse(t, nil)
+		if err := h.Load(data); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for user, want := range map[string]struct{ contact, at, path, agent string }{
+			"anna": {`"Anna" <sip:anna@10.0.0.1:5060;line=7>;q=0.5`, "10.0.0.1:5060", "[]", "baresip v1.0.0"},
+			"ben":  {"<sip:ben@192.168.1.2:5060>", "10.0.0.2:40000", "[<sip:10.0.0.7;lr>]", ""},
+		} {
+			list := h.location.of(user)
+			if len(list) != 1 {
+				t.Fatalf("%s: %d bindings, want one", user, len(list))
+			}
+			b := list[0]
+			if got := b.hop; got.Proto != sip.UDP || got.Addr.String() != want.at || got.Flow.Conn != 0 {
+				t.Errorf("%s: reached at %+v, want %s by UDP", user, got, want.at)
+			}
+			if b.contact.String() != want.contact || fmt.Sprint(b.path) != want.path || b.userAgent != want.agent {
+				t.Errorf("%s: %s, path %v, %q; want %+v", user, b.contact, b.path, b.userAgent, want)
+			}
+		}
+		again, err := h.Save()
+		if err != nil || strings.Count(string(again), `"transport": "UDP"`) != 2 {
+			t.Errorf("saved again, %v:\n%s", err, again)
 		}
 	})
 }
@@ -73,7 +114,7 @@ func TestLoadRefuses(t *testing.T) {
 		}
 		next := newHouse(t, nil)
 		for _, edit := range [][2]string{{"{", "["}, {"sip:ben@10.0.0.2:5060", "sips:ben@10.0.0.2:5060"}, {"sip:ben@10.0.0.2:5060", "*"},
-			{`"10.0.0.2:5060"`, `"10.0.0.2:0"`}, {`"10.0.0.2:5060"`, `"phone"`}, {"sip:10.0.0.7;lr", "tel:112"}, {`"phones": [`, `"phones": "`}} {
+			{`"10.0.0.2:5060"`, `"10.0.0.2:0"`}, {`"10.0.0.2:5060"`, `"phone"`}, {"sip:10.0.0.7;lr", "tel:112"}, {`"UDP"`, `"PIGEON"`}, {`"phones": [`, `"phones": "`}} {
 			bad := strings.Replace(string(good), edit[0], edit[1], 1)
 			if bad == string(good) {
 				t.Fatalf("%q is not in %s", edit[0], good)

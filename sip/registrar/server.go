@@ -11,6 +11,8 @@ import (
 
 	"portero/sip"
 	"portero/sip/digest"
+	"portero/sip/transaction"
+	"portero/sip/transport"
 )
 
 // User is one who may register and call.
@@ -28,14 +30,14 @@ type Config struct {
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 
 	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
-	Trusted func(sip.Flow) bool
+	Trusted func(transport.Flow) bool
 }
 
 // Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for those that say otherwise.
 type Server struct {
 	cfg        Config
 	log        *slog.Logger
-	stack      *sip.Stack
+	stack      *transaction.Stack
 	domains    map[string]bool
 	passwords  map[string]string
 	digest     *digest.Server
@@ -45,20 +47,9 @@ type Server struct {
 	location   location
 	key        [32]byte // of the Record-Route tokens
 	onRegister func(user string, contacts int)
-
-	plan plan // from Admit to the Request that follows at once
 }
 
-// plan is what Admit found out about a request.
-type plan struct {
-	req      *sip.Request
-	user     string // who was authenticated; "" on a trusted flow and within a dialog
-	trusted  bool
-	inDialog bool
-	hop      sip.Target // inDialog: the other end
-}
-
-// New makes a server. It starts nothing: pass it to [sip.NewStack]. The error names what is wrong with the configuration.
+// New makes a server. It starts nothing: pass it to [transaction.NewStack]. The error names what is wrong with the configuration.
 func New(cfg Config) (*Server, error) {
 	cfg.MinExpires = cmp.Or(cfg.MinExpires, time.Minute)
 	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, time.Hour)
@@ -99,7 +90,7 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Bind gives the server its stack; NewStack calls it.
-func (s *Server) Bind(stack *sip.Stack) {
+func (s *Server) Bind(stack *transaction.Stack) {
 	s.stack = stack
 	s.locals.stack = stack
 }
@@ -108,28 +99,7 @@ func (s *Server) Bind(stack *sip.Stack) {
 // they are reached has changed. Set it before the stack runs.
 func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = f }
 
-// Request takes what Admit let in.
-func (s *Server) Request(tx *sip.ServerTx, req *sip.Request) {
-	p := s.plan
-	s.plan = plan{}
-	if req.Method == sip.ACK {
-		if p.req != req { // it came on the INVITE's own branch, past Admit
-			if s.Admit(tx.Flow(), req) != 0 {
-				return
-			}
-			p = s.plan
-		}
-		s.forwardACK(req, p.hop)
-		return
-	}
-	if req.Method == sip.REGISTER && !p.inDialog {
-		s.register(tx, req, p.user)
-		return
-	}
-	s.proxy(tx, req, p)
-}
-
 // Stray drops responses that match no transaction (RFC 6026 §8.9).
-func (s *Server) Stray(flow sip.Flow, res *sip.Response) {
+func (s *Server) Stray(flow transport.Flow, res *sip.Response) {
 	s.log.Debug("registrar stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
 }

@@ -1,4 +1,4 @@
-// Package siptest holds the fakes of package sip: a lossy network made of channels, and a scripted peer on it. Both work in a
+// Package siptest holds the fakes of the sip wing: a lossy network made of channels, and a scripted peer on it. Both work in a
 // testing/synctest bubble, where the real timers of RFC 3261 take no wall time.
 package siptest
 
@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
-// Network joins transports. Its fields are set before the first packet flows.
+// Network joins transports. Its fields are set before the first packet flows. Chance befalls datagrams only: a stream loses
+// nothing, doubles nothing and keeps its order.
 type Network struct {
 	Loss      float64       // share of packets that vanish
 	Duplicate float64       // share that arrive twice
@@ -30,7 +32,9 @@ type Network struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	nodes map[netip.AddrPort]*Transport
-	fly   []flying // sorted by time
+	conns map[ends]uint64 // the connections that are open, by number
+	last  uint64          // number of the newest
+	fly   []flying        // sorted by time
 	sends int
 	log   []Sent
 }
@@ -45,7 +49,7 @@ type Sent struct {
 
 // NewNetwork makes a network whose chances come from seed.
 func NewNetwork(seed uint64) *Network {
-	return &Network{rng: rand.New(rand.NewPCG(seed, 1)), nodes: map[netip.AddrPort]*Transport{}}
+	return &Network{rng: rand.New(rand.NewPCG(seed, 1)), nodes: map[netip.AddrPort]*Transport{}, conns: map[ends]uint64{}}
 }
 
 // Log returns all that was sent so far.
@@ -56,36 +60,46 @@ func (n *Network) Log() []Sent {
 }
 
 // Listen makes a UDP transport at addr ("10.0.0.1:5060"). It panics if the address is taken: that is a mistake of the test.
-func (n *Network) Listen(addr string) *Transport {
+func (n *Network) Listen(addr string) *Transport { return n.ListenOn(sip.UDP, addr) }
+
+// ListenOn makes a transport of another protocol at addr. Two ends of a stream are joined by a connection from the first message on.
+func (n *Network) ListenOn(proto sip.Proto, addr string) *Transport {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	at := netip.MustParseAddrPort(addr)
 	if n.nodes[at] != nil {
 		panic("siptest: address in use: " + addr)
 	}
-	t := &Transport{n: n, at: at, inbox: make(chan sip.Packet, 4096)}
+	t := &Transport{n: n, proto: proto, at: at, inbox: make(chan transport.Packet, 4096)}
 	n.nodes[at] = t
 	return t
 }
 
-// Transport is one end of a Network. It implements sip.Transport.
+// Transport is one end of a Network. It implements transport.Transport.
 type Transport struct {
 	n     *Network
+	proto sip.Proto
 	at    netip.AddrPort
-	inbox chan sip.Packet
+	inbox chan transport.Packet
 }
 
-// Proto returns UDP.
-func (t *Transport) Proto() sip.Proto { return sip.UDP }
+// Proto returns the protocol.
+func (t *Transport) Proto() sip.Proto { return t.proto }
 
 // Local returns the address of the transport.
-func (t *Transport) Local(sip.Target) (netip.AddrPort, error) { return t.at, nil }
+func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.at, nil }
 
-// ErrUnreachable is what a Send to nobody delivers, as an ICMP message would.
+// ErrUnreachable is a failure for Fail, as an ICMP message would tell it, and that of a stream to nobody.
 var ErrUnreachable = errors.New("siptest: unreachable")
 
 // Send carries a packet as the network's chances will have it.
-func (t *Transport) Send(id uint64, to sip.Target, wire []byte) { t.send(id, to.Addr, wire) }
+func (t *Transport) Send(id uint64, to transport.Target, wire []byte) error {
+	if t.proto.Reliable() {
+		return t.sendStream(id, to, wire)
+	}
+	t.send(id, to.Addr, wire)
+	return nil
+}
 
 func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 	n := t.n
@@ -97,7 +111,7 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 		if err := n.Fail(n.sends); err != nil {
 			entry.Lost = true
 			n.log = append(n.log, entry)
-			t.put(sip.Packet{SendID: id, Err: fmt.Errorf("siptest: send %d: %w", n.sends, err)})
+			t.put(transport.Packet{SendID: id, Err: fmt.Errorf("siptest: send %d: %w", n.sends, err)})
 			return
 		}
 	}
@@ -115,22 +129,27 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 		return // like a host that is switched off: nobody says a word
 	}
 	for range copies {
-		p := sip.Packet{Flow: sip.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
+		p := transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
 		delay := n.Delay
 		if n.Jitter > 0 {
 			delay += time.Duration(n.rng.Int64N(int64(n.Jitter)))
 		}
-		n.fly = append(n.fly, flying{time.Now().Add(delay), dst, p})
-		slices.SortStableFunc(n.fly, func(a, b flying) int { return a.at.Compare(b.at) })
-		time.AfterFunc(delay, n.land)
+		n.launch(delay, dst, p)
 	}
+}
+
+// launch has a packet land after a delay.
+func (n *Network) launch(delay time.Duration, dst *Transport, p transport.Packet) {
+	n.fly = append(n.fly, flying{time.Now().Add(delay), dst, p})
+	slices.SortStableFunc(n.fly, func(a, b flying) int { return a.at.Compare(b.at) })
+	time.AfterFunc(delay, n.land)
 }
 
 // flying is a packet under way.
 type flying struct {
 	at  time.Time
 	dst *Transport
-	p   sip.Packet
+	p   transport.Packet
 }
 
 // land delivers the packet that is due first. Timers of one instant fire in any order, but packets keep theirs.
@@ -142,7 +161,7 @@ func (n *Network) land() {
 	f.dst.put(f.p)
 }
 
-func (t *Transport) put(p sip.Packet) {
+func (t *Transport) put(p transport.Packet) {
 	select {
 	case t.inbox <- p:
 	default: // a full socket buffer
@@ -150,7 +169,7 @@ func (t *Transport) put(p sip.Packet) {
 }
 
 // Run delivers what arrives until ctx ends.
-func (t *Transport) Run(ctx context.Context, deliver func(sip.Packet) bool) error {
+func (t *Transport) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
 	for {
 		select {
 		case <-ctx.Done():

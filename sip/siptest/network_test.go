@@ -11,14 +11,18 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // received runs a transport for a minute of bubble time and returns what it delivered, with the times.
-func received(t *testing.T, tr *Transport) (wires []string, at []time.Duration, errs []sip.Packet) {
+func received(t *testing.T, tr *Transport) (wires []string, at []time.Duration, errs []transport.Packet) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err := tr.Run(ctx, func(p sip.Packet) bool {
+	err := tr.Run(ctx, func(p transport.Packet) bool {
+		if WithinSend() {
+			t.Errorf("delivered from within Send: %+v", p)
+		}
 		if p.Err != nil {
 			errs = append(errs, p)
 			return true
@@ -32,8 +36,8 @@ func received(t *testing.T, tr *Transport) (wires []string, at []time.Duration, 
 	return wires, at, errs
 }
 
-func target(addr string) sip.Target {
-	return sip.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort(addr)}
+func target(addr string) transport.Target {
+	return transport.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort(addr)}
 }
 
 func TestOrderAndDelay(t *testing.T) {
@@ -164,5 +168,67 @@ func TestPeer(t *testing.T) {
 			t.Errorf("response %s", res)
 		}
 		b.Silence(time.Hour)
+	})
+}
+
+// hasty is a transport that delivers from within Send, which none may.
+type hasty struct{ deliver func(transport.Packet) bool }
+
+func (h hasty) Send(id uint64, _ transport.Target, _ []byte) error {
+	h.deliver(transport.Packet{SendID: id, Err: ErrUnreachable})
+	return nil
+}
+
+func TestWithinSend(t *testing.T) {
+	if WithinSend() {
+		t.Error("no Send, but seen")
+	}
+	seen := false
+	hasty{func(transport.Packet) bool { seen = WithinSend(); return true }}.Send(1, target("10.0.0.2:5060"), nil)
+	if !seen {
+		t.Error("not seen")
+	}
+}
+
+// TestStream joins two ends by one connection that keeps order, whatever chance there is for datagrams.
+func TestStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := NewNetwork(1)
+		n.Loss, n.Duplicate, n.Delay, n.Jitter = 0.5, 0.5, 7*time.Millisecond, 50*time.Millisecond
+		a, b := n.ListenOn(sip.TCP, "10.0.0.1:5060"), n.ListenOn(sip.TCP, "10.0.0.2:5060")
+		to := transport.Target{Proto: sip.TCP, Addr: b.at}
+		var want []string
+		for i := range 100 {
+			want = append(want, fmt.Sprint(i))
+			if err := a.Send(uint64(i+1), to, []byte(want[i])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.Close(b.at, a.at)
+		a.Send(101, to, []byte("by another"))
+		a.Send(102, transport.Target{Proto: sip.TCP, Addr: netip.MustParseAddrPort("10.0.0.3:5060")}, []byte("to nobody"))
+		var packets []transport.Packet
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		b.Run(ctx, func(p transport.Packet) bool { packets = append(packets, p); return true })
+		if len(packets) != 102 {
+			t.Fatalf("%d packets arrived, want 102", len(packets))
+		}
+		flow := transport.Flow{Proto: sip.TCP, Local: b.at, Remote: a.at, Conn: packets[0].Flow.Conn}
+		for i, p := range packets[:100] {
+			if string(p.Data) != want[i] || p.Flow != flow || flow.Conn == 0 {
+				t.Fatalf("packet %d: %q by %+v, want %q by %+v", i, p.Data, p.Flow, want[i], flow)
+			}
+		}
+		if p := packets[100]; !errors.Is(p.Err, ErrClosed) || p.Flow != flow || p.SendID != 0 {
+			t.Errorf("the end: %+v", p)
+		}
+		if p := packets[101]; string(p.Data) != "by another" || p.Flow.Same(flow) || p.Flow.Conn == 0 {
+			t.Errorf("after the end: %+v", p)
+		}
+		if _, _, errs := received(t, a); len(errs) != 2 || !errors.Is(errs[0].Err, ErrClosed) || errs[0].Flow.Remote != b.at ||
+			!errors.Is(errs[1].Err, ErrUnreachable) || errs[1].SendID != 102 {
+			t.Errorf("the other end heard %+v", errs)
+		}
 	})
 }

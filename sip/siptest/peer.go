@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // Peer is a far end that says what the test tells it to, and nothing by itself.
@@ -17,13 +18,20 @@ type Peer struct {
 }
 
 // NewPeer makes a peer at addr.
-func (n *Network) NewPeer(t testing.TB, addr string) *Peer {
-	tr := n.Listen(addr)
+func (n *Network) NewPeer(t testing.TB, addr string) *Peer { return n.NewPeerOn(t, sip.UDP, addr) }
+
+// NewPeerOn makes a peer that speaks another protocol.
+func (n *Network) NewPeerOn(t testing.TB, proto sip.Proto, addr string) *Peer {
+	tr := n.ListenOn(proto, addr)
 	return &Peer{t: t, tr: tr, Addr: tr.at}
 }
 
 // Send sends raw bytes.
-func (p *Peer) Send(to netip.AddrPort, wire []byte) { p.tr.send(0, to, wire) }
+func (p *Peer) Send(to netip.AddrPort, wire []byte) {
+	if err := p.tr.Send(0, transport.Target{Proto: p.tr.proto, Addr: to}, wire); err != nil {
+		p.t.Errorf("peer %s: %v", p.Addr, err)
+	}
+}
 
 // Respond answers req with a status; edit may change the response first.
 func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int, edit func(*sip.Response)) *sip.Response {
@@ -35,11 +43,14 @@ func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int, edit fun
 	return res
 }
 
-// Within returns the next message that arrives within d, or nil, nil.
+// Within returns the next message that arrives within d, or nil, nil. That a connection has ended is no message.
 func (p *Peer) Within(d time.Duration) (*sip.Request, *sip.Response) {
 	p.t.Helper()
 	select {
 	case pk := <-p.tr.inbox:
+		if pk.Err != nil {
+			return nil, nil
+		}
 		req, res, err := sip.Parse(pk.Data)
 		if err != nil {
 			p.t.Fatalf("peer %s got a message that does not parse: %v\n%s", p.Addr, err, pk.Data)

@@ -143,3 +143,68 @@ func TestEachRuleCatches(t *testing.T) {
 		t.Errorf("siphon is not below sip: %q", v)
 	}
 }
+
+// floors says which rooms of the module each room of the sip wing may import. The floors are those of RFC 3261 section 5; ua and
+// registrar are two equal cores on one stack.
+var floors = map[string][]string{
+	"/sip":             nil,
+	"/sip/fsm":         nil,
+	"/sip/fsm/fsmtest": {"/sip/fsm"},
+	"/sip/digest":      nil,
+	"/sip/sdp":         nil,
+	"/sip/transport":   {"/sip"},
+	"/sip/transaction": {"/sip", "/sip/transport", "/sip/fsm"},
+	"/sip/ua":          {"/sip", "/sip/transport", "/sip/transaction", "/sip/fsm", "/sip/digest"},
+	"/sip/registrar":   {"/sip", "/sip/transport", "/sip/transaction", "/sip/fsm", "/sip/digest"},
+	"/sip/siptest":     {"/sip", "/sip/transport"},
+}
+
+// climbs lists the imports within the sip wing that do not lead down, and the rooms that have no floor. What tests import does not
+// count: those of one core talk to the other.
+func climbs(pkgs map[string]pkg) []string {
+	var out []string
+	for path, p := range pkgs {
+		if !under(path, module+"/sip") {
+			continue
+		}
+		below, known := floors[strings.TrimPrefix(path, module)]
+		if !known {
+			out = append(out, path+" has no floor")
+		}
+		for _, imported := range p.Imports {
+			if under(imported, module) && !slices.Contains(below, strings.TrimPrefix(imported, module)) {
+				out = append(out, path+" -> "+imported)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestFloors(t *testing.T) {
+	pkgs := list(t, "")
+	for _, c := range climbs(pkgs) {
+		t.Errorf("%s: a floor of the sip wing imports those below it only", c)
+	}
+	for room := range floors {
+		if _, ok := pkgs[module+room]; !ok {
+			t.Errorf("there is no %s%s", module, room)
+		}
+	}
+}
+
+func TestClimbsAreCaught(t *testing.T) {
+	for from, to := range map[string]string{"/sip": "/sip/transport", "/sip/transport": "/sip/transaction", "/sip/transaction": "/sip/ua",
+		"/sip/ua": "/sip/registrar", "/sip/registrar": "/sip/ua", "/sip/fsm": "/sip"} {
+		p := map[string]pkg{module + from: {ImportPath: module + from, Imports: []string{"fmt", module + to}}}
+		if got := climbs(p); len(got) != 1 {
+			t.Errorf("%s -> %s: %q", from, to, got)
+		}
+	}
+	if got := climbs(map[string]pkg{module + "/sip/attic": {}}); len(got) != 1 {
+		t.Errorf("a room without a floor: %q", got)
+	}
+	if got := climbs(map[string]pkg{module + "/sip/ua": {Imports: []string{module + "/sip"}}}); len(got) != 0 {
+		t.Errorf("allowed, but caught: %q", got)
+	}
+}

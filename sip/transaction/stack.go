@@ -1,0 +1,427 @@
+package transaction
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"portero/sip"
+	"portero/sip/fsm"
+	"portero/sip/transport"
+)
+
+// Config is what a Stack needs to know.
+type Config struct {
+	UserAgent string       // of the User-Agent and Server headers; "" sends none
+	Log       *slog.Logger // nil: silent
+	Trace     bool         // log whole messages at level debug, secrets blotted out
+}
+
+// The bounds of a stack.
+const (
+	InboxSize  = 512  // messages from the network that may wait for the loop
+	MaxServers = 4096 // open server transactions; more requests outside of dialogs are answered 503 statelessly
+)
+
+// ErrNoTransport is no failure that waiting would heal.
+var ErrNoTransport = errors.New("no such transport")
+
+// Stack owns transactions and timers. Its loop is the only goroutine that touches them; others use Post.
+type Stack struct {
+	cfg        Config
+	log        *slog.Logger
+	core       Core
+	transports map[sip.Proto]transport.Transport
+	protos     []sip.Proto
+
+	inbox chan inbound
+	local *fsm.Mailbox
+
+	timers   timerHeap
+	clients  map[txKey]*Client
+	servers  map[txKey]*Server
+	byID     map[uint64]owner
+	lastID   uint64
+	fullTold time.Time // when it was last said that there is no room
+	secret   [16]byte  // makes the To tags of stateless answers unguessable
+	wire     []byte    // scratch for stateless messages
+}
+
+// owner is a transaction, which hears of what its transport could not do.
+type owner interface {
+	peer() transport.Target
+	transportError(error)
+}
+
+// inbound is a parsed packet on its way to the loop.
+type inbound struct {
+	flow   transport.Flow
+	req    *sip.Request
+	res    *sip.Response
+	bad    *sip.ParseError
+	sendID uint64
+	err    error
+}
+
+// NewStack makes a stack on the given transports, one for each protocol. It starts nothing.
+func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
+	s := &Stack{
+		cfg: cfg, log: cfg.Log, core: core,
+		transports: map[sip.Proto]transport.Transport{},
+		inbox:      make(chan inbound, InboxSize),
+		local:      fsm.NewMailbox(),
+		clients:    map[txKey]*Client{},
+		servers:    map[txKey]*Server{},
+		byID:       map[uint64]owner{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	rand.Read(s.secret[:])
+	for _, t := range transports {
+		s.transports[t.Proto()] = t
+		s.protos = append(s.protos, t.Proto())
+	}
+	core.Bind(s)
+	return s
+}
+
+// Run reads the transports and runs the loop until ctx ends or a transport fails. It returns after all it started has ended.
+func (s *Stack) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, t := range s.transports {
+		g.Go(func() error {
+			err := t.Run(ctx, s.deliver)
+			if err != nil && ctx.Err() == nil {
+				return fmt.Errorf("transaction: %s transport: %w", t.Proto(), err)
+			}
+			return ctx.Err()
+		})
+	}
+	g.Go(func() error { return s.loop(ctx) })
+	if err := g.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// deliver parses on the transport's goroutine, so that the loop never waits for a parser.
+func (s *Stack) deliver(p transport.Packet) bool {
+	in := inbound{flow: p.Flow, sendID: p.SendID, err: p.Err}
+	if p.Err == nil {
+		var err error
+		in.req, in.res, err = sip.Parse(p.Data)
+		if errors.Is(err, sip.ErrKeepAlive) {
+			return true
+		}
+		if err != nil && !errors.As(err, &in.bad) {
+			in.bad = &sip.ParseError{Status: 400, Err: err}
+		}
+		if s.cfg.Trace {
+			s.trace("received", p.Flow.Remote, p.Data)
+		}
+	}
+	select {
+	case s.inbox <- in:
+		return true
+	default:
+		return false
+	}
+}
+
+// Post runs f on the loop, ahead of anything that waits from the network. It never blocks.
+func (s *Stack) Post(f func()) { s.local.Put(f) }
+
+// After runs f on the loop after d. Only the loop may call it.
+func (s *Stack) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
+
+// Held counts what the stack keeps: client and server transactions, and timers. It asks the loop.
+func (s *Stack) Held() (clients, servers, timers int) {
+	done := make(chan struct{})
+	s.Post(func() {
+		clients, servers, timers = len(s.clients), len(s.servers), s.timers.Len()
+		close(done)
+	})
+	<-done
+	return clients, servers, timers
+}
+
+// Log returns the stack's logger.
+func (s *Stack) Log() *slog.Logger { return s.log }
+
+func (s *Stack) loop(ctx context.Context) error {
+	wake := time.NewTimer(time.Hour)
+	defer wake.Stop()
+	for {
+		for f := s.local.Take(); f != nil; f = s.local.Take() {
+			f()
+		}
+		if t := s.timers.due(time.Now()); t != nil {
+			t.f()
+			continue
+		}
+		if at, ok := s.timers.next(); ok {
+			wake.Reset(time.Until(at))
+		} else {
+			wake.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.local.Wake():
+		case <-wake.C:
+		case in := <-s.inbox:
+			s.receive(in)
+		}
+	}
+}
+
+// receive sorts one arrival: the outcome of a Send, the end of a connection, a response, a request, or something malformed.
+func (s *Stack) receive(in inbound) {
+	switch {
+	case in.err != nil && in.sendID != 0:
+		s.failed(in.sendID, in.err)
+	case in.err != nil:
+		s.closed(in.flow, in.err)
+	case in.bad != nil:
+		s.log.Debug("sip malformed", "from", in.flow.Remote, "err", in.bad)
+		// An ACK is never answered (§17.2.1), and a malformed response is dropped (§18.1.2).
+		if in.req != nil && in.req.Method != sip.ACK && len(in.req.Via) > 0 {
+			transport.FillVia(&in.req.Via[0], in.flow)
+			s.respondStateless(in.flow, in.req, in.bad.Status, in.bad.Reason)
+		}
+	case in.res != nil:
+		s.receiveResponse(in.flow, in.res)
+	case in.req != nil:
+		transport.FillVia(&in.req.Via[0], in.flow)
+		s.receiveRequest(in.flow, in.req)
+	}
+}
+
+// failed tells the owner of a Send that it failed.
+func (s *Stack) failed(id uint64, err error) {
+	if tx := s.byID[id]; tx != nil {
+		tx.transportError(err)
+	}
+}
+
+// closed tells the owners of all transactions on a connection that has ended (§17.1.4, §18.4), the oldest first. Datagrams have no
+// connection.
+func (s *Stack) closed(flow transport.Flow, err error) {
+	var ids []uint64
+	for id, tx := range s.byID {
+		if tx.peer().Uses(flow) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		s.failed(id, err) // one that an earlier one has ended is gone
+	}
+}
+
+func (s *Stack) receiveResponse(flow transport.Flow, res *sip.Response) {
+	if tx := s.clients[clientKey(res.Via[0].Branch(), res.CSeq.Method)]; tx != nil {
+		tx.receive(res)
+		return
+	}
+	s.core.Stray(flow, res)
+}
+
+func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
+	key := serverKey(req)
+	if tx := s.servers[key]; tx != nil {
+		tx.receive(req)
+		return
+	}
+	if req.Method == sip.CANCEL {
+		s.receiveCancel(flow, req)
+		return
+	}
+	switch v := s.core.Admit(flow, req); {
+	case req.Method == sip.ACK:
+		s.takeACK(v, flow, req)
+	case v.Take == nil:
+		if v.Status != 0 {
+			s.respondStateless(flow, req, v.Status, "")
+		}
+	case len(s.servers) >= MaxServers && req.To.Tag() == "":
+		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many strangers there are.
+		s.full(flow, req, v.Share)
+	default:
+		v.Take(newServer(s, key, flow, req), req)
+	}
+}
+
+// takeACK hands over the ACK of a 2xx, which no transaction answers.
+func (s *Stack) takeACK(v Verdict, flow transport.Flow, ack *sip.Request) {
+	if v.Take != nil {
+		v.Take(&Server{s: s, flow: flow, req: ack, state: terminated}, ack)
+	}
+}
+
+// full refuses a request for which there is no room, and tells of it once in a minute.
+func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
+	s.respondStateless(flow, req, 503, "")
+	if now := time.Now(); now.Sub(s.fullTold) >= time.Minute {
+		s.fullTold = now
+		s.log.Warn("request refused, all server transactions are in use", "part", "sip", "call", req.CallID,
+			"transactions", len(s.servers), "share", share)
+	}
+}
+
+// receiveCancel answers a CANCEL and tells the INVITE's owner (§9.2).
+func (s *Stack) receiveCancel(flow transport.Flow, req *sip.Request) {
+	invite := s.servers[cancelledKey(req)]
+	if invite == nil {
+		s.respondStateless(flow, req, 481, "")
+		return
+	}
+	tx := newServer(s, serverKey(req), flow, req)
+	res := sip.NewResponse(req, 200, "")
+	if invite.toTag != "" {
+		res.To = res.To.WithTag(invite.toTag) // §9.2: the tag of the response to the INVITE
+	} else {
+		res.To = res.To.WithTag(s.statelessTag(req))
+	}
+	tx.Respond(res)
+	invite.cancelled()
+}
+
+// respondStateless answers without a transaction (§8.2.7): the same request gets the same To tag.
+func (s *Stack) respondStateless(flow transport.Flow, req *sip.Request, status int, reason string) {
+	s.RespondStateless(flow, req, sip.NewResponse(req, status, reason))
+}
+
+// RespondStateless answers a request that Admit keeps out, with headers of the core's own (a challenge).
+func (s *Stack) RespondStateless(flow transport.Flow, req *sip.Request, res *sip.Response) {
+	if res.To.Tag() == "" {
+		res.To = res.To.WithTag(s.statelessTag(req))
+	}
+	s.stampServer(res)
+	s.wire = res.Append(s.wire[:0])
+	s.send(0, transport.ResponseTarget(flow, req.Via[0]), s.wire)
+}
+
+func (s *Stack) statelessTag(req *sip.Request) string {
+	h := sha256.New()
+	h.Write(s.secret[:])
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d", req.CallID, req.From.Tag(), req.Via[0].Branch(), req.CSeq.Seq)
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func (s *Stack) stampServer(res *sip.Response) {
+	if s.cfg.UserAgent != "" && res.Get("Server") == "" {
+		res.Set("Server", s.cfg.UserAgent)
+	}
+}
+
+// Send sends a request outside of any transaction: the ACK of a 2xx, or one that a proxy forwards statelessly. It adds a
+// Via of its own and returns the bytes for Resend.
+func (s *Stack) Send(req *sip.Request, t transport.Target) ([]byte, error) {
+	if err := s.pushVia(req, t, sip.NewBranch()); err != nil {
+		return nil, err
+	}
+	wire := req.Append(nil)
+	s.send(0, t, wire)
+	return wire, nil
+}
+
+// Resend sends again what Send returned.
+func (s *Stack) Resend(wire []byte, t transport.Target) { s.send(0, t, wire) }
+
+// SendResponse sends a response outside of any transaction to where its topmost Via points (§18.2.2).
+func (s *Stack) SendResponse(res *sip.Response) {
+	if len(res.Via) == 0 {
+		return
+	}
+	v := res.Via[0]
+	addr, ok := v.Received()
+	if !ok {
+		a, err := netip.ParseAddr(v.Host)
+		if err != nil {
+			return
+		}
+		addr = a
+	}
+	flow := transport.Flow{Proto: sip.Proto(v.Transport), Remote: netip.AddrPortFrom(addr, 0)}
+	s.wire = res.Append(s.wire[:0])
+	s.send(0, transport.ResponseTarget(flow, v), s.wire)
+}
+
+// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from within.
+func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
+	tr, err := s.transport(t.Proto)
+	if err == nil {
+		if s.cfg.Trace {
+			s.trace("sent", t.Addr, wire)
+		}
+		err = tr.Send(id, t, wire)
+	}
+	if err != nil && id != 0 {
+		s.failLater(id, err)
+	}
+}
+
+func (s *Stack) failLater(id uint64, err error) { s.Post(func() { s.failed(id, err) }) }
+
+// transport returns the transport of a protocol, or ErrNoTransport.
+func (s *Stack) transport(p sip.Proto) (transport.Transport, error) {
+	if tr := s.transports[p]; tr != nil {
+		return tr, nil
+	}
+	return nil, fmt.Errorf("transaction: %s: %w", p, ErrNoTransport)
+}
+
+// Protos lists the protocols that the stack has a transport for.
+func (s *Stack) Protos() []sip.Proto { return s.protos }
+
+// Local returns the address that the far end of t will see.
+func (s *Stack) Local(t transport.Target) (netip.AddrPort, error) {
+	tr, err := s.transport(t.Proto)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return tr.Local(t)
+}
+
+// pushVia adds the topmost Via of a request that goes to t (§18.1.1), asking for rport (RFC 3581 §3).
+func (s *Stack) pushVia(req *sip.Request, t transport.Target, branch string) error {
+	local, err := s.Local(t)
+	if err != nil {
+		return err
+	}
+	via := sip.Via{Transport: string(t.Proto), Host: sip.HostOf(local.Addr()), Port: local.Port(),
+		Params: sip.Params(";branch=" + branch + ";rport")}
+	req.Via = append([]sip.Via{via}, req.Via...)
+	if s.cfg.UserAgent != "" && req.Get("User-Agent") == "" && len(req.Via) == 1 {
+		req.Set("User-Agent", s.cfg.UserAgent)
+	}
+	return nil
+}
+
+// Resolve finds the servers of a URI as [transport.Lookup] does and calls f with at least one target or an error, on the loop. An IP
+// address needs no look-up, and f is called at once.
+func (s *Stack) Resolve(u sip.URI, f func([]transport.Target, error)) {
+	if !u.IsSIP() {
+		f(nil, fmt.Errorf("transaction: resolve %q: %w", u, transport.ErrNotSIP))
+		return
+	}
+	if t, ok := transport.LiteralTarget(u); ok {
+		f([]transport.Target{t}, nil)
+		return
+	}
+	go func() { // ends within the time that Lookup takes at most
+		targets, err := transport.Lookup(context.Background(), u)
+		s.Post(func() { f(targets, err) })
+	}()
+}

@@ -1,0 +1,83 @@
+package transaction
+
+import (
+	"container/heap"
+	"time"
+)
+
+// The base timers of RFC 3261 §17.1.1.1 and table 4.
+const (
+	T1 = 500 * time.Millisecond // round-trip estimate
+	T2 = 4 * time.Second        // longest retransmission interval of requests other than INVITE, and of INVITE responses
+	T4 = 5 * time.Second        // how long a message may stay in the network
+)
+
+// Timer is a call that the stack's loop will make. Only the loop may touch it.
+type Timer struct {
+	at    time.Time
+	seq   uint64
+	f     func()
+	index int // in the heap; -1 when stopped or fired
+	heap  *timerHeap
+}
+
+// Stop prevents the call. Stopping a nil, stopped or fired timer does nothing.
+func (t *Timer) Stop() {
+	if t != nil && t.index >= 0 {
+		heap.Remove(t.heap, t.index)
+	}
+}
+
+// timerHeap orders timers by time, and those of one instant by age.
+type timerHeap struct {
+	timers []*Timer
+	seq    uint64
+}
+
+func (h *timerHeap) Len() int { return len(h.timers) }
+func (h *timerHeap) Less(i, j int) bool {
+	a, b := h.timers[i], h.timers[j]
+	if a.at.Equal(b.at) {
+		return a.seq < b.seq
+	}
+	return a.at.Before(b.at)
+}
+func (h *timerHeap) Swap(i, j int) {
+	h.timers[i], h.timers[j] = h.timers[j], h.timers[i]
+	h.timers[i].index, h.timers[j].index = i, j
+}
+func (h *timerHeap) Push(x any) {
+	t := x.(*Timer)
+	t.index = len(h.timers)
+	h.timers = append(h.timers, t)
+}
+func (h *timerHeap) Pop() any {
+	t := h.timers[len(h.timers)-1]
+	h.timers[len(h.timers)-1] = nil
+	h.timers = h.timers[:len(h.timers)-1]
+	t.index = -1
+	return t
+}
+
+func (h *timerHeap) after(d time.Duration, f func()) *Timer {
+	h.seq++
+	t := &Timer{at: time.Now().Add(d), seq: h.seq, f: f, heap: h}
+	heap.Push(h, t)
+	return t
+}
+
+// next returns the first timer's time, false when there is none.
+func (h *timerHeap) next() (time.Time, bool) {
+	if len(h.timers) == 0 {
+		return time.Time{}, false
+	}
+	return h.timers[0].at, true
+}
+
+// due removes and returns the first timer if its time has come, else nil.
+func (h *timerHeap) due(now time.Time) *Timer {
+	if len(h.timers) == 0 || h.timers[0].at.After(now) {
+		return nil
+	}
+	return heap.Pop(h).(*Timer)
+}

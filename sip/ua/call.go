@@ -1,0 +1,130 @@
+package ua
+
+import (
+	"slices"
+
+	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
+)
+
+// CallEventKind says what happened to a call.
+type CallEventKind string
+
+// The events of a call, as offer/answer (RFC 3264) and RFC 3261 §13 to §15 order them.
+const (
+	Progress CallEventKind = "progress" // outgoing: a provisional response, perhaps with an answer (early media)
+	Answered CallEventKind = "answered" // outgoing: the first 2xx; Body is the answer
+	Offered  CallEventKind = "offered"  // incoming INVITE or re-INVITE: Body is the offer, empty when the 2xx must make it
+	Acked    CallEventKind = "acked"    // incoming: the 2xx arrived; Body is the answer to an offer of ours
+	Info     CallEventKind = "info"     // an INFO within the call
+	Refused  CallEventKind = "refused"  // an own re-INVITE failed; the session goes on as it was
+	Ended    CallEventKind = "ended"    // the last event of every call
+)
+
+// CallEvent is one event, told on the stack's loop.
+type CallEvent struct {
+	Kind        CallEventKind
+	Leg         *Leg // nil: before there is one, or Ended of the whole call
+	Status      int  // Progress, Ended: the SIP status, 0 when none tells
+	Reason      string
+	ContentType string
+	Body        []byte
+	Err         error // Ended: a failure without a status
+	ByPeer      bool  // Ended: the far end's doing
+	Renewed     bool  // Offered, Answered: a re-INVITE
+	From        sip.Address
+	Flow        transport.Flow // Offered: where it came from
+}
+
+// Call is one INVITE of ours or of somebody else, and all the dialogs that it made.
+type Call struct {
+	ID string // the Call-ID
+
+	a      *Agent
+	acct   *Account
+	key    string
+	notify func(CallEvent)
+	legs   []*Leg
+	over   bool // Ended was told; only signalling is left
+
+	placed placed // as the caller
+	merged string // as the callee: what the same request by another path has in common with this one (§8.2.2.2)
+}
+
+func (c *Call) leg(remoteTag string) *Leg {
+	for _, l := range c.legs {
+		if l.d.remote.Tag() == remoteTag {
+			return l
+		}
+	}
+	return nil
+}
+
+// tell passes an event on unless the call is over for its owner.
+func (c *Call) tell(ev CallEvent) {
+	if c.over {
+		return
+	}
+	if ev.Kind == Ended {
+		c.over = true
+	}
+	c.a.log.Debug("call", "event", string(ev.Kind), "call_id", c.ID, "status", ev.Status, "reason", ev.Reason, "by_peer", ev.ByPeer)
+	c.notify(ev)
+}
+
+// release forgets the call when no signalling is left.
+func (c *Call) release() {
+	if !c.over || c.pending() {
+		return
+	}
+	for _, l := range c.legs {
+		if l.holds() {
+			return
+		}
+	}
+	delete(c.a.calls, c.key)
+	c.a.rest()
+}
+
+// Hangup ends the call in whatever state it is: CANCEL, BYE, or 603 (§9.1, §15.1). Any goroutine may call it; Ended follows
+// unless it was told before.
+func (c *Call) Hangup() { c.a.s.Post(c.hangup) }
+
+func (c *Call) hangup() {
+	c.tell(CallEvent{Kind: Ended, Reason: "hung up"})
+	c.giveUp(nil)
+	for _, l := range slices.Clone(c.legs) {
+		l.hangup()
+	}
+	c.release()
+}
+
+// request handles a request within one of the call's dialogs.
+func (c *Call) request(tx *transaction.Server, req *sip.Request) {
+	l := c.leg(req.From.Tag())
+	if req.Method == sip.ACK {
+		l.arrivedACK(req)
+		return
+	}
+	if !l.d.inOrder(req) {
+		res := sip.NewResponse(req, 500, "Out of Order") // §12.2.2
+		tx.Respond(res)
+		return
+	}
+	switch req.Method {
+	case sip.BYE:
+		tx.Respond(sip.NewResponse(req, 200, ""))
+		l.farEndLeft()
+	case sip.INVITE:
+		l.arrivedINVITE(tx, req)
+	case sip.INFO:
+		l.arrivedINFO(tx, req)
+	case sip.OPTIONS:
+		tx.Respond(capabilities(req))
+	default:
+		res := sip.NewResponse(req, 405, "")
+		res.Set("Allow", allowed)
+		tx.Respond(res)
+	}
+}

@@ -1,0 +1,110 @@
+package ua
+
+import (
+	"portero/sip"
+	"portero/sip/transaction"
+	"portero/sip/transport"
+)
+
+// outgoing is one request of ours with all its attempts: a challenge starts a second client transaction.
+type outgoing struct {
+	a      *Agent
+	acct   *Account     // nil: no credentials for anybody
+	req    *sip.Request // without Via and credentials
+	target transport.Target
+	handle func(*sip.Response, error)
+	seq    *uint32 // the CSeq counter that the request came from
+
+	tx       *transaction.Client
+	tries    int
+	answered struct{ www, proxy bool } // which kind of challenge got an answer: a second one refuses it
+	heard    bool                      // any response came: somebody is there
+	done     bool                      // the last response came, or a failure
+	gone     bool                      // cancelled: no further attempt
+}
+
+// maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
+const maxAttempts = 4
+
+func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, handle func(*sip.Response, error)) *outgoing {
+	o := &outgoing{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
+	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
+	if acct != nil && !acct.trusts(t.Addr) {
+		o.acct = nil
+	}
+	o.attempt()
+	return o
+}
+
+func (o *outgoing) attempt() {
+	req := o.req.Clone()
+	o.authorize(req)
+	o.tries++
+	var tx *transaction.Client
+	tx = o.a.s.Request(req, o.target, func(res *sip.Response, err error) {
+		if tx == o.tx { // the ACK of a 401 that could not be sent says nothing about the attempt that answers it
+			o.receive(res, err)
+		}
+	})
+	o.tx = tx
+}
+
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the registrar are for
+// REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy would hand them on to the far end.
+func (o *outgoing) authorize(req *sip.Request) {
+	if o.acct == nil {
+		return
+	}
+	uri := req.URI.String()
+	if req.Method == sip.REGISTER || o.acct.asUA {
+		if v := o.acct.www.Authorize(req.Method, uri); v != "" {
+			req.Add("Authorization", v)
+		}
+	}
+	if v := o.acct.proxy.Authorize(req.Method, uri); v != "" {
+		req.Add("Proxy-Authorization", v)
+	}
+}
+
+// lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a phone could crack them.
+func (o *outgoing) lendCredentials(ack *sip.Request, t transport.Target) {
+	if o.acct == nil || !o.acct.trusts(t.Addr) {
+		return
+	}
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, v := range o.tx.Request().Values(name) {
+			ack.Add(name, v)
+		}
+	}
+}
+
+func (o *outgoing) receive(res *sip.Response, err error) {
+	o.heard = o.heard || err == nil
+	if err == nil && (res.Status == 401 || res.Status == 407) && o.retry(res) {
+		return
+	}
+	o.done = o.done || err != nil || res.Status >= 200
+	o.handle(res, err)
+}
+
+// retry answers a challenge with a new transaction (§22.2: same Call-ID, From tag and To, CSeq one higher).
+func (o *outgoing) retry(res *sip.Response) bool {
+	if o.acct == nil || o.acct.Password == "" || o.gone || o.tries >= maxAttempts {
+		return false
+	}
+	client, name, answered := &o.acct.www, "WWW-Authenticate", &o.answered.www
+	if res.Status == 407 {
+		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
+	}
+	if err := client.Challenged(res.Values(name), *answered); err != nil {
+		o.a.log.Warn("sip challenge not answered", "account", o.acct.Name, "call_id", o.req.CallID, "status", res.Status, "err", err)
+		client.Forget()
+		return false
+	}
+	*answered = true
+	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != sip.REGISTER
+	*o.seq++
+	o.req.CSeq.Seq = *o.seq
+	o.attempt()
+	return true
+}
