@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"portero/device"
+	"portero/device/app"
 	"portero/device/config"
 	"portero/sip"
 	"portero/sip/transport"
@@ -70,7 +71,7 @@ func absolute(path string) string {
 func benchCall(ctx context.Context, cfg *config.Config, log *slog.Logger, uri, listen, digits string, length, within time.Duration) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	card, err := newCard(cfg.Audio)
+	card, err := app.NewCard(cfg.Audio)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func benchCall(ctx context.Context, cfg *config.Config, log *slog.Logger, uri, l
 		p.agent.Shutdown(func() { close(bye) })
 		select {
 		case <-bye:
-		case <-time.After(goodbyeWithin):
+		case <-time.After(app.GoodbyeWithin):
 		}
 		stop()
 		err = errors.Join(err, <-done)

@@ -10,6 +10,7 @@ import (
 
 	"portero/audio/alsa"
 	"portero/board"
+	"portero/device/app"
 	"portero/device/config"
 )
 
@@ -47,7 +48,7 @@ func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 
 // checkHardware looks for the lines and the card without moving or playing anything.
 func checkHardware(cfg *config.Config, file string) (faults int) {
-	for _, err := range board.Check(boardConfig(cfg)) {
+	for _, err := range board.Check(app.BoardConfig(cfg)) {
 		var busy *board.BusyError
 		var pin *board.PinError
 		switch {

@@ -22,6 +22,7 @@ import (
 
 	"portero/audio"
 	"portero/device"
+	"portero/device/app"
 	"portero/device/config"
 	"portero/device/event"
 	"portero/sip/transport"
@@ -135,7 +136,8 @@ type demo struct {
 	code     string
 	password string // of the phone
 	soft     string // of the user's softphone
-	station  *house
+	station  *app.App
+	door     *audio.FileCard // the station's
 	events   *event.Subscription
 	phone    *demoPhone
 	invited  chan time.Time
@@ -273,11 +275,13 @@ func (d *demo) furnish(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	d.door = door
 	events := event.NewLog(100)
 	d.events = events.Subscribe(1000)
 	d.invited = make(chan time.Time, 1)
 	tap := func(t transport.Transport) transport.Transport { return &inviteTap{Transport: t, seen: d.invited} }
-	d.station, err = build(cfg, log, events, options{card: &card{Open: door.Open, file: door}, tap: tap})
+	d.station, err = app.Build(cfg, log, events, app.Options{Version: versionString(), Tap: tap, World: app.World{
+		OpenCard: func(config.Audio) (*app.Card, error) { return &app.Card{Open: door.Open, File: door}, nil }}})
 	if err != nil {
 		door.Close()
 		return err
@@ -355,7 +359,7 @@ then press Enter here: your phone rings. Answer, listen, and type %s# to open th
 		case <-ctx.Done():
 			return nil
 		case <-lines:
-			d.station.station.Do(device.Press{})
+			d.station.Station.Do(device.Press{})
 		}
 	}
 }

@@ -29,7 +29,7 @@ func newDemoPhone(d *demo, listen, speech, record string, log *slog.Logger) (*de
 		return nil, err
 	}
 	account := ua.NewAccount(ua.AccountConfig{Name: "kitchen", AOR: sip.URI{Scheme: "sip", User: "kitchen", Host: config.LocalDomain},
-		Server: sip.URI{Scheme: "sip", Host: config.LocalDomain}, Password: d.password, Locate: d.station.locate})
+		Server: sip.URI{Scheme: "sip", Host: config.LocalDomain}, Password: d.password, Locate: d.station.Locate})
 	p := &demoPhone{card: card, regs: make(chan ua.RegEvent, 8)}
 	p.benchPhone, err = newBenchPhone(listen, account, card.Open, config.SIP{RTPPorts: "30200-30399"}, log,
 		func(flow transport.Flow, _ *sip.Request) int {

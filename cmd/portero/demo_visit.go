@@ -38,7 +38,7 @@ func (d *demo) want(ctx context.Context, kind event.Kind) (event.Event, error) {
 
 // serverAddr is where phones find the built-in server.
 func (d *demo) serverAddr() netip.AddrPort {
-	addr, _ := d.station.locate() // never fails: loopback at the least
+	addr, _ := d.station.Locate() // never fails: loopback at the least
 	return addr
 }
 
@@ -69,7 +69,7 @@ func (d *demo) ring(ctx context.Context) error {
 		return err
 	}
 	// The button is pressed on the simulated wire: from here on everything is the product.
-	if err := d.station.board.Sim().Press(config.BellInput("front"), true); err != nil {
+	if err := d.station.Board.Sim().Press(config.BellInput("front"), true); err != nil {
 		return err
 	}
 	d.pressed = time.Now()
@@ -86,7 +86,7 @@ func (d *demo) ring(ctx context.Context) error {
 	}
 	d.report.PressToRing = ms(rang.Sub(d.pressed))
 	d.say("the phone rings: %q", d.phone.caller)
-	if err := d.station.board.Sim().Press(config.BellInput("front"), false); err != nil {
+	if err := d.station.Board.Sim().Press(config.BellInput("front"), false); err != nil {
 		return err
 	}
 	_, err = d.want(ctx, event.CallRinging)
@@ -156,7 +156,7 @@ func (d *demo) open(ctx context.Context) error {
 		return err
 	}
 	d.say("the relay opens again after %d ms", ev.OnMS)
-	edges := d.station.board.Sim().Edges(config.DoorRelay("front"))
+	edges := d.station.Board.Sim().Edges(config.DoorRelay("front"))
 	d.report.Relay.Switches = len(edges)
 	if len(edges) == 2 {
 		d.report.Relay.OnMS = ms(edges[1].At - edges[0].At)
@@ -200,7 +200,7 @@ func (d *demo) listenBack(context.Context) error {
 		db     *float64
 	}{
 		{"at the phone, the visitor", visitorSpeech, d.phone.card, "at-phone.wav", &d.report.Audio.ToPhone},
-		{"at the door, the resident", residentSpeech, d.station.card.file, "at-door.wav", &d.report.Audio.ToDoor},
+		{"at the door, the resident", residentSpeech, d.door, "at-door.wav", &d.report.Audio.ToDoor},
 	} {
 		if err := r.card.Close(); err != nil { // completes the file
 			return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"portero/board"
+	"portero/device/app"
 	"portero/device/config"
 )
 
@@ -28,7 +29,7 @@ func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		if err != nil {
 			return err
 		}
-		bc = boardConfig(cfg)
+		bc = app.BoardConfig(cfg)
 	}
 	if *live {
 		if *file == "" {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,10 +117,10 @@ func (r *running) want(kind string) map[string]any {
 	}
 }
 
-// TestReload: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
-func TestReload(t *testing.T) {
+// TestSignals: SIGUSR2 presses, SIGHUP reloads: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
+func TestSignals(t *testing.T) {
 	t.Parallel()
-	busy, _ := peer(t, "486 Busy Here")
+	busy := peer(t, "486 Busy Here")
 	r := startWith(t, func(text string) string { return strings.Replace(text, "127.0.0.1:9", busy, 1) })
 	r.want("station.ready")
 	press := func(bell string) {
@@ -155,30 +156,73 @@ line = "GPIO22"`, 1))
 	}
 }
 
-// TestLastGood: with a faulty file the bell still rings, from the last good one; no door is there to open.
-func TestLastGood(t *testing.T) {
-	t.Parallel()
-	r := startStation(t)
-	r.signal(syscall.SIGTERM)
-	r.want("station.stopping")
-	if err := r.cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(r.config)
+// peer answers every request with one status.
+func peer(t *testing.T, status string) (addr string) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.write(strings.Replace(string(text), "targets", "tragets", 1))
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if strings.HasPrefix(string(buf[:n]), "ACK ") {
+				continue
+			}
+			res := "SIP/2.0 " + status + "\r\n"
+			for line := range strings.SplitSeq(string(buf[:n]), "\r\n") {
+				switch name, _, _ := strings.Cut(line, ":"); name {
+				case "Via", "From", "Call-ID", "CSeq", "Contact":
+					res += line + "\r\n"
+				case "To":
+					res += line + ";tag=x\r\n"
+				}
+			}
+			conn.WriteTo([]byte(res+"Content-Length: 0\r\n\r\n"), from)
+		}
+	}()
+	return conn.LocalAddr().String()
+}
+
+// startWith starts a station with a changed configuration.
+func startWith(t *testing.T, change func(string) string) *running {
+	dir := t.TempDir()
+	r := &running{t: t, config: filepath.Join(dir, "portero.toml")}
+	r.write(change(fmt.Sprintf(runConfig, dir)))
 	r.start()
-	if ev := r.want("config.rejected"); !strings.Contains(fmt.Sprint(ev["reason"]), "tragets") {
-		t.Errorf("rejected for %v", ev["reason"])
-	}
-	r.want("station.ready")
-	r.signal(syscall.SIGUSR2)
-	r.want("call.started")
+	return r
+}
+
+func (r *running) end() {
+	r.t.Helper()
 	r.signal(syscall.SIGTERM)
 	r.want("station.stopping")
 	if err := r.cmd.Wait(); err != nil {
-		t.Errorf("end: %v", err)
+		r.t.Errorf("end: %v", err)
 	}
+}
+
+// TestSystemdIsTold that the station is ready once it watches its inputs, and not before.
+func TestSystemdIsTold(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenPacket("unixgram", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	t.Setenv("NOTIFY_SOCKET", socket)
+	r := startStation(t)
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 100)
+	n, _, err := conn.ReadFrom(b)
+	if err != nil || string(b[:n]) != "READY=1" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
+	r.end()
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"portero/board"
+	"portero/device/app"
 	"portero/device/config"
 	"portero/device/durable"
 	"portero/device/selftest"
@@ -36,13 +37,13 @@ func selftestVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	defer stop()
 	p := selftest.Parts{Config: cfg, Check: board.Check, Open: board.Open, Chips: board.Chips, Who: userName(),
 		System: os.DirFS("/"), Version: versionString(), In: os.Stdin, Out: os.Stdout,
-		Log: newLogger(os.Stderr, cfg.Log)}
+		Log: app.NewLogger(os.Stderr, cfg.Log)}
 	if cfg.Board.Sim {
 		fmt.Println("board.sim = true: the board is simulated, nothing here is real")
 		p.Chips = nil
 	}
 	if cfg.Audio.Card != "none" {
-		c, err := newCard(cfg.Audio)
+		c, err := app.NewCard(cfg.Audio)
 		if err != nil {
 			return err
 		}

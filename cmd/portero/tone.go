@@ -11,6 +11,7 @@ import (
 
 	"portero/audio"
 	"portero/audio/alsa"
+	"portero/device/app"
 	"portero/device/config"
 )
 
@@ -42,7 +43,7 @@ func toneVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	if *level > 0 || *hz < 20 || *hz > 20000 {
 		return fmt.Errorf("a tone of %g Hz at %g dBFS: want 20 to 20000 Hz and at most 0 dBFS", *hz, *level)
 	}
-	c, err := newCard(cfg.Audio)
+	c, err := app.NewCard(cfg.Audio)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,19 @@ type Transport struct {
 // Proto returns the protocol.
 func (t *Transport) Proto() sip.Proto { return t.proto }
 
+// Addr returns the address of the transport.
+func (t *Transport) Addr() netip.AddrPort { return t.at }
+
+// Close gives the address back; what is under way to it is lost.
+func (t *Transport) Close() error {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	if t.n.nodes[t.at] == t {
+		delete(t.n.nodes, t.at)
+	}
+	return nil
+}
+
 // Local returns the address of the transport.
 func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.at, nil }
 

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"errors"
@@ -40,8 +40,8 @@ func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 
 // tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is over, and a station that
 // refused its doors after an upgrade would lock people out.
-func tellUnsafe(cfg *config.Config, events *event.Log) {
-	for _, u := range unsafePins(cfg, board.Check(boardConfig(cfg))) {
-		events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})
+func (p *Program) tellUnsafe(cfg *config.Config) {
+	for _, u := range unsafePins(cfg, p.options.CheckBoard(BoardConfig(cfg))) {
+		p.events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})
 	}
 }

@@ -1,0 +1,263 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"portero/board"
+	"portero/device"
+	"portero/device/config"
+	"portero/device/event"
+)
+
+// Guard is what a program tells the process that watches it, and learns from it (package guard).
+type Guard interface {
+	board.Keeper
+	Before() string      // how the station ended that this one replaces; "": none did
+	Settings() []byte    // what that one has saved; nil: nothing
+	Save(setting []byte) // for the station that replaces this one
+}
+
+// Program is a door station that lives through reloads. Its methods may be called by several goroutines.
+type Program struct {
+	file, data string
+	options    Options
+	guard      Guard // nil: none
+	log        *slog.Logger
+	events     *event.Log
+
+	config   *config.Config // of the start
+	rejected error          // why it is not the file's
+	commands chan command
+}
+
+type command int
+
+const (
+	press command = iota
+	reload
+)
+
+// NewProgram reads the configuration file, or what stands in for it, and starts nothing. data is where the last good copy is looked
+// for; "": where the file says, as far as it can be read. The error says that there is nothing to run.
+func NewProgram(file, data string, g Guard) (*Program, error) {
+	p := &Program{file: file, data: data, guard: g, commands: make(chan command, 8)}
+	var before []byte
+	if g != nil {
+		before = g.Settings()
+	}
+	var err error
+	p.config, p.rejected, err = configuration(file, data, before)
+	return p, err
+}
+
+// configuration is the file's; where that cannot be used, what the station before ran with, if a guard has replaced one: neither a
+// lost disk nor a file in mid-edit costs its doors; else that of the last good copy, which opens no door and lets nobody call in, for
+// the bell must ring. rejected says why it is not the file's.
+func configuration(file, data string, before []byte) (cfg *config.Config, rejected, err error) {
+	cfg, rejected = config.Load(file)
+	if rejected == nil {
+		return cfg, nil, nil
+	}
+	if before != nil {
+		if cfg, err := config.Restore(before); err == nil {
+			return cfg, rejected, nil
+		}
+	}
+	cfg, err = config.LoadLastGood(file, data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w\napp: nor can a last good copy of it be used: %w", rejected, err)
+	}
+	return cfg, rejected, nil
+}
+
+// Config is the configuration of the start.
+func (p *Program) Config() *config.Config { return p.config }
+
+// Press presses the first bell.
+func (p *Program) Press() { p.command(press) }
+
+// Reload takes the changed file as soon as nobody talks or rings; a faulty one changes nothing and is reported.
+func (p *Program) Reload() { p.command(reload) }
+
+func (p *Program) command(c command) {
+	select {
+	case p.commands <- c:
+	default: // eight wait already
+	}
+}
+
+// buildAgain is how long a port or line may take that is just being let go, by a process that ends: it must not cost the doors.
+const buildAgain = 2 * time.Second
+
+// Run runs stations until ctx ends or one of them fails.
+func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, o Options) error {
+	o.World = o.World.complete()
+	if p.guard != nil {
+		o.Keeper = p.guard
+	}
+	p.log, p.events, p.options = log, events, o
+	p.tellStart()
+	a, err := p.first(ctx)
+	if err != nil {
+		return err
+	}
+	p.tellUnsafe(a.Config)
+	return p.supervise(ctx, a)
+}
+
+func (p *Program) tellStart() {
+	for _, w := range p.config.Warnings() {
+		if w.Severity != config.Unsafe { // an event of its own
+			p.log.Warn("config", "fault", w.Error())
+		}
+	}
+	started := p.options.Version
+	if p.guard != nil && p.guard.Before() != "" {
+		started += "; the station before: " + p.guard.Before()
+	}
+	p.events.Emit(event.Event{Kind: event.StationStarted, Reason: started})
+	if p.rejected != nil {
+		p.reject(p.rejected)
+	}
+}
+
+func (p *Program) reject(why error) {
+	p.events.Emit(event.Event{Kind: event.ConfigRejected, Reason: why.Error()})
+}
+
+// first builds the first station.
+func (p *Program) first(ctx context.Context) (*App, error) {
+	a, err := Build(p.config, p.log, p.events, p.options)
+	switch {
+	case err == nil && p.rejected == nil:
+		p.keep(p.config)
+		return a, nil
+	case err == nil || p.rejected != nil:
+		return a, err
+	}
+	p.log.Warn("station not built", "part", "app", "again", buildAgain, "err", err)
+	select {
+	case <-time.After(buildAgain):
+	case <-ctx.Done():
+		return nil, err
+	}
+	if a, err = Build(p.config, p.log, p.events, p.options); err == nil {
+		p.keep(p.config)
+		return a, nil
+	}
+	// A file without a fault may still name what is not there: a line that is taken, a port in use.
+	copied, copyErr := config.LoadLastGood(p.file, p.data)
+	if copyErr != nil {
+		return nil, fmt.Errorf("%w\napp: nor can a last good copy of the configuration be used: %w", err, copyErr)
+	}
+	a, copyErr = Build(copied, p.log, p.events, p.options)
+	if copyErr != nil {
+		return nil, err
+	}
+	p.reject(err)
+	return a, nil
+}
+
+// keep makes cfg, which a station could be built from, the last good one, and that of a station that a guard has to start.
+func (p *Program) keep(cfg *config.Config) {
+	var chips map[string]string
+	if bc := BoardConfig(cfg); !bc.Sim {
+		if found, err := board.Chips(); err == nil { // it held them a moment ago
+			chips = board.ChipLabels(found, bc)
+		}
+	}
+	if err := cfg.SaveLastGood(cfg.Station.DataDir, chips); err != nil {
+		p.log.Warn("last good configuration not kept", "part", "app", "err", err)
+	}
+	if p.guard != nil {
+		p.guard.Save(cfg.Snapshot())
+	}
+}
+
+// supervise runs a station, and after each accepted reload another one with the new configuration.
+func (p *Program) supervise(ctx context.Context, a *App) error {
+	for {
+		if err := p.live(ctx, a); err != nil || ctx.Err() != nil {
+			if a.nextBoard != nil {
+				err = errors.Join(err, a.nextBoard.Close())
+			}
+			return err
+		}
+		var err error
+		if a, err = p.change(a); err != nil {
+			return err
+		}
+	}
+}
+
+// live runs one station until ctx ends, a part fails, or it left for the new configuration.
+func (p *Program) live(ctx context.Context, a *App) error {
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case c := <-p.commands:
+			if c == press {
+				a.Station.Do(device.Press{})
+				continue
+			}
+			next, err := p.reload(a)
+			if err != nil {
+				p.reject(err)
+				continue
+			}
+			a.LeaveFor(next)
+		}
+	}
+}
+
+// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe pin that stays as it is.
+func (p *Program) reload(a *App) (*config.Config, error) {
+	cfg, err := config.Load(p.file)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	hardware := p.options.CheckBoard(BoardConfig(cfg))
+	for _, err := range hardware {
+		var busy *board.BusyError
+		var pin *board.PinError
+		if !errors.As(err, &pin) && (!errors.As(err, &busy) || !busy.Ours()) {
+			errs = append(errs, err)
+		}
+	}
+	for _, u := range unsafePins(cfg, hardware) {
+		if !a.Config.HasRelay(u.door.Line, u.door.ActiveLow) {
+			errs = append(errs, u.why)
+		}
+	}
+	return cfg, errors.Join(errs...)
+}
+
+// change builds the station that the one before has left for; where that fails, the one before again.
+func (p *Program) change(a *App) (*App, error) {
+	next, o := a.next.Load(), p.options
+	o.users, o.board = a.Users, a.nextBoard
+	if o.board != nil && next != a.left { // a still newer file
+		if err := o.board.Close(); err != nil {
+			p.log.Warn("board of a file that has changed again not closed", "part", "app", "err", err)
+		}
+		o.board = nil
+	}
+	b, err := Build(next, p.log, p.events, o)
+	if err == nil {
+		p.keep(next)
+		p.events.Emit(event.Event{Kind: event.ConfigReloaded})
+		p.tellUnsafe(next)
+		return b, nil
+	}
+	p.reject(err)
+	o.board = nil
+	return Build(a.Config, p.log, p.events, o)
+}

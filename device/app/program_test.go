@@ -1,0 +1,510 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"portero/audio"
+	"portero/audio/audiotest"
+	"portero/board"
+	"portero/device/config"
+	"portero/device/event"
+	"portero/sip"
+	"portero/sip/digest"
+	"portero/sip/siptest"
+)
+
+// station is a configuration file and what lives through its reloads and restarts, in a bubble: the board's wires, the network, the
+// data directory.
+type station struct {
+	t       *testing.T
+	file    string
+	data    string // NewProgram's
+	guard   Guard
+	sim     *board.Sim
+	network *siptest.Network
+	rtp     audiotest.Net
+	taken   sync.Map // SIP addresses that another program holds
+
+	// Of the program that runs.
+	program *Program
+	events  *event.Subscription
+	stop    context.CancelFunc
+	done    chan error
+}
+
+const stationConfig = `version = 1
+[station]
+data_dir = %q
+[sip]
+listen = "10.0.0.1:5062"
+[server]
+enabled = "off"
+[[bell]]
+name = "front"
+line = "GPIO17"
+targets = ["sip:kitchen@10.0.0.9"]
+ring_limit = "5s"
+[[door]]
+name = "front"
+line = "GPIO27"
+[[code]]
+who = "family"
+code = "4711"
+doors = ["front"]
+[audio]
+card = "none"
+[board]
+sim = true
+`
+
+// newStation writes the file, changed by edits (old, new, old, new...), and starts nothing.
+func newStation(t *testing.T, edits ...string) *station {
+	t.Helper()
+	dir := t.TempDir()
+	s := &station{t: t, file: filepath.Join(dir, "portero.toml"), sim: board.NewSim(), network: siptest.NewNetwork(1)}
+	s.write(fmt.Sprintf(stationConfig, dir))
+	s.edit(edits...)
+	return s
+}
+
+func (s *station) write(text string) {
+	s.t.Helper()
+	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *station) text() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// edit replaces texts of the file, each of which must be there.
+func (s *station) edit(edits ...string) {
+	s.t.Helper()
+	text := s.text()
+	for i := 0; i < len(edits); i += 2 {
+		if !strings.Contains(text, edits[i]) {
+			s.t.Fatalf("the file has no %q", edits[i])
+		}
+		text = strings.Replace(text, edits[i], edits[i+1], 1)
+	}
+	s.write(text)
+}
+
+// start runs the program, with the events that it tells from now on.
+func (s *station) start() error {
+	s.t.Helper()
+	var err error
+	if s.program, err = NewProgram(s.file, s.data, s.guard); err != nil {
+		return err
+	}
+	events := event.NewLog(100)
+	s.events = events.Subscribe(1000)
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.done = make(chan error, 1)
+	o := Options{Version: "test", World: World{
+		OpenBoard: s.sim.Open,
+		ListenSIP: s.listen,
+		ListenRTP: func(netip.Addr) (audio.PacketConn, audio.PacketConn, error) {
+			return s.rtp.Listen("10.0.0.1:10000"), s.rtp.Listen("10.0.0.1:10001"), nil
+		},
+		OpenCard: func(config.Audio) (*Card, error) { return &Card{Open: audiotest.NewCard(16000, 320).Open}, nil },
+	}}
+	go func() { s.done <- s.program.Run(ctx, slog.New(slog.DiscardHandler), events, o) }()
+	return nil
+}
+
+func (s *station) listen(addr string) (Listener, error) {
+	if _, taken := s.taken.Load(addr); taken {
+		return nil, fmt.Errorf("listen on %s: %w", addr, syscall.EADDRINUSE)
+	}
+	return s.network.Listen(addr), nil
+}
+
+func (s *station) mustStart() {
+	s.t.Helper()
+	if err := s.start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.want(event.StationReady)
+}
+
+func (s *station) end() {
+	s.t.Helper()
+	s.stop()
+	if err := <-s.done; err != nil {
+		s.t.Errorf("the program ended with %v", err)
+	}
+}
+
+// want returns the next event of the kind.
+func (s *station) want(kind event.Kind) event.Event {
+	s.t.Helper()
+	ctx, stop := context.WithTimeout(s.t.Context(), time.Hour)
+	defer stop()
+	var seen []string
+	for {
+		ev, err := s.events.Next(ctx)
+		switch {
+		case err != nil:
+			s.t.Fatalf("want %s; seen: %v", kind, seen)
+		case ev.Kind == kind:
+			return ev
+		}
+		seen = append(seen, fmt.Sprintf("%s %s", ev.Kind, ev.Reason))
+	}
+}
+
+// rings presses the first bell, which is to be this one, and waits until its call has ended.
+func (s *station) rings(bell string) {
+	s.t.Helper()
+	s.program.Press()
+	if ev := s.want(event.CallStarted); ev.Bell != bell {
+		s.t.Errorf("the bell %q rang, want %q", ev.Bell, bell)
+	}
+	s.want(event.CallEnded)
+}
+
+func (s *station) reload(edits ...string) {
+	s.t.Helper()
+	s.edit(edits...)
+	s.program.Reload()
+}
+
+func (s *station) rejected(part string) {
+	s.t.Helper()
+	if ev := s.want(event.ConfigRejected); !strings.Contains(ev.Reason, part) {
+		s.t.Errorf("rejected for %q, want %q in it", ev.Reason, part)
+	}
+}
+
+// lastGood is the copy.
+func (s *station) lastGood() string { return filepath.Join(filepath.Dir(s.file), "last-good.toml") }
+
+// TestReload: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
+func TestReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.mustStart()
+		s.rings("front")
+		s.reload(`line = "GPIO27"`, `line = "GPIO17"`)
+		s.rejected("door[0].line")
+		s.rings("front")
+		s.reload(`line = "GPIO17"
+targets`, `line = "GPIO22"
+targets`, `name = "front"`, `name = "garden"`, `line = "GPIO17"`, `line = "GPIO27"`)
+		s.want(event.ConfigReloaded)
+		s.want(event.StationReady)
+		s.rings("garden")
+		s.end()
+	})
+}
+
+// TestLastGood: with a faulty file the bell still rings, from the last good one; no door is there to open.
+func TestLastGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.mustStart()
+		s.end()
+		s.edit("targets", "tragets")
+		if err := s.start(); err != nil {
+			t.Fatal(err)
+		}
+		s.rejected("tragets")
+		s.want(event.StationReady)
+		if doors := len(s.program.Config().Doors); doors != 0 {
+			t.Errorf("%d doors in the last good copy", doors)
+		}
+		s.rings("front")
+		s.end()
+	})
+}
+
+// TestLastGoodInPlaceOf a file that is gone, and of one that no station can be built from: the bell rings, and the copy stays good.
+func TestLastGoodInPlaceOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil  func(s *station)
+		reason string
+	}{
+		"gone": {func(s *station) {
+			if err := os.Remove(s.file); err != nil {
+				s.t.Fatal(err)
+			}
+			s.data = filepath.Dir(s.file) // the file cannot tell
+		}, "no such file"},
+		"port in use": {func(s *station) {
+			s.edit("10.0.0.1:5062", "10.0.0.2:5062")
+			s.taken.Store("10.0.0.2:5062", true)
+		}, "already in use; another program holds the port (perhaps a second portero): stop it or change sip.listen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStation(t)
+				s.mustStart()
+				s.end()
+				before, err := os.ReadFile(s.lastGood())
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.spoil(s)
+				if err := s.start(); err != nil {
+					t.Fatal(err)
+				}
+				s.rejected(c.reason)
+				s.want(event.StationReady)
+				s.rings("front")
+				s.end()
+				if after, err := os.ReadFile(s.lastGood()); err != nil || string(after) != string(before) {
+					t.Errorf("the copy has changed: %v\n%s", err, after)
+				}
+			})
+		})
+	}
+}
+
+// TestPortJustLetGo: a port that another process gives up within two seconds costs nothing.
+func TestPortJustLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.taken.Store("10.0.0.1:5062", true)
+		if err := s.start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		s.taken.Delete("10.0.0.1:5062")
+		s.want(event.StationReady)
+		if doors := len(s.program.Config().Doors); doors != 1 {
+			t.Errorf("%d doors, want 1", doors)
+		}
+		s.end()
+	})
+}
+
+// TestNoCopyOfWhatCannotStart: a file that no station can be built from does not become the last good one.
+func TestNoCopyOfWhatCannotStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.taken.Store("10.0.0.1:5062", true)
+		if err := s.start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-s.done; !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("ended with %v, want %v", err, syscall.EADDRINUSE)
+		}
+		if _, err := os.Stat(s.lastGood()); !os.IsNotExist(err) {
+			t.Errorf("last good copy: %v", err)
+		}
+	})
+}
+
+// TestFailedChange: where no station can be built from a good file, the one before goes on.
+func TestFailedChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.mustStart()
+		s.taken.Store("10.0.0.2:5062", true)
+		s.reload("10.0.0.1:5062", "10.0.0.2:5062")
+		s.rejected("already in use")
+		s.want(event.StationReady)
+		s.rings("front")
+		s.end()
+	})
+}
+
+// memory is a guard as the station after a failure sees it.
+type memory struct {
+	before   string
+	settings []byte
+}
+
+func (m *memory) Before() string              { return m.before }
+func (m *memory) Settings() []byte            { return m.settings }
+func (m *memory) Save(settings []byte)        { m.settings = settings }
+func (m *memory) Retain([]string)             {}
+func (m *memory) Take(string) (int, bool)     { return 0, false }
+func (m *memory) Keep(string, int) error      { return nil }
+func (m *memory) Drop(string) error           { return nil }
+func (m *memory) Lease(string, time.Duration) {}
+
+// TestAfterAFailure: a station that a guard has started goes on as the one before, whatever has become of the file: the doors too.
+func TestAfterAFailure(t *testing.T) {
+	for name, spoil := range map[string]func(s *station){
+		"the disk is lost": func(s *station) {
+			for _, path := range []string{s.file, s.lastGood()} {
+				if err := os.Remove(path); err != nil {
+					s.t.Fatal(err)
+				}
+			}
+		},
+		"the file is being edited": func(s *station) { s.edit("targets", "tragets") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStation(t)
+				kept := &memory{}
+				s.guard = kept
+				s.mustStart()
+				s.reload(`ring_limit = "5s"`, `ring_limit = "6s"`)
+				s.want(event.ConfigReloaded)
+				s.want(event.StationReady)
+				s.end()
+				kept.before = "it ended"
+				spoil(s)
+				if err := s.start(); err != nil {
+					t.Fatal(err)
+				}
+				if ev := s.want(event.StationStarted); ev.Reason != "test; the station before: it ended" {
+					t.Errorf("started: %q", ev.Reason)
+				}
+				s.want(event.ConfigRejected)
+				s.want(event.StationReady)
+				if c := s.program.Config(); len(c.Doors) != 1 || c.Bells[0].RingLimit != 6*time.Second {
+					t.Errorf("%d doors, ring limit %v; want 1 and that of the latest reload, 6s", len(c.Doors), c.Bells[0].RingLimit)
+				}
+				s.rings("front")
+				s.end()
+			})
+		})
+	}
+}
+
+// registrations answers every REGISTER at an address with 200, until the test ends, and tells of each whether it takes a binding away.
+func (s *station) registrations(addr string) <-chan bool {
+	peer := s.network.NewPeer(s.t, addr)
+	told, stop, done := make(chan bool, 100), make(chan struct{}), make(chan struct{})
+	s.t.Cleanup(func() {
+		close(stop)
+		<-done
+	})
+	go func() {
+		defer close(done)
+		for {
+			req, _ := peer.Within(time.Second)
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if req == nil {
+				continue
+			}
+			peer.Respond(req, netip.MustParseAddrPort("10.0.0.1:5062"), 200, func(res *sip.Response) { res.Contact = req.Contact })
+			told <- strings.HasSuffix(req.Contact[0].String(), ";expires=0")
+		}
+	}()
+	return told
+}
+
+// TestReloadKeepsBindings: an account that stays as it is is never un-registered, one that goes is, and so are all at the end.
+func TestReloadKeepsBindings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		account := func(name, server string) string {
+			return fmt.Sprintf("[[account]]\nname = %q\nserver = %q\nuser = \"d\"\npassword = \"of the account\"\n", name, server)
+		}
+		goes := account("goes", "10.0.0.4:5060")
+		s := newStation(t, "[[bell]]", account("stays", "10.0.0.3:5060")+goes+"[[bell]]")
+		keeps, leaves := s.registrations("10.0.0.3:5060"), s.registrations("10.0.0.4:5060")
+		expect := func(from <-chan bool, want bool, when string) {
+			t.Helper()
+			select {
+			case left := <-from:
+				if left != want {
+					t.Errorf("%s: the binding is taken away: %v", when, left)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("%s: no REGISTER", when)
+			}
+		}
+		s.mustStart()
+		expect(keeps, false, "start")
+		expect(leaves, false, "start")
+		s.reload(goes, "")
+		expect(leaves, true, "reload")
+		s.want(event.ConfigReloaded)
+		expect(keeps, false, "reload")
+		s.end()
+		expect(keeps, true, "end")
+	})
+}
+
+// TestPhonesStay: a phone at the built-in server rings after a reload, and after a restart, without having registered anew.
+func TestPhonesStay(t *testing.T) {
+	for name, again := range map[string]func(s *station){
+		"reload": func(s *station) {
+			s.reload(`ring_limit = "5s"`, `ring_limit = "6s"`)
+			s.want(event.ConfigReloaded)
+			s.want(event.StationReady)
+		},
+		"restart": func(s *station) {
+			s.end()
+			s.mustStart()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStation(t, `enabled = "off"`, `enabled = "on"
+listen = "10.0.0.1:5060"
+[[server.user]]
+name = "kitchen"
+password = "kettle-on-8"`, `"sip:kitchen@10.0.0.9"`, `"kitchen"`)
+				phone := s.phone("10.0.0.9:5060", "10.0.0.1:5060")
+				s.mustStart()
+				phone.register()
+				again(s)
+				s.program.Press()
+				invite := phone.Request("INVITE")
+				if invite.URI.User != "kitchen" {
+					t.Errorf("INVITE %v", invite.URI)
+				}
+				phone.Respond(invite, phone.server, 486, nil)
+				s.want(event.CallEnded)
+				s.end()
+			})
+		})
+	}
+}
+
+// phone is one at the built-in server.
+type phone struct {
+	*siptest.Peer
+	server netip.AddrPort
+}
+
+func (s *station) phone(at, server string) *phone {
+	return &phone{s.network.NewPeer(s.t, at), netip.MustParseAddrPort(server)}
+}
+
+// register answers one challenge, as user kitchen.
+func (p *phone) register() {
+	request := func(n uint32, auth string) string {
+		return fmt.Sprintf("REGISTER sip:portero.local SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:kitchen@portero.local>;tag=p\r\nTo: <sip:kitchen@portero.local>\r\nCall-ID: phone\r\nCSeq: %d REGISTER\r\n"+
+			"Contact: <sip:kitchen@%s>;expires=3600\r\n%sContent-Length: 0\r\n\r\n", p.Addr, n, n, p.Addr, auth)
+	}
+	p.Send(p.server, []byte(request(1, "")))
+	login := digest.Client{User: "kitchen", Password: "kettle-on-8"}
+	if err := login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
+		panic(err)
+	}
+	p.Send(p.server, []byte(request(2, "Authorization: "+login.Authorize("REGISTER", "sip:portero.local")+"\r\n")))
+	p.Response(200)
+}
