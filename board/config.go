@@ -23,7 +23,8 @@ type Input struct {
 	ActiveLow  bool          // pressed pulls the line low
 	Bias       Bias          // usually PullUp with ActiveLow
 	Debounce   time.Duration // the line must be quiet this long before another change counts; 0: every edge counts
-	Confirm    bool          // active counts only once it has lasted, without a bounce, for Debounce, which must not be 0 then
+	Hold       time.Duration // active counts only once it has lasted so long without a gap; 0: the first edge counts
+	AC         bool          // gaps of up to 25 ms are none: a contact that AC flows through, behind an optocoupler
 	StuckAfter time.Duration // active longer than this is reported once per press; 0: never
 }
 
@@ -103,8 +104,8 @@ func (c Config) validate() []error {
 		if in.Debounce < 0 {
 			bad("input %q: debounce %v is negative", in.Name, in.Debounce)
 		}
-		if in.Confirm && in.Debounce == 0 {
-			bad("input %q: nothing can be confirmed without debounce", in.Name)
+		if in.Hold < 0 {
+			bad("input %q: hold %v is negative", in.Name, in.Hold)
 		}
 		if in.StuckAfter < 0 {
 			bad("input %q: stuck after %v is negative", in.Name, in.StuckAfter)

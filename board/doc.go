@@ -7,8 +7,8 @@
 //     own ends it, whether or not Run runs and whatever the caller does. A release that fails is tried again until it succeeds.
 //   - A relay does not move at Open or Close: lines are requested with their inactive level in the same ioctl.
 //   - The first edge of a press is delivered at once. Bounces are ignored until the line has been quiet for Debounce; then the
-//     true level is read, so that a release hidden in the bounces is never lost. An input with Confirm is the exception: its press
-//     counts once it has lasted for Debounce.
+//     true level is read, so that a release hidden in the bounces is never lost. An input with Hold is the exception: its press
+//     counts once it has lasted so long without a gap (with AC: without one of more than 25 ms), and its end once the line is quiet.
 //   - What is pressed between Open and Run is delivered by Run; what was pressed before Open is an initial level.
 //   - Times are the kernel's (CLOCK_MONOTONIC at the interrupt), not those of a late reader.
 //
@@ -45,7 +45,8 @@
 //
 //   - The architectures with the generic ioctl numbering: amd64, 386, arm, arm64, riscv64. Not mips, ppc, sparc.
 //   - A chip that is plugged in later (USB) is found by the next Open, not by an open board.
-//   - A spike as short as the interrupt latency counts as a press, because a press is not delayed to be examined, except with Confirm.
+//   - A spike as short as the interrupt latency counts as a press, because a press is not delayed to be examined, except with Hold.
+//   - A level found at Open is believed at once: Hold is for changes.
 //   - MaxOn bounds one continuous on-time. Opening again after a release is the caller's policy.
 //   - A stopped or killed process cannot end a lease: let systemd's WatchdogSec and ExecStopPost call [ReleaseAll].
 //   - A chip that vanishes ends Run at once, or at the next heartbeat (5 s) where the kernel does not wake its readers (6.1).

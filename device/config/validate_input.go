@@ -17,6 +17,16 @@ func (d *document) input(c *Config, i int) {
 		least = 10 * time.Millisecond // what is shorter may be a spike on the wire, and must not open the door
 	}
 	d.between(at+"debounce", in.Debounce, least, time.Second)
+	shortest := 10 * time.Millisecond
+	if in.Kind == Tamper || in.AC {
+		shortest = 50 * time.Millisecond // an alarm closes all doors; with ac two spikes may be 25 ms apart
+	}
+	switch {
+	case in.Hold != 0:
+		d.between(at+"hold", in.Hold, shortest, 10*time.Second)
+	case in.Kind == REX && in.AC && in.Sustained() < shortest:
+		d.fault(at+"hold", "", "missing: with ac = true two spikes on the wire would open the door", `write hold = "50ms"`)
+	}
 	if in.HeldOpenAfter != 0 {
 		d.between(at+"held_open_after", in.HeldOpenAfter, time.Second, 24*time.Hour)
 	}
