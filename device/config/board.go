@@ -36,7 +36,7 @@ func (c *Config) BoardConfig() board.Config {
 		bc.Relays = append(bc.Relays, d.output())
 	}
 	for _, l := range c.Lamps {
-		bc.Lamps = append(bc.Lamps, board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow})
+		bc.Lamps = append(bc.Lamps, l.output())
 	}
 	return bc
 }
@@ -64,6 +64,10 @@ func (in *Input) Sustained() time.Duration {
 func (c *Config) HasRelay(line string, activeLow bool) bool {
 	is := func(d Door) bool { return d.Line == line && d.ActiveLow == activeLow }
 	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.shut, is)
+}
+
+func (l *Lamp) output() board.Output {
+	return board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow}
 }
 
 func (d *Door) output() board.Output {

@@ -100,12 +100,16 @@ func (d *document) boardLines(c *Config) {
 		check(fmt.Sprintf("input[%d]", i), in.Line, "input")
 	}
 	for i, l := range c.Lamps {
-		check(fmt.Sprintf("lamp[%d]", i), l.Line, "lamp")
+		at := fmt.Sprintf("lamp[%d]", i)
+		check(at, l.Line, "lamp")
+		if l.Relay {
+			d.relayPin(at+".line", l.Line, l.ActiveLow, Warning) // it clicks, and opens nothing
+		}
 	}
 	for i, x := range c.Doors {
 		at := fmt.Sprintf("door[%d]", i)
 		check(at, x.Line, "door")
-		d.relayPin(at+".line", x.Line, x.ActiveLow)
+		d.relayPin(at+".line", x.Line, x.ActiveLow, Unsafe)
 	}
 }
 
@@ -124,14 +128,14 @@ func (d *document) chipNumber(key, line, what string) {
 }
 
 // relayPin reports a pin that is no place for a relay, as far as the spelling of its line tells: board.Check asks the hardware.
-func (d *document) relayPin(key, line string, activeLow bool) {
+func (d *document) relayPin(key, line string, activeLow bool, refused Severity) {
 	e := board.RelayPin(line, activeLow)
 	if e == nil {
 		return
 	}
 	f := Fault{Severity: Warning, Key: key, Value: shown(line), Problem: e.Problem, Remedy: e.Remedy}
 	if e.Refused {
-		f.Severity = Unsafe
+		f.Severity = refused
 	}
 	d.report(f)
 }

@@ -58,4 +58,8 @@ func (d *document) lamp(c *Config, i int) {
 	at := fmt.Sprintf("lamp[%d].", i)
 	d.name(at+"name", l.Name, "lamp")
 	d.oneOf(at+"shows", l.Shows, ShowsReady, ShowsRinging, ShowsTalking, ShowsOpen)
+	if l.Relay && l.Shows == ShowsRinging {
+		d.warn(at+"shows", l.Shows, "the relay is on for as long as it rings, up to ring_limit: the coil of a gong burns",
+			"switch a light with it, or a gong through a relay module that ends by itself after a second")
+	}
 }
