@@ -23,8 +23,8 @@ type Input struct {
 	ActiveLow  bool          // pressed pulls the line low
 	Bias       Bias          // usually PullUp with ActiveLow
 	Debounce   time.Duration // the line must be quiet this long before another change counts; 0: every edge counts
-	Hold       time.Duration // active counts only once it has lasted so long without a gap; 0: the first edge counts
-	AC         bool          // gaps of up to 25 ms are none: a contact that AC flows through, behind an optocoupler
+	Hold       time.Duration // active counts once it has lasted so long without a gap; 0: at once
+	AC         bool          // gaps of up to 25 ms are none: AC flows through the contact
 	StuckAfter time.Duration // active longer than this is reported once per press; 0: never
 }
 
@@ -44,7 +44,8 @@ type Config struct {
 	Lamps  []Output
 	Log    *slog.Logger // failing releases; nil: nowhere
 
-	ChipLabels map[string]string // from [ChipLabels], of when the lines were right: finds chips whose number has changed
+	// ChipLabels is what [ChipLabels] gave when the lines were right: it finds chips again.
+	ChipLabels map[string]string
 }
 
 // request is one line to ask the kernel for.

@@ -11,7 +11,8 @@ import (
 
 // exitConfig has an input whose presses must last.
 func exitConfig() Config {
-	return Config{Inputs: []Input{{Name: "exit", Line: "GPIO17", ActiveLow: true, Bias: PullUp, Debounce: 20 * ms, Hold: 20 * ms, StuckAfter: time.Minute}}}
+	return Config{Inputs: []Input{{Name: "exit", Line: "GPIO17", ActiveLow: true, Bias: PullUp,
+		Debounce: 20 * ms, Hold: 20 * ms, StuckAfter: time.Minute}}}
 }
 
 func TestConfirm(t *testing.T) {
@@ -24,13 +25,17 @@ func TestConfirm(t *testing.T) {
 		{"nor is a train of them", slices.Concat(train(10*ms, true, 100, 10*ms), []contact{{2015 * ms, false}}), ""},
 		{"nor one that is shorter than the window by a hair", []contact{{10 * ms, true}, {30*ms - time.Microsecond, false}}, ""},
 		{"nor one at the heartbeat", []contact{{heartbeat - time.Microsecond, true}, {heartbeat + time.Microsecond, false}}, ""},
-		{"a press counts once it has lasted", []contact{{10 * ms, true}, {300 * ms, false}}, "10ms exit on, 300ms exit off"},
-		{"a press that bounces counts from its last bounce to its last", slices.Concat(train(10*ms, true, 5, ms), train(300*ms, false, 5, ms)),
+		{"a press counts once it has lasted", []contact{{10 * ms, true}, {300 * ms, false}},
+			"10ms exit on, 300ms exit off"},
+		{"a press that bounces counts from its last bounce to its last",
+			slices.Concat(train(10*ms, true, 5, ms), train(300*ms, false, 5, ms)),
 			"20ms exit on, 310ms exit off"},
-		{"a spike in a press ends it as little as one begins it", []contact{{10 * ms, true}, {100 * ms, false}, {105 * ms, true}, {110 * ms, false}},
+		{"a spike in a press ends it as little as one begins it",
+			[]contact{{10 * ms, true}, {100 * ms, false}, {105 * ms, true}, {110 * ms, false}},
 			"10ms exit on, 110ms exit off"},
 		{"a longer gap is a release, and what follows has to last again",
-			[]contact{{10 * ms, true}, {100 * ms, false}, {121 * ms, true}, {140 * ms, false}, {200 * ms, true}, {220 * ms, false}},
+			[]contact{{10 * ms, true}, {100 * ms, false}, {121 * ms, true}, {140 * ms, false},
+				{200 * ms, true}, {220 * ms, false}},
 			"10ms exit on, 100ms exit off, 200ms exit on, 220ms exit off"},
 		{"stuck", []contact{{10 * ms, true}}, "10ms exit on, 1m0.01s exit on stuck"},
 	} {

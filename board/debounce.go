@@ -11,17 +11,18 @@ type Event struct {
 	Stuck   bool          // no change: active for StuckAfter, reported once per press
 }
 
-// acGap is how long an AC contact may be silent and still be the same press: half a wave of 50 Hz behind an optocoupler is silent for
-// up to 18 ms.
+// acGap is how long an AC contact may be silent and still be the same press: half a wave of 50 Hz behind an
+// optocoupler is silent for up to 18 ms.
 const acGap = 25 * time.Millisecond
 
 // debouncer turns the edges of one input into events: the first edge counts at once, the following ones are bounces until the line
 // has been quiet for the window, then the level decides. The quiet time restarts at each bounce, so that a train of any length
 // (a worn button, a bell transformer's 50 Hz behind an optocoupler) is one press.
 //
-// With hold a contact counts once it has lasted, from its first to its last active instant, with gaps of up to bridge in between; so a
-// spike on the wire is nothing. Its end counts once the line has been quiet for the window, so that a spike in it ends nothing.
-// Where an edge was missed the contact is taken to have been interrupted. All times are the kernel's.
+// With hold a contact counts once it has lasted, from its first to its last active instant, with gaps of up
+// to bridge in between; so a spike on the wire is nothing. Its end counts once the line has been quiet for
+// the window, so that a spike in it ends nothing. Where an edge was missed the contact is taken to have been
+// interrupted. All times are the kernel's.
 type debouncer struct {
 	name       string
 	window     time.Duration

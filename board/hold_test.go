@@ -27,30 +27,40 @@ var holdCases = []struct {
 	move []contact
 	want string
 }{
-	// 100 Hz behind a PC814, half waves of 50 Hz behind a PC817 at two currents, and a fourth kind, for 200 ms each.
+	// 100 Hz behind a PC814, half waves of 50 Hz behind a PC817 at two currents, and a fourth kind, for 200
+	// ms each.
 	{"9/1", 50 * ms, true, waves(10*ms, 9*ms, 1*ms, 200*ms), "10ms b on, 209ms b off"},
 	{"8/12", 50 * ms, true, waves(10*ms, 8*ms, 12*ms, 200*ms), "10ms b on, 198ms b off"},
 	{"2/18", 50 * ms, true, waves(10*ms, 2*ms, 18*ms, 200*ms), "10ms b on, 192ms b off"},
 	{"6/10.7", 50 * ms, true, waves(10*ms, 6*ms, 10700*us, 200*ms), "10ms b on, 199.7ms b off"},
 	{"a train that ends before hold", 50 * ms, true, waves(10*ms, 2*ms, 18*ms, 60*ms), ""},
-	{"the last active instant decides", 42 * ms, true, waves(10*ms, 2*ms, 18*ms, 60*ms), "10ms b on, 52ms b off"},
-	{"a gap of 25 ms is bridged", 30 * ms, true, []contact{{10 * ms, true}, {11 * ms, false}, {36 * ms, true}, {41 * ms, false}}, "10ms b on, 41ms b off"},
-	{"one of more is not", 30 * ms, true, []contact{{10 * ms, true}, {11 * ms, false}, {36*ms + us, true}, {41 * ms, false}}, ""},
-	{"a steady contact on an AC input", 50 * ms, true, []contact{{10 * ms, true}, {70 * ms, false}}, "10ms b on, 70ms b off"},
-	{"two trains", 50 * ms, true, slices.Concat(waves(10*ms, 2*ms, 18*ms, 100*ms), waves(500*ms, 9*ms, ms, 60*ms)),
+	{"the last active instant decides", 42 * ms, true, waves(10*ms, 2*ms, 18*ms, 60*ms),
+		"10ms b on, 52ms b off"},
+	{"a gap of 25 ms is bridged", 30 * ms, true, []contact{{10 * ms, true}, {11 * ms, false}, {36 * ms, true},
+		{41 * ms, false}}, "10ms b on, 41ms b off"},
+	{"one of more is not", 30 * ms, true, []contact{{10 * ms, true}, {11 * ms, false}, {36*ms + us, true},
+		{41 * ms, false}}, ""},
+	{"a steady contact on an AC input", 50 * ms, true, []contact{{10 * ms, true}, {70 * ms, false}},
+		"10ms b on, 70ms b off"},
+	{"two trains", 50 * ms, true, slices.Concat(waves(10*ms, 2*ms, 18*ms, 100*ms),
+		waves(500*ms, 9*ms, ms, 60*ms)),
 		"10ms b on, 92ms b off, 500ms b on, 559ms b off"},
 
 	{"without ac a train is many spikes", 50 * ms, false, waves(10*ms, 9*ms, 1*ms, 200*ms), ""},
 	{"a finger", 50 * ms, false, []contact{{10 * ms, true}, {200 * ms, false}}, "10ms b on, 200ms b off"},
-	{"one that bounces counts from its last bounce", 50 * ms, false, append(train(10*ms, true, 5, ms), contact{200 * ms, false}), "20ms b on, 200ms b off"},
+	{"one that bounces counts from its last bounce", 50 * ms, false,
+		append(train(10*ms, true, 5, ms), contact{200 * ms, false}), "20ms b on, 200ms b off"},
 	{"one that is too short by a hair", 50 * ms, false, []contact{{10 * ms, true}, {60*ms - us, false}}, ""},
-	{"one that is just long enough", 50 * ms, false, []contact{{10 * ms, true}, {60 * ms, false}}, "10ms b on, 60ms b off"},
-	{"a hold shorter than the window", 10 * ms, false, []contact{{10 * ms, true}, {21 * ms, false}, {22 * ms, true}, {23 * ms, false}},
+	{"one that is just long enough", 50 * ms, false, []contact{{10 * ms, true}, {60 * ms, false}},
+		"10ms b on, 60ms b off"},
+	{"a hold shorter than the window", 10 * ms, false, []contact{{10 * ms, true}, {21 * ms, false},
+		{22 * ms, true}, {23 * ms, false}},
 		"10ms b on, 23ms b off"},
 }
 
 func holdConfig(hold time.Duration, ac bool) Config {
-	return Config{Inputs: []Input{{Name: "b", Line: "GPIO17", ActiveLow: true, Debounce: 30 * ms, Hold: hold, AC: ac}}}
+	return Config{Inputs: []Input{{Name: "b", Line: "GPIO17", ActiveLow: true, Debounce: 30 * ms,
+		Hold: hold, AC: ac}}}
 }
 
 // TestHold on a board that is awake.
@@ -61,7 +71,8 @@ func TestHold(t *testing.T) {
 			name := fmt.Sprintf("a spike of %v, ac %v", spike, ac)
 			cases = append(cases, holdCases[0])
 			c := &cases[len(cases)-1]
-			c.name, c.hold, c.ac, c.move, c.want = name, 50*ms, ac, []contact{{10 * ms, true}, {10*ms + spike, false}}, ""
+			c.name, c.hold, c.ac, c.move, c.want = name, 50*ms, ac, []contact{{10 * ms, true},
+				{10*ms + spike, false}}, ""
 		}
 	}
 	for _, c := range cases {
@@ -110,7 +121,8 @@ func TestHoldLateReader(t *testing.T) {
 	}
 }
 
-// TestHoldMissedEdges: the kernel keeps 64 edges of a line; a contact that may have been interrupted meanwhile has not lasted.
+// TestHoldMissedEdges: the kernel keeps 64 edges of a line; a contact that may have been interrupted
+// meanwhile has not lasted.
 func TestHoldMissedEdges(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -118,10 +130,13 @@ func TestHoldMissedEdges(t *testing.T) {
 		edges []contact
 		want  string
 	}{
-		{"two spikes whose ends are lost", false, []contact{{10 * ms, true}, {500 * ms, true}, {501 * ms, false}}, ""},
+		{"two spikes whose ends are lost", false, []contact{{10 * ms, true}, {500 * ms, true},
+			{501 * ms, false}}, ""},
 		{"the same with ac", true, []contact{{10 * ms, true}, {500 * ms, true}, {501 * ms, false}}, ""},
-		{"spikes whose beginnings are lost", true, []contact{{10 * ms, true}, {11 * ms, false}, {500 * ms, false}, {510 * ms, true}, {511 * ms, false}}, ""},
-		{"a wave whose end is lost", true, []contact{{10 * ms, true}, {30 * ms, true}, {50 * ms, true}, {70 * ms, true}, {72 * ms, false}}, "10ms b on, 72ms b off"},
+		{"spikes whose beginnings are lost", true, []contact{{10 * ms, true}, {11 * ms, false},
+			{500 * ms, false}, {510 * ms, true}, {511 * ms, false}}, ""},
+		{"a wave whose end is lost", true, []contact{{10 * ms, true}, {30 * ms, true}, {50 * ms, true},
+			{70 * ms, true}, {72 * ms, false}}, "10ms b on, 72ms b off"},
 	} {
 		var got []string
 		post := func(e Event) { got = append(got, e.text()) }
@@ -172,8 +187,8 @@ func spans(edges []contact, bridge, end time.Duration) (found [][2]time.Duration
 	return found
 }
 
-// However the edges are batched: what is posted as pressed is a contact that lasted, one that lasted is posted or belongs to a press
-// that goes on, and at the end the truth is posted.
+// However the edges are batched: what is posted as pressed is a contact that lasted, one that lasted is
+// posted or belongs to a press that goes on, and at the end the truth is posted.
 func FuzzHold(f *testing.F) {
 	f.Add([]byte{40, 8, 72, 8, 72, 8, 72, 8, 200, 4, 4}, byte(2), byte(50), true)
 	f.Add([]byte{40, 250, 4, 250, 4, 10, 10, 200, 200}, byte(1), byte(20), false)

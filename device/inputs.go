@@ -45,8 +45,8 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 	}
 }
 
-// tellLost tells of the configuration's bells and inputs that the board does not watch. Nothing is made of a missing input: a tamper
-// contact that cannot be read blocks no door.
+// tellLost tells of the configuration's bells and inputs that the board does not watch. Nothing is made of a
+// missing input: a tamper contact that cannot be read blocks no door.
 func (s *Station) tellLost(watched []string) {
 	lost := func(line, bell, input, door, what string) {
 		if !slices.Contains(watched, line) {
@@ -58,8 +58,11 @@ func (s *Station) tellLost(watched []string) {
 		lost(config.BellInput(b.Name), b.Name, "", "", "its button rings nobody")
 	}
 	for _, in := range s.Config.Inputs {
-		what := map[string]string{config.REX: "the inside button opens nothing", config.Contact: "nobody watches whether the door is open",
-			config.Tamper: "nobody watches the case, and no door is blocked"}[in.Kind]
+		what := map[string]string{
+			config.REX:     "the inside button opens nothing",
+			config.Contact: "nobody watches whether the door is open",
+			config.Tamper:  "nobody watches the case, and no door is blocked",
+		}[in.Kind]
 		lost(config.InputName(in.Name), "", in.Name, in.Door, what)
 	}
 }

@@ -297,8 +297,8 @@ func TestOpenAtTheStart(t *testing.T) {
 	}
 }
 
-// TestTamper: an alarm in mid-pulse closes a door that a code has opened; no code opens one then, in this life or the next. The inside
-// button opens it all the while.
+// TestTamper: an alarm in mid-pulse closes a door that a code has opened; no code opens one then, in this
+// life or the next. The inside button opens it all the while.
 func TestTamper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
@@ -320,10 +320,12 @@ func TestTamper(t *testing.T) {
 		if e := d.edges(); len(e) != 2 || e[1].Active || e[1].At-e[0].At != time.Second {
 			t.Fatalf("edges %v", e)
 		}
-		d.saidOnly("input.changed case active", "tamper.alarm case the case was opened", "door.closed front family code tamper")
+		d.saidOnly("input.changed case active", "tamper.alarm case the case was opened",
+			"door.closed front family code tamper")
 		d.set("input:case", false)
 		m.session.SendDigits("4711#")
-		if ev := d.want(event.DoorFailed, event.DoorOpening); ev.How != event.ByCode || !strings.Contains(ev.Reason, "tamper") {
+		if ev := d.want(event.DoorFailed, event.DoorOpening); ev.How != event.ByCode ||
+			!strings.Contains(ev.Reason, "tamper") {
 			t.Errorf("%+v", ev)
 		}
 		d.exit()
@@ -382,12 +384,14 @@ func TestTamperLeavesTheButtonsOpening(t *testing.T) {
 	})
 }
 
-// TestSpikesOnContacts: what the strike's coil or a stroke of lightning leaves on the wires is no alarm, and closes no door.
+// TestSpikesOnContacts: what the strike's coil or a stroke of lightning leaves on the wires is no alarm, and
+// closes no door.
 func TestSpikesOnContacts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
-		for _, spike := range []time.Duration{time.Microsecond, 2 * time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 99 * time.Millisecond} {
+		for _, spike := range []time.Duration{time.Microsecond, 2 * time.Millisecond, 5 * time.Millisecond,
+			20 * time.Millisecond, 99 * time.Millisecond} {
 			for _, input := range []string{"input:case", "input:leaf"} {
 				for range 5 {
 					d.set(input, true)
@@ -451,7 +455,8 @@ func TestMissingLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.wires = func(bc *board.Config) {
-			bc.Inputs = slices.DeleteFunc(bc.Inputs, func(in board.Input) bool { return in.Name == "input:case" || in.Name == "input:leaf" })
+			bc.Inputs = slices.DeleteFunc(bc.Inputs,
+				func(in board.Input) bool { return in.Name == "input:case" || in.Name == "input:leaf" })
 		}
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
 		if want := []string{"line.lost front leaf its line cannot be had: nobody watches whether the door is open; `portero check` tells why",
@@ -478,7 +483,8 @@ func TestREXOfAMissingDoor(t *testing.T) {
 				lose(r)
 				d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
 				d.exit()
-				if ev := d.want(event.DoorFailed); ev.Door != "front" || ev.How != event.ByREX || ev.Who != "exit" || ev.Reason == "" {
+				if ev := d.want(event.DoorFailed); ev.Door != "front" || ev.How != event.ByREX ||
+					ev.Who != "exit" || ev.Reason == "" {
 					t.Errorf("%+v", ev)
 				}
 				time.Sleep(2 * time.Second)
@@ -490,11 +496,15 @@ func TestREXOfAMissingDoor(t *testing.T) {
 	}
 }
 
-// TestHalfACodeOverAnAlarm: digits from before an alarm, and from during the block, are no part of a code after it.
+// TestHalfACodeOverAnAlarm: digits from before an alarm, and from during the block, are no part of a code
+// after it.
 func TestHalfACodeOverAnAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.edit = func(c *config.Config) { c.Access.TamperBlock, c.Access.DigitPause = 10*time.Second, time.Minute }
+		r.edit = func(c *config.Config) {
+			c.Access.TamperBlock, c.Access.DigitPause = 10*time.Second,
+				time.Minute
+		}
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
 		m := d.talk(p)
 		m.session.SendDigits("47")
@@ -530,7 +540,8 @@ func TestTamperSurvivesAKill(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "tamper.json"), state, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d, p := r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		d, p := r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "",
+			inside), r.phone("10.0.0.2:5060")
 		d.talk(p).session.SendDigits("4711#")
 		d.want(event.DoorFailed, event.DoorOpening)
 	})

@@ -15,7 +15,8 @@ type unsafePin struct {
 	why  error
 }
 
-// unsafePins are the doors of cfg on such pins, from its faults and from what the hardware told (board.Check).
+// unsafePins are the doors of cfg on such pins, from its faults and from what the hardware told
+// (board.Check).
 func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 	for _, f := range cfg.Warnings().Unsafe() {
 		for i := range cfg.Doors {
@@ -38,8 +39,8 @@ func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 	return found
 }
 
-// tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is over, and a station that
-// refused its doors after an upgrade would lock people out.
+// tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is
+// over, and a station that refused its doors after an upgrade would lock people out.
 func tellUnsafe(cfg *config.Config, events *event.Log) {
 	for _, u := range unsafePins(cfg, board.Check(boardConfig(cfg))) {
 		events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})

@@ -173,7 +173,8 @@ func live(ctx context.Context, h *house, file string, signals <-chan os.Signal) 
 	}
 }
 
-// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe pin that stays as it is.
+// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe
+// pin that stays as it is.
 func reload(file string, h *house) (*config.Config, error) {
 	cfg, err := config.Load(file)
 	if err != nil {

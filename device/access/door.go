@@ -47,15 +47,15 @@ var doorTable = fsm.New("door", []fsm.Row[State, doorEvent, *door]{
 	{State: Closed, Event: evOpen, Next: Delayed, Does: "start the delay", Action: (*door).delay},
 	{State: Delayed, Event: evDelayOver, Next: Open, Does: "energise", Action: (*door).energise},
 	{State: Delayed, Event: evClose, Next: Closed, Does: "forget the opening", Action: (*door).forget},
-	{State: Delayed, Event: evAlarm, When: "the inside button asked", Guard: (*door).exiting, Next: Delayed, Does: "go on for the button",
-		Action: (*door).forExit},
+	{State: Delayed, Event: evAlarm, When: "the inside button asked", Guard: (*door).exiting, Next: Delayed,
+		Does: "go on for the button", Action: (*door).forExit},
 	{State: Delayed, Event: evAlarm, Next: Closed, Does: "forget the opening", Action: (*door).forget},
 	{State: Open, Event: evOpen, When: "before the longest time", Guard: (*door).extensible, Next: Open, Does: "energise for longer",
 		Action: (*door).energise},
 	{State: Open, Event: evTimeOver, Next: Releasing, Does: "release", Action: (*door).release},
 	{State: Open, Event: evClose, Next: Releasing, Does: "release", Action: (*door).release},
-	{State: Open, Event: evAlarm, When: "the inside button asked", Guard: (*door).exiting, Next: Open, Does: "go on for the button's time",
-		Action: (*door).forExit},
+	{State: Open, Event: evAlarm, When: "the inside button asked", Guard: (*door).exiting, Next: Open,
+		Does: "go on for the button's time", Action: (*door).forExit},
 	{State: Open, Event: evAlarm, Next: Releasing, Does: "release", Action: (*door).release},
 	{State: Open, Event: evEnergiseFails, Next: Releasing, Does: "report the failure, release", Action: (*door).giveUp},
 	{State: Releasing, Event: evReleased, Next: Closed, Does: "report closed", Action: (*door).closed},
@@ -212,7 +212,8 @@ func (d *door) giveUp() {
 
 func (d *door) release() {
 	d.halt()
-	if err := d.relay.Release(); err != nil && !errors.Is(err, board.ErrNoOutput) { // what is not there is not on
+	// A relay that is not there is not on.
+	if err := d.relay.Release(); err != nil && !errors.Is(err, board.ErrNoOutput) {
 		d.failed = err
 		d.step(evReleaseFails)
 		return

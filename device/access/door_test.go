@@ -262,7 +262,8 @@ var scenes = []struct {
 		h.run(time.Second)
 		h.Alarm("case", "opened")
 		h.run(20 * time.Second)
-		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened", "0s door.opening", "1s tamper.alarm",
+		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened",
+			"0s door.opening", "1s tamper.alarm",
 			"1s door.closed front family code tamper 1000ms", "1s door.failed gate family code tamper")
 	}},
 	{"a tamper alarm while the inside button's time runs", func(t *testing.T, h *house) {

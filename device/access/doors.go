@@ -16,7 +16,7 @@ var (
 	ErrOff    = errors.New("the opener is off until a code is set")
 	ErrNoDoor = errors.New("no such door")
 	ErrStuck  = errors.New("the relay cannot be released")
-	ErrTamper = errors.New("codes and programs open nothing for a while after a tamper alarm; the inside button does")
+	ErrTamper = errors.New("after a tamper alarm codes and programs open nothing for a while")
 )
 
 // Doors are the station's doors. Its methods belong to the station's loop.
@@ -67,7 +67,8 @@ func (ds *Doors) find(name string) *door {
 func (ds *Doors) Open(name, who, how, call string) error {
 	d := ds.find(name)
 	refuse := func(err error) error {
-		ds.emit(event.Event{Kind: event.DoorFailed, Door: name, Who: who, How: how, Call: call, Reason: err.Error()})
+		ds.emit(event.Event{Kind: event.DoorFailed, Door: name, Who: who, How: how, Call: call,
+			Reason: err.Error()})
 		return fmt.Errorf("access: open door %q: %w", name, err)
 	}
 	switch {
@@ -111,8 +112,8 @@ func (ds *Doors) Close(name, reason string) error {
 	return nil
 }
 
-// Alarm begins a tamper block and ends what codes and programs have opened: the case has been opened, as the input tells. What the
-// inside button asked for goes on: nobody is locked in.
+// Alarm begins a tamper block and ends what codes and programs have opened: the case has been opened, as the
+// input tells. What the inside button asked for goes on: nobody is locked in.
 func (ds *Doors) Alarm(input, reason string) {
 	ds.tamper.begin(input, reason)
 	for _, d := range ds.doors {

@@ -41,10 +41,11 @@ func (cs *Codes) NewEntry(call string) *Entry { return &Entry{codes: cs, call: c
 
 // Digit takes a key of the phone pressed at that time: 0-9, A-D, '*' or '#'; other runes are nothing.
 //
-// '#' ends a code, or its exact length does where end_with is "length". '*' forgets the digits so far, and so does a pause longer
-// than digit_pause; neither counts. An ended code of at least one digit that matches none counts as one wrong code; '#' alone is
-// nothing. More digits than the longest code are counted once, when they end. What was typed during a lock-out is forgotten when that
-// ends: no code begins with digits from a time when it could open nothing.
+// '#' ends a code, or its exact length does where end_with is "length". '*' forgets the digits so far, and so
+// does a pause longer than digit_pause; neither counts. An ended code of at least one digit that matches none
+// counts as one wrong code; '#' alone is nothing. More digits than the longest code are counted once, when
+// they end. What was typed during a lock-out is forgotten when that ends: no code begins with digits from a
+// time when it could open nothing.
 func (e *Entry) Digit(r rune, at time.Time) Result {
 	locked := e.codes.lock.Locked(at)
 	if e.typed[0] > 0 && at.Sub(e.last) > e.codes.pause || e.locked && !locked {

@@ -13,8 +13,8 @@ import (
 
 const tamperFile = "tamper.json"
 
-// Tamper keeps codes and programs from opening doors for a while after somebody opened the case. Its methods belong to the station's loop, except Run.
-// [Doors].Alarm begins a block.
+// Tamper keeps codes and programs from opening doors for a while after somebody opened the case. Its methods
+// belong to the station's loop, except Run. [Doors].Alarm begins a block.
 type Tamper struct {
 	file  *stateFile
 	block time.Duration

@@ -26,7 +26,8 @@ func TestREXNeedsNoCode(t *testing.T) {
 	})
 }
 
-// TestAlarmClosesAndBlocks what codes and programs open, in whatever state it is, and nothing of the inside button's.
+// TestAlarmClosesAndBlocks what codes and programs open, in whatever state it is, and nothing of the inside
+// button's.
 func TestAlarmClosesAndBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
@@ -49,7 +50,7 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 				if err := h.Open(door, "x", how, ""); !errors.Is(err, ErrTamper) {
 					t.Errorf("%s by %s: %v", door, how, err)
 				}
-				h.want(t, wires, "1.5s door.failed "+door+" x "+how+" codes and programs open nothing")
+				h.want(t, wires, "1.5s door.failed "+door+" x "+how+" after a tamper alarm codes")
 			}
 		}
 		h.events = nil
@@ -58,7 +59,8 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 		}
 		h.run(28*time.Minute + 58500*time.Millisecond)
 		wires += "1.5s door:yard on\n2.5s door:yard off\n"
-		h.want(t, wires, "1.5s door.opening yard yard button rex", "1.5s door.opened yard", "2.5s door.closed yard yard button rex time over 1000ms")
+		h.want(t, wires, "1.5s door.opening yard yard button rex", "1.5s door.opened yard",
+			"2.5s door.closed yard yard button rex time over 1000ms")
 		h.events = nil
 		h.Alarm("case", "opened") // begins it anew
 		h.run(29*time.Minute + 500*time.Millisecond)
@@ -89,15 +91,23 @@ func TestAlarmLeavesTheButtonsShare(t *testing.T) {
 		alarm      time.Duration // after the latest
 		want       string
 	}{
-		{"the button's time is the longer", "front", []ask{{0, code}, {time.Second, rex}}, time.Second, "0s door:front on\n4s door:front off\n"},
-		{"the code's is", "front", []ask{{0, rex}, {time.Second, code}}, time.Second, "0s door:front on\n3s door:front off\n"},
-		{"the button's is over", "front", []ask{{0, rex}, {2 * time.Second, code}}, 1500 * time.Millisecond, "0s door:front on\n3.5s door:front off\n"},
-		{"pressed twice", "front", []ask{{0, rex}, {2 * time.Second, rex}}, time.Second, "0s door:front on\n5s door:front off\n"},
-		{"pressed in a code's delay", "gate", []ask{{0, code}, {time.Second, rex}}, 0, "2s door:gate on\n3s door:gate off\n"},
-		{"a code in the button's delay", "gate", []ask{{0, rex}, {time.Second, code}}, 0, "2s door:gate on\n3s door:gate off\n"},
-		{"the opening before was the button's", "front", []ask{{0, rex}, {4 * time.Second, code}}, time.Second,
+		{"the button's time is the longer", "front", []ask{{0, code}, {time.Second, rex}}, time.Second,
+			"0s door:front on\n4s door:front off\n"},
+		{"the code's is", "front", []ask{{0, rex}, {time.Second, code}}, time.Second,
+			"0s door:front on\n3s door:front off\n"},
+		{"the button's is over", "front", []ask{{0, rex}, {2 * time.Second, code}}, 1500 * time.Millisecond,
+			"0s door:front on\n3.5s door:front off\n"},
+		{"pressed twice", "front", []ask{{0, rex}, {2 * time.Second, rex}}, time.Second,
+			"0s door:front on\n5s door:front off\n"},
+		{"pressed in a code's delay", "gate", []ask{{0, code}, {time.Second, rex}}, 0,
+			"2s door:gate on\n3s door:gate off\n"},
+		{"a code in the button's delay", "gate", []ask{{0, rex}, {time.Second, code}}, 0,
+			"2s door:gate on\n3s door:gate off\n"},
+		{"the opening before was the button's", "front", []ask{{0, rex},
+			{4 * time.Second, code}}, time.Second,
 			"0s door:front on\n3s door:front off\n4s door:front on\n5s door:front off\n"},
-		{"no button", "front", []ask{{0, code}, {time.Second, code}}, time.Second, "0s door:front on\n2s door:front off\n"},
+		{"no button", "front", []ask{{0, code}, {time.Second, code}}, time.Second,
+			"0s door:front on\n2s door:front off\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

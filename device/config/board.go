@@ -41,7 +41,8 @@ func (c *Config) BoardConfig() board.Config {
 	return bc
 }
 
-// How long a contact must last before it counts, where the file does not say: what a spike on the wire does must not be an alarm.
+// How long a contact must last before it counts, where the file does not say: what a spike on the wire does
+// must not be an alarm.
 const (
 	contactHold = 100 * time.Millisecond
 	tamperHold  = 200 * time.Millisecond
@@ -60,7 +61,8 @@ func (in *Input) Sustained() time.Duration {
 	return in.Debounce
 }
 
-// HasRelay says whether a door's relay hangs on that line with that polarity, in the last good copy also of a door that it keeps shut.
+// HasRelay says whether a door's relay hangs on that line with that polarity, in the last good copy also of a
+// door that it keeps shut.
 func (c *Config) HasRelay(line string, activeLow bool) bool {
 	is := func(d Door) bool { return d.Line == line && d.ActiveLow == activeLow }
 	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.shut, is)

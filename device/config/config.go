@@ -141,7 +141,7 @@ type Lamp struct {
 	Line      string `toml:"line"`
 	ActiveLow bool   `toml:"active_low"`
 	Shows     string `toml:"shows"`
-	Relay     bool   `toml:"relay"` // a relay switches it: let go of as a door's is, when the station was killed
+	Relay     bool   `toml:"relay"` // a relay switches it, which a kill must not leave on
 }
 
 // Code is a number that opens doors.

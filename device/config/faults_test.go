@@ -216,10 +216,13 @@ func TestSensorFaults(t *testing.T) {
 		{`kind = "rex"`, `kind = "exit"`, `38 input[0].kind: unknown value; "contact"`},
 		{`kind = "rex"`, "kind = \"rex\"\ndebounce = \"9ms\"", `39 input[0].debounce: out of range; "10ms"`},
 		{`kind = "rex"`, "kind = \"rex\"\nhold = \"9ms\"", `39 input[0].hold: out of range; "10ms" to "10s"`},
-		{`kind = "tamper"`, "kind = \"tamper\"\nhold = \"49ms\"", `52 input[2].hold: out of range; "50ms" to "10s"`},
-		{`kind = "contact"`, "kind = \"contact\"\nhold = \"11s\"", `44 input[1].hold: out of range; "10ms" to "10s"`},
+		{`kind = "tamper"`, "kind = \"tamper\"\nhold = \"49ms\"",
+			`52 input[2].hold: out of range; "50ms" to "10s"`},
+		{`kind = "contact"`, "kind = \"contact\"\nhold = \"11s\"",
+			`44 input[1].hold: out of range; "10ms" to "10s"`},
 		{`kind = "rex"`, "kind = \"rex\"\nac = true", `36 input[0].hold: two spikes; hold = "50ms"`},
-		{`kind = "rex"`, "kind = \"rex\"\nac = true\nhold = \"49ms\"", `40 input[0].hold: out of range; "50ms" to "10s"`},
+		{`kind = "rex"`, "kind = \"rex\"\nac = true\nhold = \"49ms\"",
+			`40 input[0].hold: out of range; "50ms" to "10s"`},
 		{`kind = "rex"`, "kind = \"rex\"\nac = 1", `39 input[0].ac: true or false; without quotes`},
 		{`kind = "rex"`, ``, `36 input[0].kind: unknown value; "rex"`},
 		{`kind = "rex"`, "kind = \"rex\"\nbias = \"up\"", `39 input[0].bias: unknown value; pull-up`},
@@ -420,7 +423,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestUnsafePins: a relay on a pin that moves at boot is a fault of its own kind, which keeps no station from starting.
+// TestUnsafePins: a relay on a pin that moves at boot is a fault of its own kind, which keeps no station from
+// starting.
 func TestUnsafePins(t *testing.T) {
 	for _, test := range []struct{ from, to, want string }{
 		{`"GPIO27"`, `"GPIO4"`, `22 door[0].line unsafe: high from power-on; GPIO22 to GPIO27`},
@@ -465,7 +469,8 @@ func TestLastGoodHasItsRelays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*Config{c, mustParse(t, good)} {
-		if !c.HasRelay("GPIO27", false) || !c.HasRelay("GPIO5", true) || c.HasRelay("GPIO27", true) || c.HasRelay("GPIO17", true) {
+		if !c.HasRelay("GPIO27", false) || !c.HasRelay("GPIO5", true) || c.HasRelay("GPIO27", true) ||
+			c.HasRelay("GPIO17", true) {
 			t.Errorf("%+v", c.Doors)
 		}
 	}

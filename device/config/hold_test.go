@@ -35,7 +35,8 @@ func TestSustained(t *testing.T) {
 			t.Errorf("%s %s: %+v", c.kind, c.keys, in)
 		}
 	}
-	bell := mustParse(t, strings.Replace(good, `name = "front"`, "name = \"front\"\nhold = \"50ms\"\nac = true", 1)).BoardConfig().Inputs
+	bell := mustParse(t, strings.Replace(good, `name = "front"`,
+		"name = \"front\"\nhold = \"50ms\"\nac = true", 1)).BoardConfig().Inputs
 	if bell[0].Hold != 50*ms || !bell[0].AC || bell[1].Hold != 0 || bell[1].AC {
 		t.Errorf("%+v", bell)
 	}
@@ -44,7 +45,8 @@ func TestSustained(t *testing.T) {
 func TestShortHoldOfAC(t *testing.T) {
 	for hold, want := range map[string]int{"25ms": 1, "26ms": 0, "0s": 0} {
 		n := 0
-		for _, f := range mustParse(t, strings.Replace(good, `name = "front"`, "name = \"front\"\nac = true\nhold = \""+hold+"\"", 1)).Warnings() {
+		for _, f := range mustParse(t, strings.Replace(good, `name = "front"`,
+			"name = \"front\"\nac = true\nhold = \""+hold+"\"", 1)).Warnings() {
 			if f.Key == "bell[0].hold" && f.Severity == Warning && strings.Contains(f.Remedy, "50ms") {
 				n++
 			}

@@ -11,13 +11,14 @@ import (
 	"portero/board"
 )
 
-// RelayLines gives the doors' relays of the file at path and of the last good copy in dataDir ("": that of the file, else the default),
-// the lamps that a relay switches, and nothing else: for board.ReleaseAll, after a station was killed while a door was open. The killed
-// station ran with the copy, and the file may have been changed or broken since. Where both name a line, a good file rules, and the
-// copy does over a faulty one; a line that the ruling one gives to a bell, an input or a lamp without a relay is left alone.
+// RelayLines gives the doors' relays of the file at path and of the last good copy in dataDir ("": that of
+// the file, else the default), the lamps that a relay switches, and nothing else: for board.ReleaseAll, after
+// a station was killed while a door was open. The killed station ran with the copy, and the file may have
+// been changed or broken since. Where both name a line, a good file rules, and the copy does over a faulty
+// one; a line that the ruling one gives to a bell, an input or a lamp without a relay is left alone.
 //
-// Of a faulty file each door and lamp counts whose line and polarity are beyond doubt. The error says that neither of the two could be
-// read.
+// Of a faulty file each door and lamp counts whose line and polarity are beyond doubt. The error says that
+// neither of the two could be read.
 func RelayLines(path, dataDir string) (board.Config, error) {
 	file, faulty, err := relaysOf(path)
 	dir := dataDirOf(file, dataDir)
@@ -67,7 +68,8 @@ func placed(o board.Output) board.Output {
 	return o
 }
 
-// relaysOf reads a file as far as it goes, without the doors and lamps that are in doubt; nil where nothing could be decoded.
+// relaysOf reads a file as far as it goes, without the doors and lamps that are in doubt; nil where nothing
+// could be decoded.
 func relaysOf(path string) (c *Config, faulty bool, err error) {
 	src, _, err := readFile(path, maxFile)
 	if err != nil {
@@ -87,12 +89,16 @@ func relaysOf(path string) (c *Config, faulty bool, err error) {
 	return c, d.faults.Fatal(), nil
 }
 
-// beyondDoubt leaves out the outputs of a table whose line, polarity or relay is in doubt. An unknown key may be any of these, misspelt.
+// beyondDoubt leaves out the outputs of a table whose line, polarity or relay is in doubt. An unknown key may
+// be any of these, misspelt.
 func beyondDoubt[T any](d *document, table string, list []T, line func(T) string) (good []T) {
 	fields := tomlFields(reflect.TypeFor[T]())
 	for i, x := range list {
 		at := fmt.Sprintf("%s[%d]", table, i)
-		doubt := line(x) == "" || d.bad[at] || d.bad[at+".line"] || d.bad[at+".active_low"] || d.bad[at+".relay"]
+		doubt := line(x) == "" || d.bad[at]
+		for _, key := range []string{".line", ".active_low", ".relay"} {
+			doubt = doubt || d.bad[at+key]
+		}
 		for key := range d.bad {
 			name, ok := strings.CutPrefix(key, at+".")
 			_, known := fields[name]

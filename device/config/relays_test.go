@@ -138,7 +138,8 @@ func TestRelayLinesRelease(t *testing.T) {
 	}
 }
 
-// TestRelayLinesOfLamps: what a relay switches is let go of, whatever it is called; a plain lamp's line is left alone.
+// TestRelayLinesOfLamps: what a relay switches is let go of, whatever it is called; a plain lamp's line is
+// left alone.
 func TestRelayLinesOfLamps(t *testing.T) {
 	const lamp = `[[lamp]]
 name = "stairs"
@@ -149,16 +150,20 @@ relay = true
 `
 	plain := strings.Replace(lamp, "relay = true", "relay = false", 1)
 	for name, test := range map[string]struct{ file, copied, want string }{
-		"a relay":                         {good + lamp, "", "GPIO26"},
-		"and a lamp without one":          {good + sensors + lamp, "", "GPIO26"},
-		"in the copy":                     {good, good + lamp, "GPIO26"},
-		"none any more":                   {good + plain, good + lamp, ""},
-		"its line is a door's now":        {strings.Replace(good, "GPIO27", "GPIO26", 1), good + lamp, ""},
-		"its line has changed":            {strings.Replace(good+lamp, "GPIO26", "GPIO24", 1), good + lamp, "GPIO24 GPIO26"},
-		"a bad polarity":                  {strings.Replace(good+lamp, "low = false", "low = 0", 1), "", ""},
-		"a bad polarity, with a copy":     {strings.Replace(good+lamp, "low = false", "low = 0", 1), good + lamp, "GPIO26"},
-		"a misspelt key, with a copy":     {strings.Replace(good+lamp, "relay", "realy", 1), good + lamp, "GPIO26"},
-		"a relay of nonsense, and a copy": {strings.Replace(good+lamp, "= true", "= 1", 1), good + lamp, "GPIO26"},
+		"a relay":                  {good + lamp, "", "GPIO26"},
+		"and a lamp without one":   {good + sensors + lamp, "", "GPIO26"},
+		"in the copy":              {good, good + lamp, "GPIO26"},
+		"none any more":            {good + plain, good + lamp, ""},
+		"its line is a door's now": {strings.Replace(good, "GPIO27", "GPIO26", 1), good + lamp, ""},
+		"its line has changed": {strings.Replace(good+lamp, "GPIO26", "GPIO24", 1), good + lamp,
+			"GPIO24 GPIO26"},
+		"a bad polarity": {strings.Replace(good+lamp, "low = false", "low = 0", 1), "", ""},
+		"a bad polarity, with a copy": {strings.Replace(good+lamp, "low = false", "low = 0", 1),
+			good + lamp, "GPIO26"},
+		"a misspelt key, with a copy": {strings.Replace(good+lamp, "relay", "realy", 1),
+			good + lamp, "GPIO26"},
+		"a relay of nonsense, and a copy": {strings.Replace(good+lamp, "= true", "= 1", 1),
+			good + lamp, "GPIO26"},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "portero.toml")
@@ -201,7 +206,8 @@ func TestRelayOfALampIsReleased(t *testing.T) {
 		t.Fatal(err)
 	}
 	edges := sim.Edges()
-	if len(edges) != 2 || !edges[0].Active || edges[1].Active || edges[1].Name != "lamp:ready on GPIO19" || !edges[1].High {
+	if len(edges) != 2 || !edges[0].Active || edges[1].Active || edges[1].Name != "lamp:ready on GPIO19" ||
+		!edges[1].High {
 		t.Errorf("%+v", edges)
 	}
 }
@@ -213,10 +219,12 @@ func TestRingingRelayIsWarnedOf(t *testing.T) {
 		"shows = \"talking\"\nrelay = true":  0,
 	} {
 		n := 0
-		for _, f := range mustParse(t, good+"[[lamp]]\nname = \"gong\"\nline = \"GPIO26\"\n"+keys+"\n").Warnings() {
+		for _, f := range mustParse(t,
+			good+"[[lamp]]\nname = \"gong\"\nline = \"GPIO26\"\n"+keys+"\n").Warnings() {
 			if f.Severity == Warning {
 				n++
-				if f.Key != "lamp[0].shows" || !strings.Contains(f.Problem, "coil of a gong burns") || !strings.Contains(f.Remedy, "ends by itself") {
+				if f.Key != "lamp[0].shows" || !strings.Contains(f.Problem, "coil of a gong burns") ||
+					!strings.Contains(f.Remedy, "ends by itself") {
 					t.Errorf("%v", f)
 				}
 			}
@@ -226,7 +234,8 @@ func TestRingingRelayIsWarnedOf(t *testing.T) {
 		}
 	}
 	// Its pin is judged as a door's, but it opens nothing.
-	for _, f := range mustParse(t, good+"[[lamp]]\nname = \"x\"\nline = \"GPIO14\"\nshows = \"open\"\nrelay = true\n").Warnings() {
+	for _, f := range mustParse(t,
+		good+"[[lamp]]\nname = \"x\"\nline = \"GPIO14\"\nshows = \"open\"\nrelay = true\n").Warnings() {
 		if f.Severity == Unsafe || f.Severity == Warning && f.Key != "lamp[0].line" {
 			t.Errorf("%v", f)
 		}

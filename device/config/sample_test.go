@@ -111,8 +111,8 @@ func TestSampleNamesEveryField(t *testing.T) {
 	}
 }
 
-// TestEarlierSamples: a file that was right for an earlier version is the same station now, as new keys are optional and default to what
-// was; with every comment sign before a key removed as well as without.
+// TestEarlierSamples: a file that was right for an earlier version is the same station now, as new keys are
+// optional and default to what was; with every comment sign before a key removed as well as without.
 func TestEarlierSamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/sample-*.toml")
 	if err != nil || len(files) == 0 {

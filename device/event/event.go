@@ -33,12 +33,12 @@ const (
 	DoorClosed  Kind = "door.closed"  // Door, Who, How, Call, Reason, OnMS
 	DoorFailed  Kind = "door.failed"  // Door, Who, How, Call, Reason
 
-	DoorUnsafe Kind = "door.unsafe" // Door, Reason: its relay's pin moves before the station starts, and what to do
+	DoorUnsafe Kind = "door.unsafe" // Door, Reason: its relay's pin moves at boot, and the remedy
 
 	DoorForced   Kind = "door.forced"    // Door, Input: it opened, and the station had not let anybody in
 	DoorHeldOpen Kind = "door.held_open" // Door, Input, DurationMS: it has stood open for so long; told once
 
-	TamperAlarm Kind = "tamper.alarm" // Input, Reason, DurationMS: codes and programs open nothing for so long from now
+	TamperAlarm Kind = "tamper.alarm" // Input, Reason, DurationMS: only REX opens for so long from now
 	TamperOver  Kind = "tamper.over"  // they do again
 
 	RegistrationUp     Kind = "registration.up"     // Account
@@ -53,7 +53,7 @@ const (
 	ConfigReloaded Kind = "config.reloaded" //
 	ConfigRejected Kind = "config.rejected" // Reason
 
-	LineLost Kind = "line.lost" // Bell, Door or Input; Reason: what does not work without the line, and what to do
+	LineLost Kind = "line.lost" // Bell, Door or Input; Reason: what fails without it, and the remedy
 
 	InputChanged Kind = "input.changed" // Input, Door, Active; at the start told only of inputs that are active
 
