@@ -70,7 +70,7 @@ func open(c Config, l lines) (*Board, error) {
 	}
 	b.byLine = make([]*debouncer, len(ids))
 	for _, in := range c.Inputs {
-		b.byLine[ids[in.Name]] = &debouncer{name: in.Name, window: in.Debounce, stuckAfter: in.StuckAfter, confirm: in.Confirm}
+		b.byLine[ids[in.Name]] = newDebouncer(in)
 	}
 	for line, d := range b.byLine {
 		if d == nil {
@@ -159,6 +159,17 @@ func (b *Board) read(line int, take func(level bool, at time.Duration)) error {
 	}
 	take(level, at)
 	return nil
+}
+
+// Inputs lists the names of the inputs that the board has, each of which Run posts an initial level of.
+func (b *Board) Inputs() []string {
+	var names []string
+	for _, d := range b.byLine {
+		if d != nil {
+			names = append(names, d.name)
+		}
+	}
+	return names
 }
 
 // Relay is the relay of that name; an unknown one answers every call with an error.

@@ -92,7 +92,9 @@ func (c *chardev) requestLine(r request, at found) (int, error) {
 	}
 	defer unix.Close(chip) // the line's descriptor lives on
 	req := newLineRequest(r, at.line.Offset)
-	unbiased, err := biasIfPossible(&req, func() error { return ioctl(chip, ioctlLineRequest, unsafe.Pointer(&req)) })
+	unbiased, err := biasIfPossible(&req, func() error {
+		return ioctl(chip, ioctlLineRequest, unsafe.Pointer(&req))
+	})
 	if unbiased {
 		c.tellUnbiased(r, at)
 	}
@@ -111,7 +113,8 @@ func (c *chardev) requestLine(r request, at found) (int, error) {
 	return int(req.fd), nil
 }
 
-// enotsupp is the kernel's own ENOTSUPP (include/linux/errno.h), which some drivers let out for a pull that they do not have.
+// enotsupp is the kernel's own ENOTSUPP (include/linux/errno.h), which some drivers let out for a pull that
+// they do not have.
 const enotsupp = unix.Errno(524)
 
 // biasIfPossible asks for an output once more without a pull where the chip has none.
@@ -131,7 +134,7 @@ func (c *chardev) tellUnbiased(r request, at found) {
 		return
 	}
 	c.told = true
-	c.log.Warn("the chip pulls no outputs: a resistor of 10 kOhm at the pin holds the relay released while nobody drives it",
+	c.log.Warn("the chip pulls no outputs: a resistor of 10 kOhm holds a pin that nobody drives",
 		r.kind, r.name, "line", at.String())
 }
 

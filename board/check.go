@@ -2,9 +2,9 @@ package board
 
 import "fmt"
 
-// Check compares c with the hardware and reports all it finds; it requests no line and moves nothing. What stands in the way of Open
-// is reported, and what Open cannot help: a relay on a pin that moves before Linux has started, as a [*PinError].
-// The lines of a running Portero are reported as a [*BusyError] that is Ours.
+// Check compares c with the hardware and reports all it finds; it requests no line and moves nothing. What
+// stands in the way of Open is reported, and what Open cannot help: a relay on a pin that moves before Linux
+// has started, as a [*PinError]. The lines of a running Portero are reported as a [*BusyError] that is Ours.
 func Check(c Config) []error {
 	errs := c.validate()
 	if c.Sim {

@@ -14,9 +14,9 @@ const consumer = "portero:"
 
 // Chip is a GPIO chip.
 type Chip struct {
-	Name   string   // "gpiochip0"; the number may change with the kernel, from boot to boot, and while it runs
+	Name   string   // "gpiochip0"; the number may change with the kernel, and from boot to boot
 	Label  string   // "pinctrl-bcm2711"; it does not change, but equal chips have the same one
-	Device string   // "platform/soc/fe200000.gpio": its place below /sys/devices, which no other chip has; "": not known
+	Device string   // "platform/soc/fe200000.gpio": its place below /sys/devices; "": not known
 	Path   string   // "/dev/gpiochip0"
 	Lines  []Line   // by offset
 	links  []string // other names in /dev: "gpiochip4" on a Pi 5
@@ -48,8 +48,8 @@ func openChip(path string) (int, error) {
 	}
 }
 
-// readLines reads the lines as they are now: periph's copy is as old as the process, lacks directions and renames a second line of a
-// name.
+// readLines reads the lines as they are now: periph's copy is as old as the process, lacks directions and
+// renames a second line of a name.
 func (c *Chip) readLines(count int) error {
 	fd, err := openChip(c.Path)
 	if err != nil {

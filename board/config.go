@@ -23,7 +23,8 @@ type Input struct {
 	ActiveLow  bool          // pressed pulls the line low
 	Bias       Bias          // usually PullUp with ActiveLow
 	Debounce   time.Duration // the line must be quiet this long before another change counts; 0: every edge counts
-	Confirm    bool          // active counts only once it has lasted, without a bounce, for Debounce, which must not be 0 then
+	Hold       time.Duration // active counts once it has lasted so long without a gap; 0: at once
+	AC         bool          // gaps of up to 25 ms are none: AC flows through the contact
 	StuckAfter time.Duration // active longer than this is reported once per press; 0: never
 }
 
@@ -44,7 +45,8 @@ type Config struct {
 	Log    *slog.Logger // failing releases; nil: nowhere
 	Keeper Keeper       // of the relays' lines, on a real board; nil: none
 
-	ChipLabels map[string]string // from [ChipLabels], of when the lines were right: finds chips whose number has changed
+	// ChipLabels is what [ChipLabels] gave when the lines were right: it finds chips again.
+	ChipLabels map[string]string
 }
 
 // request is one line to ask the kernel for.
@@ -104,8 +106,8 @@ func (c Config) validate() []error {
 		if in.Debounce < 0 {
 			bad("input %q: debounce %v is negative", in.Name, in.Debounce)
 		}
-		if in.Confirm && in.Debounce == 0 {
-			bad("input %q: nothing can be confirmed without debounce", in.Name)
+		if in.Hold < 0 {
+			bad("input %q: hold %v is negative", in.Name, in.Hold)
 		}
 		if in.StuckAfter < 0 {
 			bad("input %q: stuck after %v is negative", in.Name, in.StuckAfter)

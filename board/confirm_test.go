@@ -11,7 +11,8 @@ import (
 
 // exitConfig has an input whose presses must last.
 func exitConfig() Config {
-	return Config{Inputs: []Input{{Name: "exit", Line: "GPIO17", ActiveLow: true, Bias: PullUp, Debounce: 20 * ms, Confirm: true, StuckAfter: time.Minute}}}
+	return Config{Inputs: []Input{{Name: "exit", Line: "GPIO17", ActiveLow: true, Bias: PullUp,
+		Debounce: 20 * ms, Hold: 20 * ms, StuckAfter: time.Minute}}}
 }
 
 func TestConfirm(t *testing.T) {
@@ -24,11 +25,18 @@ func TestConfirm(t *testing.T) {
 		{"nor is a train of them", slices.Concat(train(10*ms, true, 100, 10*ms), []contact{{2015 * ms, false}}), ""},
 		{"nor one that is shorter than the window by a hair", []contact{{10 * ms, true}, {30*ms - time.Microsecond, false}}, ""},
 		{"nor one at the heartbeat", []contact{{heartbeat - time.Microsecond, true}, {heartbeat + time.Microsecond, false}}, ""},
-		{"a press counts once it has lasted, its end at once", []contact{{10 * ms, true}, {300 * ms, false}}, "10ms exit on, 300ms exit off"},
-		{"a press that bounces counts from its last bounce", slices.Concat(train(10*ms, true, 5, ms), train(300*ms, false, 5, ms)),
-			"20ms exit on, 300ms exit off"},
-		{"a gap in a press is a release, and what follows has to last again", []contact{{10 * ms, true}, {100 * ms, false}, {105 * ms, true}, {110 * ms, false}},
-			"10ms exit on, 100ms exit off"},
+		{"a press counts once it has lasted", []contact{{10 * ms, true}, {300 * ms, false}},
+			"10ms exit on, 300ms exit off"},
+		{"a press that bounces counts from its last bounce to its last",
+			slices.Concat(train(10*ms, true, 5, ms), train(300*ms, false, 5, ms)),
+			"20ms exit on, 310ms exit off"},
+		{"a spike in a press ends it as little as one begins it",
+			[]contact{{10 * ms, true}, {100 * ms, false}, {105 * ms, true}, {110 * ms, false}},
+			"10ms exit on, 110ms exit off"},
+		{"a longer gap is a release, and what follows has to last again",
+			[]contact{{10 * ms, true}, {100 * ms, false}, {121 * ms, true}, {140 * ms, false},
+				{200 * ms, true}, {220 * ms, false}},
+			"10ms exit on, 100ms exit off, 200ms exit on, 220ms exit off"},
 		{"stuck", []contact{{10 * ms, true}}, "10ms exit on, 1m0.01s exit on stuck"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,26 +70,22 @@ func TestConfirm(t *testing.T) {
 func TestConfirmWhatIsReadAheadOfItsEdges(t *testing.T) {
 	var got []string
 	post := func(e Event) { got = append(got, e.text()) }
-	d := &debouncer{name: "exit", window: 20 * ms, confirm: true}
+	d := newDebouncer(exitConfig().Inputs[0])
 	d.begin(false, 0, post)
 	d.edge(true, 10*ms, post)
 	d.edge(false, 12*ms, post)
 	d.settle(true, 40*ms, post) // a second spike, met by the reader
 	d.edge(false, 41*ms, post)
-	if !d.settles(61 * ms) {
-		t.Error("nothing is left to be settled")
+	d.edge(true, 55*ms, post)
+	if d.settles(60*ms) || !d.settles(75*ms) {
+		t.Errorf("it is to last from the last spike on: %+v", d)
 	}
-	d.settle(false, 61*ms, post)
+	d.settle(false, 75*ms, post)
+	if d.settles(time.Hour) {
+		t.Errorf("nothing is left to be settled: %+v", d)
+	}
 	if want := []string{"0s exit off initial"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-func TestConfirmNeedsDebounce(t *testing.T) {
-	c := exitConfig()
-	c.Inputs[0].Debounce = 0
-	if b, err := NewSim().Open(c); err == nil || !strings.Contains(err.Error(), "confirmed without debounce") {
-		t.Errorf("%v, %v", b, err)
 	}
 }
 

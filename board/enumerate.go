@@ -63,8 +63,8 @@ var enumerate = sync.OnceValue(func() map[node]*gpioioctl.GPIOChip {
 	return known
 })
 
-// keepStdin puts descriptor 0 back if f closes it, as periph's gpioioctl does for the second of two links to a chip: the next
-// open would get number 0.
+// keepStdin puts descriptor 0 back if f closes it, as periph's gpioioctl does for the second of two links to
+// a chip: the next open would get number 0.
 func keepStdin(f func() error) error {
 	saved, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
@@ -80,8 +80,8 @@ func keepStdin(f func() error) error {
 	return ferr
 }
 
-// Chips lists the GPIO chips that are there now, those of a Raspberry Pi's header first, with the present state of their lines. It
-// touches no line. No chip at all is an error.
+// Chips lists the GPIO chips that are there now, those of a Raspberry Pi's header first, with the present
+// state of their lines. It touches no line. No chip at all is an error.
 func Chips() ([]Chip, error) {
 	known := enumerate()
 	nodes, links := chipNodes(devDir)

@@ -21,7 +21,8 @@ func (f found) String() string {
 	return fmt.Sprintf("%s:%d (%s %s)", f.chip.Name, f.line.Offset, f.chip.Label, f.line.Name)
 }
 
-// find looks a line up: "GPIO17" by the header's numbering, others by the name that the kernel gives them, or by chip and offset.
+// find looks a line up: "GPIO17" by the header's numbering, others by the name that the kernel gives them, or
+// by chip and offset.
 func find(chips []Chip, spec string) (found, error) {
 	if m := gpioSpelling.FindStringSubmatch(spec); m != nil {
 		if header := headerChips(chips); len(header) > 0 {
@@ -59,8 +60,9 @@ func headerChips(chips []Chip) (header []*Chip) {
 	return header
 }
 
-// findGPIO takes the number as the header chip's offset where the line is not named so: kernels name the lines differently, or not
-// at all. What other chips call a line is not asked: it would be another line after the next kernel.
+// findGPIO takes the number as the header chip's offset where the line is not named so: kernels name the
+// lines differently, or not at all. What other chips call a line is not asked: it would be another line after
+// the next kernel.
 func findGPIO(chips []Chip, header []*Chip, spec, number string) (found, error) {
 	var all []found
 	for _, c := range header {
@@ -101,7 +103,8 @@ func findOffset(chips []Chip, spec string) (found, error) {
 	return only(chips, all, fmt.Sprintf("chip label %q", name))
 }
 
-// findChips are the chips of a name, label or device. A name ("gpiochip0", "/dev/gpiochip0", a link) is one chip's.
+// findChips are the chips of a name, label or device. A name ("gpiochip0", "/dev/gpiochip0", a link) is one
+// chip's.
 func findChips(chips []Chip, name string) (all []*Chip) {
 	short := strings.TrimPrefix(name, "/dev/")
 	for i := range chips {
@@ -111,8 +114,8 @@ func findChips(chips []Chip, name string) (all []*Chip) {
 	}
 	for i := range chips {
 		c := &chips[i]
-		device := c.Device != "" && name != "" && strings.HasSuffix("/"+c.Device, "/"+strings.TrimPrefix(name, "/"))
-		if c.Label == name || device {
+		place := "/" + strings.TrimPrefix(name, "/")
+		if c.Label == name || c.Device != "" && place != "/" && strings.HasSuffix("/"+c.Device, place) {
 			all = append(all, c)
 		}
 	}
@@ -129,7 +132,8 @@ func steady(chips []Chip, c *Chip) string {
 	return c.Name
 }
 
-// Spelling is how a configuration should name the line of a chip in chips: "GPIO17" on the header, else by what no enumeration changes.
+// Spelling is how a configuration should name the line of a chip in chips: "GPIO17" on the header, else by
+// what no enumeration changes.
 func Spelling(chips []Chip, c *Chip, offset int) string {
 	if headerChip(c.Label) && offset < len(headerPins) && len(headerChips(chips)) == 1 {
 		return fmt.Sprintf("GPIO%d", offset)
@@ -146,7 +150,8 @@ func only(chips []Chip, all []found, what string) (found, error) {
 		names = append(names, f.String())
 		offsets = append(offsets, strconv.Quote(Spelling(chips, f.chip, f.line.Offset)))
 	}
-	return found{}, fmt.Errorf("%s is ambiguous: %s; write %s", what, strings.Join(names, ", "), strings.Join(offsets, " or "))
+	return found{}, fmt.Errorf("%s is ambiguous: %s; write %s",
+		what, strings.Join(names, ", "), strings.Join(offsets, " or "))
 }
 
 func chipList(chips []Chip) string {

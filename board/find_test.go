@@ -97,16 +97,22 @@ func TestCheck(t *testing.T) {
 		config Config
 		want   []string // parts of the errors, one each
 	}{
-		{"nothing wrong", doorConfig(false), []string{`relay "door" on "GPIO5": GPIO5 is high from power-on: an active-high relay is energised`}},
+		{"nothing wrong", doorConfig(false),
+			[]string{`relay "door" on "GPIO5": GPIO5 is high from power-on: an active-high relay is on`}},
 		{"active-low on a pulled-up pin", relay("GPIO5", true), nil},
-		{"active-low on a pulled-down pin", relay("GPIO17", true), []string{"GPIO17 is low from power-on: an active-low relay is energised"}},
-		{"the same by offset", relay("gpiochip0:9", true), []string{`relay "door" on "gpiochip0:9": GPIO9 is low from power-on`}},
+		{"active-low on a pulled-down pin", relay("GPIO17", true),
+			[]string{"GPIO17 is low from power-on: an active-low relay is on"}},
+		{"the same by offset", relay("gpiochip0:9", true),
+			[]string{`relay "door" on "gpiochip0:9": GPIO9 is low from power-on`}},
 		{"active-high on a pulled-down pin", relay("GPIO27", false), nil},
 		{"another chip has no such pulls", relay("mcp2221-none:1", true), []string{"no chip is named or labelled"}},
 		{"an expander", relay("gpiochip2:1", true), nil},
 		{"a lamp may glow", Config{Lamps: []Output{{Name: "lamp", Line: "GPIO17", ActiveLow: true}}}, nil},
-		{"in use by the kernel", relay("GPIO10", false), []string{`relay "door": line gpiochip0:10 (pinctrl-bcm2711 GPIO10) is in use by "spi0 CS0"`, "GPIO10 is also a pin of SPI"}},
-		{"in use by nobody named", relay("GPIO21", false), []string{"is in use by an unnamed consumer", "GPIO21 is also a pin of I2S"}},
+		{"in use by the kernel", relay("GPIO10", false),
+			[]string{`relay "door": line gpiochip0:10 (pinctrl-bcm2711 GPIO10) is in use by "spi0 CS0"`,
+				"GPIO10 is also a pin of SPI"}},
+		{"in use by nobody named", relay("GPIO21", false), []string{"is in use by an unnamed consumer",
+			"GPIO21 is also a pin of I2S"}},
 		{"relay = input by another name", Config{
 			Relays: []Output{{Name: "door", Line: "GPIO27", MaxOn: 1}},
 			Inputs: []Input{{Name: "bell", Line: "pinctrl-bcm2711:27"}},
@@ -129,7 +135,8 @@ func TestCheck(t *testing.T) {
 	}
 
 	var busy *BusyError
-	if errs := check(pi4(), relay("GPIO20", false), false); len(errs) != 2 || !errors.As(errs[0], &busy) || !busy.Ours() || busy.Consumer != "portero:door" {
+	if errs := check(pi4(), relay("GPIO20", false), false); len(errs) != 2 || !errors.As(errs[0], &busy) ||
+		!busy.Ours() || busy.Consumer != "portero:door" {
 		t.Errorf("our own service: %v", errs)
 	}
 	if errs := check(pi4(), relay("GPIO10", false), false); !errors.As(errs[0], &busy) || busy.Ours() {

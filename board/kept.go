@@ -14,10 +14,11 @@ var keeps = map[string]string{
 	"rp1-gpio":        "pinctrl_rp1",
 }
 
-// KeepsOutputs tells what the kernel does with an output of the header whose process is gone: it keeps driving it (the default of
-// Raspberry Pi's kernels), or makes it an input (mainline kernels, and dtparam=strict_gpiod). It is read from the driver's parameter
-// persist_gpio_outputs, as the direction in a line's info is one that the kernel remembers, not the pin's. known is false where no
-// header is or the driver has no such parameter; where names the parameter.
+// KeepsOutputs tells what the kernel does with an output of the header whose process is gone: it keeps
+// driving it (the default of Raspberry Pi's kernels), or makes it an input (mainline kernels, and
+// dtparam=strict_gpiod). It is read from the driver's parameter persist_gpio_outputs, as the direction in a
+// line's info is one that the kernel remembers, not the pin's. known is false where no header is or the
+// driver has no such parameter; where names the parameter.
 func KeepsOutputs(chips []Chip) (kept, known bool, where string) {
 	return keepsOutputs(sysDir, chips)
 }

@@ -18,9 +18,11 @@ func TestKeepsOutputs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for label, want := range map[string][2]bool{"pinctrl-bcm2835": {true, true}, "pinctrl-bcm2711": {true, true}, "pinctrl-rp1": {false, true},
+	for label, want := range map[string][2]bool{"pinctrl-bcm2835": {true, true},
+		"pinctrl-bcm2711": {true, true}, "pinctrl-rp1": {false, true},
 		"rp1-gpio": {false, true}, "mcp2221_gpio": {false, false}} {
-		chips := []Chip{namedChip("gpiochip9", "gpio-brcmstb@107d508500", ""), namedChip("gpiochip0", label, noNames...)}
+		chips := []Chip{namedChip("gpiochip9", "gpio-brcmstb@107d508500", ""),
+			namedChip("gpiochip0", label, noNames...)}
 		kept, known, where := keepsOutputs(root, chips)
 		if kept != want[0] || known != want[1] || known && !strings.HasPrefix(where, root) {
 			t.Errorf("%s: kept %v, known %v, %q", label, kept, known, where)

@@ -44,8 +44,10 @@ func pi5(rp1 int, soc [4]int, header []string) []Chip {
 	for i, c := range []struct {
 		label string
 		lines int
-	}{{"gpio-brcmstb@107d508500", 32}, {"gpio-brcmstb@107d508520", 4}, {"gpio-brcmstb@107d517c00", 17}, {"gpio-brcmstb@107d517c20", 6}} {
-		chips = append(chips, namedChip(fmt.Sprintf("gpiochip%d", soc[i]), c.label, make([]string, c.lines)...))
+	}{{"gpio-brcmstb@107d508500", 32}, {"gpio-brcmstb@107d508520", 4},
+		{"gpio-brcmstb@107d517c00", 17}, {"gpio-brcmstb@107d517c20", 6}} {
+		chips = append(chips, namedChip(fmt.Sprintf("gpiochip%d", soc[i]), c.label,
+			make([]string, c.lines)...))
 	}
 	header5 := namedChip(fmt.Sprintf("gpiochip%d", rp1), "pinctrl-rp1", header...)
 	header5.Device = "platform/axi/1000120000.pcie/1f000d0000.gpio"
@@ -56,17 +58,21 @@ var kernels = []struct {
 	name  string
 	chips []Chip
 }{
-	{"Zero, 1 B+ on Raspberry Pi OS since January 2024", []Chip{namedChip("gpiochip0", "pinctrl-bcm2835", piOSNames...)}},
+	{"Zero, 1 B+ on Raspberry Pi OS since January 2024",
+		[]Chip{namedChip("gpiochip0", "pinctrl-bcm2835", piOSNames...)}},
 	{"Zero, 1 B+ on Debian", []Chip{namedChip("gpiochip0", "pinctrl-bcm2835", mainlineNames...)}},
 	{"1 A/B", []Chip{namedChip("gpiochip0", "pinctrl-bcm2835", pi1Names...)}},
 	{"3 B on Linux 4.19", []Chip{namedChip("gpiochip0", "pinctrl-bcm2835", noNames...)}},
 	{"3 B+ on Debian", []Chip{namedChip("gpiochip0", "pinctrl-bcm2835", mainlineNames...),
-		namedChip("gpiochip1", "raspberrypi-exp-gpio", "BT_ON", "WL_ON", "PWR_LED_OFF", "GLOBAL_RESET", "", "", "", "")}},
-	{"4 on Raspberry Pi OS", []Chip{namedChip("gpiochip0", "pinctrl-bcm2711", append(slices.Clone(piOSNames), make([]string, 4)...)...),
+		namedChip("gpiochip1", "raspberrypi-exp-gpio", "BT_ON", "WL_ON", "PWR_LED_OFF", "GLOBAL_RESET",
+			"", "", "", "")}},
+	{"4 on Raspberry Pi OS", []Chip{
+		namedChip("gpiochip0", "pinctrl-bcm2711", append(slices.Clone(piOSNames), make([]string, 4)...)...),
 		namedChip("gpiochip1", "raspberrypi-exp-gpio", make([]string, 8)...)}},
 	{"4 on Debian, with a USB expander that names its lines", []Chip{
 		namedChip("gpiochip0", "mcp2221_gpio", "GPIO7", "GPIO4", "GPIO0", "GPIO14"),
-		namedChip("gpiochip1", "pinctrl-bcm2711", append(slices.Clone(mainlineNames), make([]string, 4)...)...)}},
+		namedChip("gpiochip1", "pinctrl-bcm2711", append(slices.Clone(mainlineNames),
+			make([]string, 4)...)...)}},
 	{"5 on the first Linux 6.1", pi5(4, [4]int{0, 1, 2, 3}, pi5Names61)},
 	{"5 on Linux 6.6.44", pi5(4, [4]int{0, 1, 2, 3}, piOSNames)},
 	{"5 on Linux 6.6.45", pi5(0, [4]int{10, 11, 12, 13}, piOSNames)},
@@ -74,7 +80,8 @@ var kernels = []struct {
 	{"5 on a mainline kernel", []Chip{namedChip("gpiochip2", "rp1-gpio", noNames...)}},
 }
 
-// TestGPIOIsTheSamePinOnEveryKernel: "GPIO17" is the header's GPIO17, whatever its chip is numbered and its line is named.
+// TestGPIOIsTheSamePinOnEveryKernel: "GPIO17" is the header's GPIO17, whatever its chip is numbered and its
+// line is named.
 func TestGPIOIsTheSamePinOnEveryKernel(t *testing.T) {
 	for _, k := range kernels {
 		for gpio := range 28 {
@@ -92,11 +99,13 @@ func TestGPIOIsTheSamePinOnEveryKernel(t *testing.T) {
 	}
 }
 
-// TestRememberedLabels: a line named by its chip's number stays on the chip that it was on when the configuration was good.
+// TestRememberedLabels: a line named by its chip's number stays on the chip that it was on when the
+// configuration was good.
 func TestRememberedLabels(t *testing.T) {
 	for _, before := range kernels {
 		for _, name := range []string{"gpiochip0", "gpiochip1", "gpiochip4", "gpiochip15"} {
-			c := Config{Relays: []Output{{Name: "door", Line: name + ":3", MaxOn: 1}}, Lamps: []Output{{Name: "l", Line: "GPIO5"}},
+			c := Config{Relays: []Output{{Name: "door", Line: name + ":3", MaxOn: 1}},
+				Lamps:  []Output{{Name: "l", Line: "GPIO5"}},
 				Inputs: []Input{{Name: "b", Line: "/dev/" + name + ":2"}}}
 			was, err := find(before.chips, name+":3")
 			if err != nil {
@@ -116,10 +125,13 @@ func TestRememberedLabels(t *testing.T) {
 					at, err := find(after.chips, got.Relays[0].Line)
 					input, _ := find(after.chips, got.Inputs[0].Line)
 					switch {
-					case there && (err != nil || at.chip.Label != was.chip.Label || at.line.Offset != 3 || input.chip != at.chip):
-						t.Errorf("%s, then %s: %v, %v, want it on %s", before.name, after.name, at, err, was.chip.Label)
+					case there && (err != nil || at.chip.Label != was.chip.Label || at.line.Offset != 3 ||
+						input.chip != at.chip):
+						t.Errorf("%s, then %s: %v, %v, want it on %s", before.name, after.name, at, err,
+							was.chip.Label)
 					case !there && strict && err == nil:
-						t.Errorf("%s, then %s: the chip is gone, and %v would be moved", before.name, after.name, at)
+						t.Errorf("%s, then %s: the chip is gone, and %v would be moved", before.name,
+							after.name, at)
 					case !there && !strict && got.Relays[0].Line != c.Relays[0].Line:
 						t.Errorf("%s, then %s: %q", before.name, after.name, got.Relays[0].Line)
 					}
@@ -130,7 +142,8 @@ func TestRememberedLabels(t *testing.T) {
 				if there {
 					again := ChipLabels(after.chips, c)
 					if !reflect.DeepEqual(again, c.ChipLabels) {
-						t.Errorf("%s, then %s: %v is remembered as %v", before.name, after.name, c.ChipLabels, again)
+						t.Errorf("%s, then %s: %v is remembered as %v", before.name, after.name,
+							c.ChipLabels, again)
 					}
 				}
 			}
@@ -140,32 +153,37 @@ func TestRememberedLabels(t *testing.T) {
 
 func TestRelabellingIsTold(t *testing.T) {
 	var log strings.Builder
-	c := Config{Relays: []Output{{Name: "door", Line: "gpiochip0:27", MaxOn: 1}}, ChipLabels: map[string]string{"gpiochip0": "pinctrl-rp1"},
-		Log: slog.New(slog.NewTextHandler(&log, nil))}
+	c := Config{Relays: []Output{{Name: "door", Line: "gpiochip0:27", MaxOn: 1}},
+		ChipLabels: map[string]string{"gpiochip0": "pinctrl-rp1"},
+		Log:        slog.New(slog.NewTextHandler(&log, nil))}
 	c.relabelled(pi5(0, [4]int{10, 11, 12, 13}, piOSNames), false)
 	if log.Len() > 0 {
 		t.Errorf("nothing has changed: %s", &log)
 	}
 	c.relabelled(pi5(15, [4]int{11, 12, 13, 14}, piOSNames), false)
-	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "write=pinctrl-rp1:27") {
+	if !strings.Contains(log.String(), "level=WARN") ||
+		!strings.Contains(log.String(), "write=pinctrl-rp1:27") {
 		t.Errorf("%q", log.String())
 	}
 }
 
 // TestTwoChipsOfOneLabel: neither is guessed; each can be named by its device.
 func TestTwoChipsOfOneLabel(t *testing.T) {
-	one, two := namedChip("gpiochip0", "pinctrl-rp1", piOSNames...), namedChip("gpiochip1", "pinctrl-rp1", piOSNames...)
+	one, two := namedChip("gpiochip0", "pinctrl-rp1", piOSNames...), namedChip("gpiochip1", "pinctrl-rp1",
+		piOSNames...)
 	one.Device, two.Device = "platform/axi/1000120000.pcie/1f000d0000.gpio", "platform/axi/1000130000.pcie/2f000d0000.gpio"
 	chips := []Chip{one, two}
 	for _, spec := range []string{"GPIO17", "pinctrl-rp1:17"} {
 		_, err := find(chips, spec)
-		for _, want := range []string{"ambiguous", "gpiochip0:17", "gpiochip1:17", `"1f000d0000.gpio:17" or "2f000d0000.gpio:17"`} {
+		for _, want := range []string{"ambiguous", "gpiochip0:17", "gpiochip1:17",
+			`"1f000d0000.gpio:17" or "2f000d0000.gpio:17"`} {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: no %q in: %v", spec, want, err)
 			}
 		}
 	}
-	for spec, want := range map[string]int{"1f000d0000.gpio:17": 0, "2f000d0000.gpio:17": 1, "1000130000.pcie/2f000d0000.gpio:17": 1,
+	for spec, want := range map[string]int{"1f000d0000.gpio:17": 0, "2f000d0000.gpio:17": 1,
+		"1000130000.pcie/2f000d0000.gpio:17":               1,
 		"/platform/axi/1000120000.pcie/1f000d0000.gpio:17": 0} {
 		if at, err := find(chips, spec); err != nil || at.chip != &chips[want] || at.line.Offset != 17 {
 			t.Errorf("%s: %v, %v", spec, at, err)
@@ -178,7 +196,8 @@ func TestTwoChipsOfOneLabel(t *testing.T) {
 	}
 	// Equal devices in different places are told apart by the whole path.
 	chips[1].Device = "platform/axi/1000130000.pcie/1f000d0000.gpio"
-	if _, err := find(chips, "GPIO17"); err == nil || !strings.Contains(err.Error(), `"`+chips[1].Device+`:17"`) {
+	if _, err := find(chips, "GPIO17"); err == nil ||
+		!strings.Contains(err.Error(), `"`+chips[1].Device+`:17"`) {
 		t.Errorf("%v", err)
 	}
 	labels := ChipLabels(chips, Config{Lamps: []Output{{Name: "l", Line: "gpiochip1:4"}}})
@@ -207,7 +226,8 @@ func TestChipNodes(t *testing.T) {
 	link("gpiochip0", "gpiochip4")
 	link("gone", "gpiochip5")
 	nodes, links := chipNodes(dir)
-	if len(nodes) != 2 || filepath.Base(nodes[0].path) != "gpiochip0" || !slices.Equal(links[nodes[0].path], []string{"gpiochip4"}) || len(links) != 1 {
+	if len(nodes) != 2 || filepath.Base(nodes[0].path) != "gpiochip0" ||
+		!slices.Equal(links[nodes[0].path], []string{"gpiochip4"}) || len(links) != 1 {
 		t.Errorf("%v, %v", nodes, links)
 	}
 	if again, _ := chipNodes(dir); !slices.Equal(nodes, again) {
@@ -234,7 +254,8 @@ func TestChipDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("../../../devices/platform/soc/fe200000.gpio/gpiochip0", filepath.Join(root, "bus/gpio/devices/gpiochip0")); err != nil {
+	if err := os.Symlink("../../../devices/platform/soc/fe200000.gpio/gpiochip0",
+		filepath.Join(root, "bus/gpio/devices/gpiochip0")); err != nil {
 		t.Fatal(err)
 	}
 	if got := chipDevice(root, "gpiochip0"); got != "platform/soc/fe200000.gpio" {
@@ -246,7 +267,8 @@ func TestChipDevice(t *testing.T) {
 }
 
 func TestByChipNumber(t *testing.T) {
-	for line, want := range map[string]bool{"gpiochip0:17": true, "/dev/gpiochip12:3": true, "GPIO17": false, "pinctrl-rp1:17": false, "gpiochip0": false} {
+	for line, want := range map[string]bool{"gpiochip0:17": true, "/dev/gpiochip12:3": true, "GPIO17": false,
+		"pinctrl-rp1:17": false, "gpiochip0": false} {
 		if ByChipNumber(line) != want {
 			t.Errorf("%q: %v", line, !want)
 		}
@@ -256,8 +278,9 @@ func TestByChipNumber(t *testing.T) {
 // TestReleaseTakesALineOnce: a file and its copy may name one line in two ways.
 func TestReleaseTakesALineOnce(t *testing.T) {
 	c := Config{
-		Relays: []Output{{Name: "a", Line: "GPIO27"}, {Name: "b", Line: "gpiochip0:27"}, {Name: "c", Line: "pinctrl-bcm2711:5"}, {Name: "d", Line: "nope"}},
-		Lamps:  []Output{{Name: "e", Line: "GPIO5"}, {Name: "f", Line: "GPIO6"}},
+		Relays: []Output{{Name: "a", Line: "GPIO27"}, {Name: "b", Line: "gpiochip0:27"},
+			{Name: "c", Line: "pinctrl-bcm2711:5"}, {Name: "d", Line: "nope"}},
+		Lamps: []Output{{Name: "e", Line: "GPIO5"}, {Name: "f", Line: "GPIO6"}},
 	}
 	var got []string
 	for _, r := range c.distinct(pi4()).requests() {
@@ -274,7 +297,8 @@ func TestSpelling(t *testing.T) {
 		for i := range k.chips {
 			for j := range k.chips[i].Lines {
 				spec := Spelling(k.chips, &k.chips[i], j)
-				if at, err := find(k.chips, spec); err != nil || at.line != &k.chips[i].Lines[j] || ByChipNumber(spec) {
+				if at, err := find(k.chips, spec); err != nil || at.line != &k.chips[i].Lines[j] ||
+					ByChipNumber(spec) {
 					t.Errorf("%s: %s is %v, %v", k.name, spec, at, err)
 				}
 			}

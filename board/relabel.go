@@ -1,7 +1,6 @@
 package board
 
 import (
-	"log/slog"
 	"regexp"
 	"slices"
 )
@@ -9,12 +8,12 @@ import (
 // numbered is a line that is named by its chip's number.
 var numbered = regexp.MustCompile(`^(?:/dev/)?(gpiochip[0-9]+):([0-9]+)$`)
 
-// ByChipNumber says whether a line is named by a number that the kernel hands out as it finds the chips ("gpiochip0:17"): after an
-// update it may be another chip's.
+// ByChipNumber says whether a line is named by a number that the kernel hands out as it finds the chips
+// ("gpiochip0:17"): after an update it may be another chip's.
 func ByChipNumber(line string) bool { return numbered.MatchString(line) }
 
-// ChipLabels gives, for the chips that lines of c name by number, what does not change: {"gpiochip0": "pinctrl-rp1"}. As c.ChipLabels
-// it finds them again under another number.
+// ChipLabels gives, for the chips that lines of c name by number, what does not change: {"gpiochip0":
+// "pinctrl-rp1"}. As c.ChipLabels it finds them again under another number.
 func ChipLabels(chips []Chip, c Config) map[string]string {
 	labels := map[string]string{}
 	now := c.relabelled(chips, false).requests()
@@ -30,8 +29,9 @@ func ChipLabels(chips []Chip, c Config) map[string]string {
 	return labels
 }
 
-// relabelled names lines whose chip has another number by now by the label that ChipLabels remembers. Where no chip has that label,
-// strict tells what the line means: the chip that is gone, or the one that has its number now.
+// relabelled names lines whose chip has another number by now by the label that ChipLabels remembers. Where
+// no chip has that label, strict tells what the line means: the chip that is gone, or the one that has its
+// number now.
 func (c Config) relabelled(chips []Chip, strict bool) Config {
 	if len(c.ChipLabels) == 0 {
 		return c
@@ -43,12 +43,13 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 		}
 		label := c.ChipLabels[m[1]]
 		labelled, named := findChips(chips, label), findChips(chips, m[1])
-		if label == "" || !strict && len(labelled) == 0 || len(named) == 1 && slices.Contains(labelled, named[0]) {
+		same := len(named) == 1 && slices.Contains(labelled, named[0])
+		if label == "" || same || len(labelled) == 0 && !strict {
 			return line
 		}
 		if c.Log != nil {
-			c.Log.Warn("the chip of a line has another number now, and is found by its label", slog.String("line", line),
-				slog.String("write", label+":"+m[2]))
+			c.Log.Warn("the chip of a line has another number now, and is found by its label",
+				"line", line, "write", label+":"+m[2])
 		}
 		return label + ":" + m[2]
 	}

@@ -11,6 +11,9 @@ import (
 // ErrClosed is returned by everything on a closed board.
 var ErrClosed = errors.New("board: closed")
 
+// ErrNoOutput is what a relay or lamp answers that the board does not have.
+var ErrNoOutput = errors.New("board: there is no such output")
+
 // Relay is a lease on an energised contact. It may be used by several goroutines.
 type Relay interface {
 	// Energize switches on for atMost from now, and never longer than MaxOn from when it was switched on. On an energised relay the
@@ -148,4 +151,6 @@ type noOutput struct{ kind, name string }
 func (n noOutput) Energize(time.Duration) error { return n.err() }
 func (n noOutput) Release() error               { return n.err() }
 func (n noOutput) Set(bool) error               { return n.err() }
-func (n noOutput) err() error                   { return fmt.Errorf("board: no %s named %q", n.kind, n.name) }
+func (n noOutput) err() error {
+	return fmt.Errorf("board: %s %q: %w", n.kind, n.name, ErrNoOutput)
+}

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// HeaderPin is a GPIO of a Raspberry Pi's 40-pin header, the same on every model (the first ones, of 26 holes, lack some).
+// HeaderPin is a GPIO of a Raspberry Pi's 40-pin header, the same on every model (the first ones, of 26
+// holes, lack some).
 type HeaderPin struct {
 	GPIO   int
 	Hole   int    // of the header
@@ -36,7 +37,8 @@ var headerPins = []HeaderPin{
 	{12, 32, false, "", ""}, {13, 33, false, "", ""},
 	{14, 8, false, uart, ""}, {15, 10, false, uart, ""},
 	{16, 36, false, "", ""}, {17, 11, false, "", ""},
-	{18, 12, false, "", i2sBus}, {19, 35, false, "", i2sBus}, {20, 38, false, "", i2sBus}, {21, 40, false, "", i2sBus},
+	{18, 12, false, "", i2sBus}, {19, 35, false, "", i2sBus},
+	{20, 38, false, "", i2sBus}, {21, 40, false, "", i2sBus},
 	{22, 15, false, "", ""}, {23, 16, false, "", ""}, {24, 18, false, "", ""},
 	{25, 22, false, "", ""}, {26, 37, false, "", ""}, {27, 13, false, "", ""},
 }
@@ -58,8 +60,8 @@ var (
 	chipSpelling = regexp.MustCompile(`^(.+):([0-9]{1,2})$`)
 )
 
-// HeaderGPIO reads the GPIO number out of a line that is spelt "GPIO17" or "pinctrl-bcm2711:17" (the label of a Raspberry Pi's
-// chip), without a look at the hardware. It is false for every other spelling.
+// HeaderGPIO reads the GPIO number out of a line that is spelt "GPIO17" or "pinctrl-bcm2711:17" (the label of
+// a Raspberry Pi's chip), without a look at the hardware. It is false for every other spelling.
 func HeaderGPIO(line string) (gpio int, ok bool) {
 	m := gpioSpelling.FindStringSubmatch(line)
 	if m == nil {
@@ -92,7 +94,8 @@ func (e *PinError) Error() string {
 	return fmt.Sprintf("board: %s on %q: %s; %s", relay, e.Line, e.Problem, e.Remedy)
 }
 
-// RelayPin judges a relay's line by its spelling alone, where no hardware is at hand: [Check] knows more. nil is no objection.
+// RelayPin judges a relay's line by its spelling alone, where no hardware is at hand: [Check] knows more. nil
+// is no objection.
 func RelayPin(line string, activeLow bool) *PinError {
 	gpio, ok := HeaderGPIO(line)
 	if !ok {
@@ -115,28 +118,32 @@ func relayPin(gpio int, activeLow, i2c bool) *PinError {
 	if activeLow {
 		remedy = "use GPIO5 or GPIO6, or an active-high relay on GPIO22 to GPIO27"
 	}
-	refused := func(problem string) *PinError { return &PinError{Refused: true, Problem: problem, Remedy: remedy} }
+	refused := func(problem string, args ...any) *PinError {
+		return &PinError{Refused: true, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
+	}
 	switch {
 	case pin.Driven != "":
-		return refused(fmt.Sprintf("GPIO%d moves at each boot, and the relay with it: %s", gpio, pin.Driven))
+		return refused("GPIO%d moves at each boot, and the relay with it: %s", gpio, pin.Driven)
 	case pin.Shared == i2cBus && i2c:
-		return refused(fmt.Sprintf("GPIO%d belongs to I2C, which is switched on: each scan of the bus moves the relay", gpio))
+		return refused("GPIO%d belongs to I2C, which is on: each scan of the bus moves the relay", gpio)
 	case pin.PullUp && !activeLow:
-		return refused(fmt.Sprintf("GPIO%d is high from power-on: an active-high relay is energised until Linux has started", gpio))
+		return refused("GPIO%d is high from power-on: an active-high relay is on until Linux starts", gpio)
 	case !pin.PullUp && activeLow:
-		return refused(fmt.Sprintf("GPIO%d is low from power-on: an active-low relay is energised until Linux has started", gpio))
+		return refused("GPIO%d is low from power-on: an active-low relay is on until Linux starts", gpio)
 	case pin.Shared != "" && pin.Shared != i2cBus:
-		return &PinError{Problem: fmt.Sprintf("GPIO%d is also a pin of %s, which moves the relay once it is switched on", gpio, pin.Shared),
-			Remedy: "keep that off in config.txt, or " + remedy}
+		e := refused("GPIO%d is also a pin of %s, which moves the relay once it is on", gpio, pin.Shared)
+		e.Refused, e.Remedy = false, "keep that off in config.txt, or "+remedy
+		return e
 	}
 	return nil
 }
 
-// deviceTree is where the kernel shows the device tree: /proc/device-tree leads here, but is hidden by ProcSubset=pid.
+// deviceTree is where the kernel shows the device tree: /proc/device-tree leads here, but is hidden by
+// ProcSubset=pid.
 const deviceTree = "/sys/firmware/devicetree/base"
 
-// i2cOn says whether the device tree under root has the I2C bus of GPIO2 and GPIO3 (i2c1) switched on. No status is "okay"
-// (Devicetree Specification 2.3.4).
+// i2cOn says whether the device tree under root has the I2C bus of GPIO2 and GPIO3 (i2c1) switched on. No
+// status is "okay" (Devicetree Specification 2.3.4).
 func i2cOn(root string) bool {
 	path, err := os.ReadFile(filepath.Join(root, "aliases", "i2c1"))
 	if err != nil {

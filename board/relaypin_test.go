@@ -19,8 +19,9 @@ func verdict(e *PinError) string {
 	return "warned"
 }
 
-// TestRelayPins is the rule, typed from the Raspberry Pi's own pages: BCM2835 ARM Peripherals table 6-31 (the pulls), the HAT design
-// guide (GPIO0 and 1), the UART page (GPIO14 and 15), and the I2C, SPI and PCM functions of the pins.
+// TestRelayPins is the rule, typed from the Raspberry Pi's own pages: BCM2835 ARM Peripherals table 6-31 (the
+// pulls), the HAT design guide (GPIO0 and 1), the UART page (GPIO14 and 15), and the I2C, SPI and PCM
+// functions of the pins.
 func TestRelayPins(t *testing.T) {
 	const file = `
 GPIO0-1   refused refused
@@ -131,8 +132,9 @@ func TestHeaderPins(t *testing.T) {
 }
 
 func TestHeaderGPIO(t *testing.T) {
-	for line, want := range map[string]int{"GPIO0": 0, "GPIO17": 17, "gpio17": 17, "pinctrl-bcm2835:9": 9, "pinctrl-bcm2711:27": 27,
-		"pinctrl-rp1:53": 53, "rp1-gpio:4": 4, "GPIO": -1, "GPIO170": -1, "xGPIO1": -1, "gpiochip0:17": -1, "PIN29": -1, "": -1,
+	for line, want := range map[string]int{"GPIO0": 0, "GPIO17": 17, "gpio17": 17, "pinctrl-bcm2835:9": 9,
+		"pinctrl-bcm2711:27": 27,
+		"pinctrl-rp1:53":     53, "rp1-gpio:4": 4, "GPIO": -1, "GPIO170": -1, "xGPIO1": -1, "gpiochip0:17": -1, "PIN29": -1, "": -1,
 		"pinctrl-bcm2711:-1": -1, "pinctrl-bcm2711": -1, "raspberrypi-exp-gpio:1": -1} {
 		got, ok := HeaderGPIO(line)
 		if !ok {
@@ -144,9 +146,11 @@ func TestHeaderGPIO(t *testing.T) {
 	}
 }
 
-// TestRelayPinKnowsTheSpelling: without hardware the rule speaks of what the spelling tells, and of nothing else.
+// TestRelayPinKnowsTheSpelling: without hardware the rule speaks of what the spelling tells, and of nothing
+// else.
 func TestRelayPinKnowsTheSpelling(t *testing.T) {
-	for line, want := range map[string]string{"GPIO14": "refused", "gpio1": "refused", "pinctrl-rp1:15": "refused", "GPIO27": "fine",
+	for line, want := range map[string]string{"GPIO14": "refused", "gpio1": "refused",
+		"pinctrl-rp1:15": "refused", "GPIO27": "fine",
 		"GPIO2": "refused", "pinctrl-bcm2835:19": "warned", "gpiochip0:14": "fine", "mcp23017:14": "fine", "PIN8": "fine"} {
 		e := RelayPin(line, false)
 		if got := verdict(e); got != want || e != nil && (!e.Spelt || e.Line != line || e.Remedy == "") {
@@ -179,7 +183,8 @@ func TestCheckKnowsEverySpelling(t *testing.T) {
 		{pi5, "gpiochip0:15", false, "fine"}, // the SoC's own chip, not the header
 	} {
 		var told []*PinError
-		for _, err := range check(c.chips, Config{Relays: []Output{{Name: "door", Line: c.line, ActiveLow: c.activeLow, MaxOn: 1}}}, false) {
+		for _, err := range check(c.chips,
+			Config{Relays: []Output{{Name: "door", Line: c.line, ActiveLow: c.activeLow, MaxOn: 1}}}, false) {
 			if e, ok := err.(*PinError); ok {
 				told = append(told, e)
 			}
@@ -194,8 +199,10 @@ func TestCheckKnowsEverySpelling(t *testing.T) {
 			t.Errorf("%s: %+v, but by its spelling: %v", c.line, e, RelayPin(c.line, c.activeLow))
 		}
 	}
-	onBus := check(pi4(), Config{Relays: []Output{{Name: "door", Line: "GPIO3", ActiveLow: true, MaxOn: 1}}}, true)
-	if e, ok := onBus[0].(*PinError); len(onBus) != 1 || !ok || e.Spelt || !strings.Contains(e.Problem, "I2C") {
+	onBus := check(pi4(),
+		Config{Relays: []Output{{Name: "door", Line: "GPIO3", ActiveLow: true, MaxOn: 1}}}, true)
+	if e, ok := onBus[0].(*PinError); len(onBus) != 1 || !ok || e.Spelt ||
+		!strings.Contains(e.Problem, "I2C") {
 		t.Errorf("%v", onBus)
 	}
 }
@@ -208,10 +215,14 @@ func TestI2COn(t *testing.T) {
 	}{
 		{"no device tree", nil, false},
 		{"no such bus", map[string]string{"model": "x\x00"}, false},
-		{"Pi 4, off", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00", "soc/i2c@7e804000/status": "disabled\x00"}, false},
-		{"Pi 4, dtparam=i2c_arm=on", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00", "soc/i2c@7e804000/status": "okay\x00"}, true},
-		{"Pi 5", map[string]string{"aliases/i2c1": "/axi/pcie@120000/rp1/i2c@74000\x00", "axi/pcie@120000/rp1/i2c@74000/status": "okay\x00"}, true},
-		{"no status is okay", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00", "soc/i2c@7e804000/reg": "x"}, true},
+		{"Pi 4, off", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00",
+			"soc/i2c@7e804000/status": "disabled\x00"}, false},
+		{"Pi 4, dtparam=i2c_arm=on", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00",
+			"soc/i2c@7e804000/status": "okay\x00"}, true},
+		{"Pi 5", map[string]string{"aliases/i2c1": "/axi/pcie@120000/rp1/i2c@74000\x00",
+			"axi/pcie@120000/rp1/i2c@74000/status": "okay\x00"}, true},
+		{"no status is okay", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00",
+			"soc/i2c@7e804000/reg": "x"}, true},
 		{"an alias into nothing", map[string]string{"aliases/i2c1": "/soc/i2c@7e804000\x00"}, false},
 	} {
 		root := t.TempDir()

@@ -129,9 +129,9 @@ const eventBuffer = 64
 // biasFlags are those that pull a line.
 const biasFlags = flagBiasPullUp | flagBiasPullDown | flagBiasDisabled
 
-// newLineRequest asks for one line. An output carries its level, inactive, in the request itself: set later it would pass through low.
-// It also asks for the pull to that level, which holds the pin when nobody drives it: after a warm reboot, and where the kernel makes
-// freed outputs inputs.
+// newLineRequest asks for one line. An output carries its level, inactive, in the request itself: set later
+// it would pass through low. It also asks for the pull to that level, which holds the pin when nobody drives
+// it: after a warm reboot, and where the kernel makes freed outputs inputs.
 func newLineRequest(r request, offset int) lineRequest {
 	var req lineRequest
 	req.offsets[0] = uint32(offset)

@@ -206,7 +206,8 @@ func TestOutputsDoWithoutBias(t *testing.T) {
 		{"a chip with pulls", request{output: true}, []error{nil}, false, nil},
 		{"EINVAL", request{output: true}, []error{unix.EINVAL, nil}, true, nil},
 		{"ENOTSUPP", request{output: true, activeLow: true}, []error{unix.Errno(524), nil}, true, nil},
-		{"EINVAL for another reason", request{output: true}, []error{unix.EINVAL, unix.EINVAL}, false, unix.EINVAL},
+		{"EINVAL for another reason", request{output: true}, []error{unix.EINVAL, unix.EINVAL}, false,
+			unix.EINVAL},
 		{"busy", request{output: true}, []error{unix.EBUSY}, false, unix.EBUSY},
 		{"an input", request{bias: PullUp}, []error{unix.EINVAL}, false, unix.EINVAL},
 	} {
@@ -235,7 +236,8 @@ func TestMissingBiasIsToldOnce(t *testing.T) {
 	for _, name := range []string{"door:front", "door:gate"} {
 		c.tellUnbiased(request{kind: "relay", name: name}, found{&chips[2], &chips[2].Lines[1]})
 	}
-	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") || !strings.Contains(got, "relay=door:front") {
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") ||
+		!strings.Contains(got, "relay=door:front") {
 		t.Errorf("%q", got)
 	}
 }

@@ -28,10 +28,12 @@
 //   - Digits open doors only in calls that the station placed, or whose caller the configuration trusts with it. A phone that sends
 //     each key twice, as RTP event and as INFO, presses it once: the first way that brings a digit is the call's way.
 //   - A bell pressed while its own visit lasts is answered with the chime and nothing else.
-//   - A request-to-exit button opens its door in every state of the station, without network, while codes are locked out, and where
-//     no code names the door. It has to be held for its debounce time, so that a spike on the wire opens nothing. Held down since
-//     before the start it opens nothing; stuck, it opens once. Only a tamper block stops it.
-//   - A tamper alarm closes all doors at once and blocks their relays for a time that no restart shortens.
+//   - A request-to-exit button opens its door in every state of the station, without network, while codes are
+//     locked out, and where no code names the door. It has to be held for its debounce time, so that a spike
+//     on the wire opens nothing. Held down since before the start it opens nothing; stuck, it opens once. A
+//     tamper alarm neither ends nor blocks what it opens.
+//   - A tamper alarm ends at once what codes and programs have opened, and keeps them from opening for a time
+//     that no restart shortens.
 //   - The watchdog is fed only while both the station's loop and the SIP stack's answer.
 //   - A bell whose chime cannot be loaded rings with ding-dong.
 //   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else.

@@ -13,8 +13,13 @@ import (
 func (s *Station) furnish() error {
 	emit := func(ev event.Event) {
 		s.tell(ev)
-		if ev.Kind == event.DoorOpened {
+		switch ev.Kind {
+		case event.DoorOpened:
 			s.doorOpened(ev)
+		case event.TamperAlarm, event.TamperOver: // half a code from before is no part of one after it
+			if v := s.visit; v != nil && v.entry != nil {
+				v.entry.Forget()
+			}
 		}
 	}
 	s.lock = access.NewLockout(s.Config.Station.DataDir, s.Config.Access, emit, s.Log)

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"time"
 
 	"portero/board"
@@ -28,6 +29,8 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 		if ev.Active && !ev.Initial {
 			if err := s.doors.Open(in.Door, in.Name, event.ByREX, ""); err != nil {
 				s.Log.Error("door", "err", err)
+				s.sounds.load()
+				s.sounds.over(s.sounds.refused) // who wants to leave is not left to guess
 			}
 		}
 	case config.Contact:
@@ -42,6 +45,28 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 	}
 }
 
+// tellLost tells of the configuration's bells and inputs that the board does not watch. Nothing is made of a
+// missing input: a tamper contact that cannot be read blocks no door.
+func (s *Station) tellLost(watched []string) {
+	lost := func(line, bell, input, door, what string) {
+		if !slices.Contains(watched, line) {
+			s.tell(event.Event{Kind: event.LineLost, Bell: bell, Input: input, Door: door,
+				Reason: "its line cannot be had: " + what + "; `portero check` tells why"})
+		}
+	}
+	for _, b := range s.Config.Bells {
+		lost(config.BellInput(b.Name), b.Name, "", "", "its button rings nobody")
+	}
+	for _, in := range s.Config.Inputs {
+		what := map[string]string{
+			config.REX:     "the inside button opens nothing",
+			config.Contact: "nobody watches whether the door is open",
+			config.Tamper:  "nobody watches the case, and no door is blocked",
+		}[in.Kind]
+		lost(config.InputName(in.Name), "", in.Name, in.Door, what)
+	}
+}
+
 // doorMoved takes what a door contact tells.
 func (s *Station) doorMoved(in *sensor, ev board.Event) {
 	if in.stopHeld != nil {
@@ -51,13 +76,17 @@ func (s *Station) doorMoved(in *sensor, ev board.Event) {
 	if !ev.Active {
 		return
 	}
+	late := in.Sustained() // it was open for so long when it was told
+	if ev.Initial {
+		late = 0
+	}
 	// Nobody knows how a door came to be open that is found so.
 	// A station on its last good file has no doors: it opens none, so it cannot tell who was let in.
-	if !ev.Initial && s.doors.State(in.Door) != "" && !s.doors.OpenedWithin(in.Door, letIn) {
+	if !ev.Initial && s.doors.State(in.Door) != "" && !s.doors.OpenedWithin(in.Door, letIn+late) {
 		s.tell(event.Event{Kind: event.DoorForced, Door: in.Door, Input: in.Name})
 	}
 	if wait := in.HeldOpenAfter; wait > 0 {
-		in.stopHeld = s.after(wait, func() {
+		in.stopHeld = s.after(max(wait-late, 0), func() {
 			s.tell(event.Event{Kind: event.DoorHeldOpen, Door: in.Door, Input: in.Name, DurationMS: wait.Milliseconds()})
 		})
 	}

@@ -76,6 +76,7 @@ func TestREX(t *testing.T) {
 func TestREXInEveryState(t *testing.T) {
 	opens := func(t *testing.T, d *door, in State) {
 		t.Helper()
+		synctest.Wait() // an event is told before the state is
 		if s := d.Snapshot().State; s != in {
 			t.Fatalf("state %q, want %q", s, in)
 		}
@@ -223,6 +224,7 @@ func TestForced(t *testing.T) {
 			time.Sleep(wait)
 			d.said()
 			d.set("input:leaf", true)
+			time.Sleep(100 * time.Millisecond)
 			want := []string{"input.changed front leaf active"}
 			if forced {
 				want = append(want, "door.forced front leaf")
@@ -230,8 +232,9 @@ func TestForced(t *testing.T) {
 			if got := d.said(); !slices.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)
 			}
-			time.Sleep(time.Second)
+			time.Sleep(900 * time.Millisecond)
 			d.set("input:leaf", false)
+			time.Sleep(30 * time.Millisecond)
 			if got := d.said(event.DoorClosed); !slices.Equal(got, []string{"input.changed front leaf"}) {
 				t.Errorf("%q", got)
 			}
@@ -269,6 +272,7 @@ func TestHeldOpen(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		d.set("input:leaf", false)
+		time.Sleep(30 * time.Millisecond)
 		d.saidOnly("input.changed front leaf") // told once
 	})
 }
@@ -293,7 +297,8 @@ func TestOpenAtTheStart(t *testing.T) {
 	}
 }
 
-// TestTamper: an alarm in mid-pulse closes the door at once; neither button nor code opens it then, in this life or the next.
+// TestTamper: an alarm in mid-pulse closes a door that a code has opened; no code opens one then, in this
+// life or the next. The inside button opens it all the while.
 func TestTamper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
@@ -301,22 +306,33 @@ func TestTamper(t *testing.T) {
 		d.press("front")
 		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
-		d.exit() // takes 100 ms, of which the relay sees 70 ms
-		time.Sleep(930 * time.Millisecond)
+		m.session.SendDigits("4711#")
+		d.want(event.DoorOpened)
+		time.Sleep(800 * time.Millisecond)
 		d.said()
 		d.set("input:case", true)
+		time.Sleep(199 * time.Millisecond)
+		if d.saidOnly(); len(d.edges()) != 1 {
+			t.Fatalf("edges %v", d.edges())
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
 		if e := d.edges(); len(e) != 2 || e[1].Active || e[1].At-e[0].At != time.Second {
 			t.Fatalf("edges %v", e)
 		}
-		d.saidOnly("input.changed case active", "tamper.alarm case the case was opened", "door.closed front exit rex tamper")
+		d.saidOnly("input.changed case active", "tamper.alarm case the case was opened",
+			"door.closed front family code tamper")
 		d.set("input:case", false)
-		d.exit()
 		m.session.SendDigits("4711#")
-		for _, how := range []string{event.ByREX, event.ByCode} {
-			if ev := d.want(event.DoorFailed, event.DoorOpening); ev.How != how || !strings.Contains(ev.Reason, "tamper") {
-				t.Errorf("%+v", ev)
-			}
+		if ev := d.want(event.DoorFailed, event.DoorOpening); ev.How != event.ByCode ||
+			!strings.Contains(ev.Reason, "tamper") {
+			t.Errorf("%+v", ev)
 		}
+		d.exit()
+		if ev := d.want(event.DoorOpened); ev.How != event.ByREX {
+			t.Errorf("%+v", ev)
+		}
+		d.want(event.DoorClosed)
 		synctest.Wait()
 		if state, err := os.ReadFile(filepath.Join(dir, "tamper.json")); err != nil || string(state) != "{\"blocked\":true}\n" {
 			t.Errorf("a power cut would end the block: %s, %v", state, err)
@@ -325,22 +341,184 @@ func TestTamper(t *testing.T) {
 		m.close() // nobody is to send and play sound for the half hours to come
 
 		d = r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "", inside)
-		d.exit()
 		time.Sleep(29 * time.Minute)
-		d.exit()
-		if e := d.edges(); len(e) != 2 {
+		m = d.talk(p)
+		m.session.SendDigits("4711#")
+		d.want(event.DoorFailed, event.DoorOpening)
+		m.close()
+		d.want(event.TamperOver)
+		d.stop()
+		if e := d.edges(); len(e) != 4 {
 			t.Fatalf("edges %v", e)
 		}
-		d.want(event.DoorFailed)
-		d.want(event.DoorFailed)
-		d.want(event.TamperOver)
-		d.exit()
-		d.want(event.DoorOpened)
-		d.stop()
 
 		d = r.doorOn(sim, dir, "10.0.0.1:5064", `"sip:kitchen@10.0.0.2"`, "", inside)
-		d.exit()
+		d.talk(p).session.SendDigits("4711#")
 		d.want(event.DoorOpened, event.TamperAlarm)
+	})
+}
+
+// talk rings and lets the phone answer.
+func (d *door) talk(p *phone) *media {
+	d.t.Helper()
+	for len(p.events) > 0 { // of the call before
+		<-p.events
+	}
+	d.press("front")
+	m := p.answer(p.want(ua.Offered))
+	d.want(event.CallAnswered)
+	return m
+}
+
+// TestTamperLeavesTheButtonsOpening: who is leaving as the alarm comes gets out.
+func TestTamperLeavesTheButtonsOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		d.exit()
+		d.set("input:case", true)
+		d.want(event.TamperAlarm)
+		if ev := d.want(event.DoorClosed); ev.OnMS != 3000 || ev.Reason != "time over" {
+			t.Errorf("%+v", ev)
+		}
+	})
+}
+
+// TestSpikesOnContacts: what the strike's coil or a stroke of lightning leaves on the wires is no alarm, and
+// closes no door.
+func TestSpikesOnContacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+		for _, spike := range []time.Duration{time.Microsecond, 2 * time.Millisecond, 5 * time.Millisecond,
+			20 * time.Millisecond, 99 * time.Millisecond} {
+			for _, input := range []string{"input:case", "input:leaf"} {
+				for range 5 {
+					d.set(input, true)
+					time.Sleep(spike)
+					d.set(input, false)
+					time.Sleep(spike)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		d.saidOnly()
+		d.set("input:leaf", true)
+		d.want(event.DoorForced)
+		d.set("input:case", true)
+		d.want(event.TamperAlarm)
+		d.said()
+		for range 5 { // nor is one that ends for an instant another one
+			for _, input := range []string{"input:case", "input:leaf"} {
+				d.set(input, false)
+				time.Sleep(5 * time.Millisecond)
+				d.set(input, true)
+			}
+			time.Sleep(time.Second)
+		}
+		d.saidOnly()
+	})
+}
+
+// TestHeldBell: a bell with hold rings for a finger and for AC, and not for a spike.
+func TestHeldBell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "hold = \"50ms\"\nac = true", "")
+		bell := config.BellInput("front")
+		for _, spike := range []time.Duration{2, 5, 10, 20} {
+			d.set(bell, true)
+			time.Sleep(spike * time.Millisecond)
+			d.set(bell, false)
+			time.Sleep(time.Minute)
+		}
+		d.saidOnly()
+		for range 10 {
+			d.set(bell, true)
+			time.Sleep(8 * time.Millisecond)
+			d.set(bell, false)
+			time.Sleep(12 * time.Millisecond)
+		}
+		d.want(event.BellPressed)
+		d.want(event.CallStarted)
+		time.Sleep(time.Second)
+		for _, s := range d.said() {
+			if strings.HasPrefix(s, "bell.") {
+				t.Errorf("one press, and: %s", s)
+			}
+		}
+	})
+}
+
+// TestMissingLines are told; a missing tamper contact blocks nothing, and what has its line works.
+func TestMissingLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.wires = func(bc *board.Config) {
+			bc.Inputs = slices.DeleteFunc(bc.Inputs,
+				func(in board.Input) bool { return in.Name == "input:case" || in.Name == "input:leaf" })
+		}
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		if want := []string{"line.lost front leaf its line cannot be had: nobody watches whether the door is open; `portero check` tells why",
+			"line.lost case its line cannot be had: nobody watches the case, and no door is blocked; `portero check` tells why"}; !slices.Equal(d.early, want) {
+			t.Errorf("%q, want %q", d.early, want)
+		}
+		d.exit()
+		d.want(event.DoorOpened)
+		d.want(event.DoorClosed)
+		d.talk(p).session.SendDigits("4711#")
+		d.want(event.DoorOpened, event.TamperAlarm)
+	})
+}
+
+// TestREXOfAMissingDoor: who wants to leave hears that the button does not help, and it is told.
+func TestREXOfAMissingDoor(t *testing.T) {
+	for name, lose := range map[string]func(r *rig){
+		"no such door": func(r *rig) { r.edit = func(c *config.Config) { c.Doors, c.Codes = nil, nil } },
+		"no relay":     func(r *rig) { r.wires = func(bc *board.Config) { bc.Relays = nil } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				lose(r)
+				d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
+				d.exit()
+				if ev := d.want(event.DoorFailed); ev.Door != "front" || ev.How != event.ByREX ||
+					ev.Who != "exit" || ev.Reason == "" {
+					t.Errorf("%+v", ev)
+				}
+				time.Sleep(2 * time.Second)
+				if loud(d.heard.Samples()) < cardRate/10 {
+					t.Error("nothing is heard")
+				}
+			})
+		})
+	}
+}
+
+// TestHalfACodeOverAnAlarm: digits from before an alarm, and from during the block, are no part of a code
+// after it.
+func TestHalfACodeOverAnAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.edit = func(c *config.Config) {
+			c.Access.TamperBlock, c.Access.DigitPause = 10*time.Second,
+				time.Minute
+		}
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		m := d.talk(p)
+		m.session.SendDigits("47")
+		time.Sleep(2 * time.Second)
+		d.set("input:case", true)
+		d.want(event.TamperAlarm)
+		m.session.SendDigits("11#")
+		d.want(event.CodeWrong, event.CodeAccepted)
+		m.session.SendDigits("47")
+		d.want(event.TamperOver)
+		m.session.SendDigits("11#")
+		d.want(event.CodeWrong, event.CodeAccepted)
+		m.session.SendDigits("4711#")
+		d.want(event.DoorOpened)
 	})
 }
 
@@ -350,6 +528,7 @@ func TestTamperSurvivesAKill(t *testing.T) {
 		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
 		d := r.doorOn(sim, dir, "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside)
 		d.set("input:case", true)
+		time.Sleep(200 * time.Millisecond)
 		d.set("input:case", false)
 		time.Sleep(time.Second)
 		state, err := os.ReadFile(filepath.Join(dir, "tamper.json")) // as it is when the power goes
@@ -361,8 +540,9 @@ func TestTamperSurvivesAKill(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "tamper.json"), state, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d = r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "", inside)
-		d.exit()
+		d, p := r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "",
+			inside), r.phone("10.0.0.2:5060")
+		d.talk(p).session.SendDigits("4711#")
 		d.want(event.DoorFailed, event.DoorOpening)
 	})
 }
@@ -378,11 +558,14 @@ func TestCaseOpenAtTheStart(t *testing.T) {
 			d := r.doorOn(sim, t.TempDir(), "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "",
 				strings.Replace(inside, "GPIO6\"\nactive_low = false", fmt.Sprintf("GPIO6\"\nactive_low = %v", activeLow), 1))
 			d.saidOnly("input.changed case active", "tamper.alarm case the case was open at the start")
-			d.exit()
+			p := r.phone("10.0.0.2:5060")
+			m := d.talk(p)
+			m.session.SendDigits("4711#")
 			d.want(event.DoorFailed, event.DoorOpening)
+			m.close()
 			time.Sleep(29 * time.Minute)
 			d.want(event.TamperOver)
-			d.exit()
+			d.talk(p).session.SendDigits("4711#")
 			d.want(event.DoorOpened)
 		})
 	}

@@ -37,6 +37,7 @@ type rig struct {
 	alive func()               // of the doors, each second; nil: they have no watchdog
 	ready func()               // of the doors
 	edit  func(*config.Config) // changes their configurations; nil: as they are
+	wires func(*board.Config)  // takes lines from their boards; nil: all are there
 }
 
 func newRig(t *testing.T) *rig {
@@ -135,6 +136,9 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 	d.card.Speaker = d.heard.Write
 	bc := cfg.BoardConfig()
 	bc.Log = r.log
+	if r.wires != nil {
+		r.wires(&bc)
+	}
 	b, err := d.sim.Open(bc)
 	if err != nil {
 		r.t.Fatal(err)

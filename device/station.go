@@ -166,7 +166,9 @@ func (s *Station) Run(ctx context.Context) error {
 	s.Phone.Register(func(account string, ev ua.RegEvent) {
 		s.registration(account, ev)
 	})
-	if s.unread = len(s.Config.BoardConfig().Inputs); s.unread == 0 {
+	watched := s.Board.Inputs()
+	s.tellLost(watched)
+	if s.unread = len(watched); s.unread == 0 {
 		s.ready()
 	}
 	var alive <-chan time.Time

@@ -82,15 +82,16 @@ func checkHardware(cfg *config.Config, file string) (faults int) {
 func keptOutputs(kept, known bool, where string) string {
 	switch {
 	case where == "":
-		return "info: no Raspberry Pi header here: what becomes of a relay whose process is killed is the chip's own way; try it"
+		return "info: no Raspberry Pi header here: try what becomes of a relay whose process is killed"
 	case !known:
-		return "info: this kernel does not tell whether it keeps outputs (" + where +
-			"): count on it that a relay stays on after a kill until Portero or `portero release` lets it go"
+		return "info: this kernel does not tell whether it keeps outputs (" + where + "): count on a relay " +
+			"staying on after a kill until Portero or `portero release` lets it go"
 	case kept:
-		return "info: this kernel keeps outputs: after a kill a relay stays on until Portero or `portero release` lets it go; " +
-			"dtparam=strict_gpiod in config.txt ends that"
+		return "info: this kernel keeps outputs: after a kill a relay stays on until Portero or " +
+			"`portero release` lets it go; dtparam=strict_gpiod in config.txt ends that"
 	}
-	return "info: this kernel lets outputs go: after a kill a relay's pin is an input at once, which its pull holds released"
+	return "info: this kernel lets outputs go: after a kill a relay's pin is an input at once, " +
+		"which its pull holds released"
 }
 
 func configVerb(_ context.Context, fs *flag.FlagSet, args []string) error {

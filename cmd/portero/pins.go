@@ -15,8 +15,8 @@ import (
 	"portero/device/config"
 )
 
-// pinsVerb lists chips and lines, what to write for each, and what the configuration uses them for; with -live it shows the inputs as they change. It never
-// reads an output: that would make it an input.
+// pinsVerb lists chips and lines, what to write for each, and what the configuration uses them for; with
+// -live it shows the inputs as they change. It never reads an output: that would make it an input.
 func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "", "configuration file: show what uses which line")
 	live := fs.Bool("live", false, "show the configuration's inputs as they change, until Ctrl-C (stop the station first)")
@@ -62,8 +62,9 @@ func listPins(out io.Writer, chips []board.Chip, users []board.LineUser) error {
 					use = "<- " + u.Kind + " " + u.Name
 				}
 			}
-			fmt.Fprintf(w, "  %d\t%s\tline = %q\t%s\t%s\t%s\t%s\n", l.Offset, l.Name, board.Spelling(chips, &chips[i], l.Offset),
-				direction, l.Bias, l.Consumer, use)
+			line := board.Spelling(chips, &chips[i], l.Offset)
+			fmt.Fprintf(w, "  %d\t%s\tline = %q\t%s\t%s\t%s\t%s\n",
+				l.Offset, l.Name, line, direction, l.Bias, l.Consumer, use)
 		}
 	}
 	for _, u := range users {

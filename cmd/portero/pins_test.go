@@ -15,8 +15,10 @@ func TestListPins(t *testing.T) {
 	if err := listPins(&out, chips, users); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"gpiochip0  pinctrl-bcm2711", `1  GPIO1  line = "GPIO1"  output    spi0 CS1`, "<- input bell:front", `relay door:front: line "GPIO27" is not here`} {
-		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), strings.Join(strings.Fields(want), " ")) {
+	for _, want := range []string{"gpiochip0  pinctrl-bcm2711",
+		`1  GPIO1  line = "GPIO1"  output    spi0 CS1`, "<- input bell:front", `relay door:front: line "GPIO27" is not here`} {
+		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "),
+			strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}

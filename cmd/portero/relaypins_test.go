@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestUnsafeRelayPin: `check` and a reload that brings such a pin refuse it; a start, and a reload that leaves it, tell of it and the
-// doors work.
+// TestUnsafeRelayPin: `check` and a reload that brings such a pin refuse it; a start, and a reload that
+// leaves it, tell of it and the doors work.
 func TestUnsafeRelayPin(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -19,12 +19,14 @@ func TestUnsafeRelayPin(t *testing.T) {
 	if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := status(t, "check", "-config", path); code != 1 || !strings.Contains(out, `:15: unsafe: door[0].line "GPIO14": GPIO14 moves at each boot`) ||
+	if code, out, errs := status(t, "check", "-config", path); code != 1 ||
+		!strings.Contains(out, `:15: unsafe: door[0].line "GPIO14": GPIO14 moves at each boot`) ||
 		!strings.Contains(out, "1 faults") {
 		t.Errorf("check: exit %d\n%s%s", code, out, errs)
 	}
 	r := startWith(t, func(text string) string { return strings.Replace(text, `"GPIO27"`, `"GPIO14"`, 1) })
-	if ev := r.want("door.unsafe"); ev["level"] != "ERROR" || ev["door"] != "front" || !strings.Contains(fmt.Sprint(ev["reason"]), "use GPIO22 to GPIO27") {
+	if ev := r.want("door.unsafe"); ev["level"] != "ERROR" || ev["door"] != "front" ||
+		!strings.Contains(fmt.Sprint(ev["reason"]), "use GPIO22 to GPIO27") {
 		t.Errorf("%v", ev)
 	}
 	r.want("station.ready")
@@ -40,7 +42,8 @@ func TestUnsafeRelayPin(t *testing.T) {
 	}
 	reload(`ring_limit = "5s"`, `ring_limit = "6s"`, "config.reloaded") // the line stays
 	r.want("door.unsafe")
-	if ev := reload(`"GPIO14"`, `"GPIO15"`, "config.rejected"); !strings.Contains(fmt.Sprint(ev["reason"]), "GPIO15 moves at each boot") {
+	if ev := reload(`"GPIO14"`, `"GPIO15"`, "config.rejected"); !strings.Contains(fmt.Sprint(ev["reason"]),
+		"GPIO15 moves at each boot") {
 		t.Errorf("%v", ev)
 	}
 	reload(`"GPIO14"`, "\"GPIO14\"\nactive_low = true", "config.rejected")

@@ -173,7 +173,7 @@ func TestFiveWrongCodesLockOut(t *testing.T) {
 		if got := enter(e, "5913#0000#0000#"); got != "locked out, locked out, locked out" {
 			t.Errorf("after 4 min: %q", got)
 		}
-		time.Sleep(time.Minute) // wrong codes in the lock-out did not prolong it
+		time.Sleep(time.Minute + 10*time.Second) // wrong codes in the lock-out did not prolong it
 		if got := enter(d.NewEntry("call5"), "0000#0000#0000#0000#5913#0000#"); got != "wrong, wrong, wrong, wrong, post front, wrong" {
 			t.Errorf("after 5 min: %q", got)
 		}
@@ -332,4 +332,42 @@ func BenchmarkCode(b *testing.B) {
 			e.Digit(r, at)
 		}
 	}
+}
+
+// TestDigitsAreNotReplayed: what was typed while no code could open is no part of a code that can.
+func TestDigitsAreNotReplayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := twoCodes()
+		d := newDesk(t, t.TempDir(), c)
+		e := d.NewEntry("c")
+		digits := func(keys string) (out Outcome) {
+			for _, r := range keys {
+				out = e.Digit(r, time.Now()).Outcome
+			}
+			return out
+		}
+		for range c.Access.WrongLimit {
+			digits("0000#")
+		}
+		time.Sleep(c.Access.LockOut - time.Second)
+		if got := digits("59"); got != Pending {
+			t.Errorf("%q", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := digits("13#"); got != Wrong {
+			t.Errorf("half a code from the lock-out: %q", got)
+		}
+		if got := digits("5913#"); got != Accepted {
+			t.Errorf("a whole one after it: %q", got)
+		}
+		digits("59")
+		e.Forget()
+		if got := digits("13#"); got != Wrong {
+			t.Errorf("after Forget: %q", got)
+		}
+		digits("59") // no lock-out has come between
+		if got := digits("13#"); got != Accepted {
+			t.Errorf("a code typed in two halves: %q", got)
+		}
+	})
 }

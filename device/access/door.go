@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
@@ -34,6 +35,7 @@ const (
 	evDelayOver     doorEvent = "delay-over"
 	evTimeOver      doorEvent = "time-over"
 	evClose         doorEvent = "close"
+	evAlarm         doorEvent = "alarm"
 	evEnergiseFails doorEvent = "energise-fails"
 	evReleased      doorEvent = "released"
 	evReleaseFails  doorEvent = "release-fails"
@@ -45,18 +47,31 @@ var doorTable = fsm.New("door", []fsm.Row[State, doorEvent, *door]{
 	{State: Closed, Event: evOpen, Next: Delayed, Does: "start the delay", Action: (*door).delay},
 	{State: Delayed, Event: evDelayOver, Next: Open, Does: "energise", Action: (*door).energise},
 	{State: Delayed, Event: evClose, Next: Closed, Does: "forget the opening", Action: (*door).forget},
+	{State: Delayed, Event: evAlarm, When: "the inside button asked", Guard: (*door).exiting, Next: Delayed,
+		Does: "go on for the button", Action: (*door).forExit},
+	{State: Delayed, Event: evAlarm, Next: Closed, Does: "forget the opening", Action: (*door).forget},
 	{State: Open, Event: evOpen, When: "before the longest time", Guard: (*door).extensible, Next: Open, Does: "energise for longer",
 		Action: (*door).energise},
 	{State: Open, Event: evTimeOver, Next: Releasing, Does: "release", Action: (*door).release},
 	{State: Open, Event: evClose, Next: Releasing, Does: "release", Action: (*door).release},
+	{State: Open, Event: evAlarm, When: "the inside button asked", Guard: (*door).exiting, Next: Open,
+		Does: "go on for the button's time", Action: (*door).forExit},
+	{State: Open, Event: evAlarm, Next: Releasing, Does: "release", Action: (*door).release},
 	{State: Open, Event: evEnergiseFails, Next: Releasing, Does: "report the failure, release", Action: (*door).giveUp},
 	{State: Releasing, Event: evReleased, Next: Closed, Does: "report closed", Action: (*door).closed},
 	{State: Releasing, Event: evReleaseFails, Next: Releasing, Does: "report the first failure, retry in 1 s", Action: (*door).retryLater},
 	{State: Releasing, Event: evRetry, Next: Releasing, Does: "release", Action: (*door).release},
 	{State: Releasing, Event: evClose, Next: Releasing, Does: "release", Action: (*door).release},
+	{State: Releasing, Event: evAlarm, Next: Releasing, Does: "release", Action: (*door).release},
 })
 
 const releaseRetry = time.Second
+
+// exit is the inside button's share of an opening: no alarm ends it.
+type exit struct {
+	what  event.Event // of its latest press; no Kind: it was not pressed
+	until time.Time   // zero: its time has not begun
+}
 
 // door is one door's machine. Its fields beyond the state describe the opening that goes on.
 type door struct {
@@ -73,8 +88,10 @@ type door struct {
 	what   event.Event // Door, Who, How, Call of the opening
 	reason string      // why it ends
 	since  time.Time   // of the first energise; zero: not energised
-	failed error       // of the relay
-	told   bool        // a failing release was reported
+	ends   time.Time   // when its time is over
+	exit   exit
+	failed error // of the relay
+	told   bool  // a failing release was reported
 
 	released time.Time // of the latest opening; zero: there was none
 
@@ -137,6 +154,7 @@ func (d *door) delay() { d.after(d.cfg.TriggerDelay, evDelayOver) }
 
 func (d *door) forget() {
 	d.halt()
+	d.exit = exit{}
 	d.report(event.DoorFailed, d.reason)
 }
 
@@ -146,8 +164,10 @@ func (d *door) energise() {
 	if first {
 		d.since = time.Now()
 	}
-	d.after(on, evTimeOver) // before the relay moves: whatever happens next, it ends
-	if err := d.relay.Energize(on); err != nil {
+	if d.exit.what.Kind != "" && d.exit.until.IsZero() {
+		d.exit.until = time.Now().Add(on)
+	}
+	if err := d.hold(on); err != nil {
 		if first {
 			d.since = time.Time{}
 		}
@@ -160,6 +180,30 @@ func (d *door) energise() {
 	}
 }
 
+// hold energises the relay for that long from now.
+func (d *door) hold(on time.Duration) error {
+	d.ends = time.Now().Add(on)
+	d.after(on, evTimeOver) // before the relay moves: whatever happens next, it ends
+	return d.relay.Energize(on)
+}
+
+// exiting says whether the inside button's time runs, or is to come.
+func (d *door) exiting() bool {
+	return d.exit.what.Kind != "" && (d.exit.until.IsZero() || time.Now().Before(d.exit.until))
+}
+
+// forExit leaves of an opening what the inside button asked for.
+func (d *door) forExit() {
+	d.what = d.exit.what
+	if d.state != Open || !d.ends.After(d.exit.until) {
+		return
+	}
+	if err := d.hold(time.Until(d.exit.until)); err != nil {
+		d.failed = err
+		d.step(evEnergiseFails)
+	}
+}
+
 func (d *door) giveUp() {
 	d.report(event.DoorFailed, d.failed.Error())
 	d.reason = "relay failed"
@@ -168,7 +212,8 @@ func (d *door) giveUp() {
 
 func (d *door) release() {
 	d.halt()
-	if err := d.relay.Release(); err != nil {
+	// A relay that is not there is not on.
+	if err := d.relay.Release(); err != nil && !errors.Is(err, board.ErrNoOutput) {
 		d.failed = err
 		d.step(evReleaseFails)
 		return
@@ -189,5 +234,5 @@ func (d *door) closed() {
 		d.report(event.DoorClosed, d.reason)
 		d.released = time.Now()
 	}
-	d.since, d.failed, d.told = time.Time{}, nil, false
+	d.since, d.failed, d.told, d.exit = time.Time{}, nil, false, exit{}
 }

@@ -168,6 +168,7 @@ var ignored = map[string]string{
 	"closed delay-over":        "the delay's timer is stopped when its opening is forgotten",
 	"closed time-over":         "the timer is stopped by the release",
 	"closed close":             "it is closed",
+	"closed alarm":             "it is closed",
 	"closed energise-fails":    "nothing is energised",
 	"closed released":          "nothing is released",
 	"closed release-fails":     "nothing is released",
@@ -254,6 +255,48 @@ var scenes = []struct {
 		_ = h.Close("front", "twice")
 		h.run(20 * time.Second)
 		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened", "1s door.closed front family code reload 1000ms")
+	}},
+	{"a tamper alarm", func(t *testing.T, h *house) {
+		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open("gate", "family", event.ByCode, "")
+		h.run(time.Second)
+		h.Alarm("case", "opened")
+		h.run(20 * time.Second)
+		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened",
+			"0s door.opening", "1s tamper.alarm",
+			"1s door.closed front family code tamper 1000ms", "1s door.failed gate family code tamper")
+	}},
+	{"a tamper alarm while the inside button's time runs", func(t *testing.T, h *house) {
+		_ = h.Open("front", "button", event.ByREX, "")
+		h.run(500 * time.Millisecond)
+		_ = h.Open("gate", "button", event.ByREX, "")
+		h.run(500 * time.Millisecond)
+		h.Alarm("case", "opened")
+		h.run(20 * time.Second)
+		h.want(t, "0s door:front on\n2.5s door:gate on\n3s door:front off\n3.5s door:gate off\n",
+			"0s door.opening", "0s door.opened", "500ms door.opening", "1s tamper.alarm", "2.5s door.opened gate button rex",
+			"3s door.closed front button rex time over 3000ms", "3.5s door.closed gate button rex time over 1000ms")
+	}},
+	{"the relay fails as a tamper alarm leaves the button's time", func(t *testing.T, h *house) {
+		_ = h.Open("front", "button", event.ByREX, "")
+		h.run(time.Second)
+		_ = h.Open("front", "family", event.ByCode, "")
+		h.FailEnergize("door:front", 1)
+		h.Alarm("case", "opened")
+		h.run(20 * time.Second)
+		if log := h.Log(); log != "0s door:front on\n1s door:front off\n" || !h.Idle() {
+			t.Error(log)
+		}
+	}},
+	{"a tamper alarm while the relay does not switch off", func(t *testing.T, h *house) {
+		_ = h.Open("front", "family", event.ByCode, "")
+		h.FailRelease("door:front", 1, 6)
+		h.run(3500 * time.Millisecond)
+		h.Alarm("case", "opened")
+		h.run(30 * time.Second)
+		if h.State("front") != Closed || h.Sim.Level("door:front") {
+			t.Errorf("%s, %v", h.State("front"), h.Log())
+		}
 	}},
 	{"the relay does not switch on", func(t *testing.T, h *house) {
 		h.FailEnergize("door:front", 1)
@@ -355,7 +398,21 @@ func TestNoRelayOnTheBoard(t *testing.T) {
 		if err := ds.Open("front", "family", event.ByCode, ""); err == nil {
 			t.Error("no error")
 		}
+		if !ds.Idle() { // what is not there is not on
+			t.Errorf("the door is %s", ds.State("front"))
+		}
 		l.run(time.Minute)
+	})
+}
+
+// TestMissingDoorIsTold: who asks for a door that is not there finds it in the events.
+func TestMissingDoorIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, slog.DiscardHandler)
+		if err := h.Open("attic", "attic button", event.ByREX, ""); !errors.Is(err, ErrNoDoor) {
+			t.Error(err)
+		}
+		h.want(t, "", "0s door.failed attic attic button rex no such door")
 	})
 }
 

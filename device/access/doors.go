@@ -16,20 +16,21 @@ var (
 	ErrOff    = errors.New("the opener is off until a code is set")
 	ErrNoDoor = errors.New("no such door")
 	ErrStuck  = errors.New("the relay cannot be released")
-	ErrTamper = errors.New("relays are blocked after a tamper alarm")
+	ErrTamper = errors.New("after a tamper alarm codes and programs open nothing for a while")
 )
 
 // Doors are the station's doors. Its methods belong to the station's loop.
 type Doors struct {
 	doors  []*door
 	tamper *Tamper
+	emit   func(event.Event)
 }
 
 // NewDoors makes the doors of c, all closed; it moves nothing. relay finds a relay by its name on the board (config.DoorRelay).
 // emit gets door.opening, door.opened, door.closed and door.failed.
 func NewDoors(c *config.Config, relay func(name string) board.Relay, tamper *Tamper, clock Clock, emit func(event.Event),
 	logger *slog.Logger) *Doors {
-	ds := &Doors{tamper: tamper}
+	ds := &Doors{tamper: tamper, emit: emit}
 	for _, cfg := range c.Doors {
 		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger,
 			table: doorTable, state: Closed}
@@ -62,31 +63,36 @@ func (ds *Doors) find(name string) *door {
 // nothing opens. A door that is open stays so for another switch_on from now, within its longest time; one that waits for its
 // trigger delay goes on waiting.
 //
-// A door that no code names is off for codes and programs. Its request-to-exit button works all the same, if the config gives
-// it one: that is a wire from inside the house, and nothing to be guessed. The wiring test may try such a door's relay, too.
+// A door that no code names is off for codes and programs. Its request-to-exit button works all the same, if the config gives it
+// one: that is a wire from inside the house, and nothing to be guessed. So it also works during a tamper block. The wiring test may
+// try such a door's relay, too, but not during a block.
 func (ds *Doors) Open(name, who, how, call string) error {
 	d := ds.find(name)
-	if d == nil {
-		return fmt.Errorf("access: open door %q: %w", name, ErrNoDoor)
-	}
 	refuse := func(err error) error {
-		d.emit(event.Event{Kind: event.DoorFailed, Door: name, Who: who, How: how, Call: call, Reason: err.Error()})
+		ds.emit(event.Event{Kind: event.DoorFailed, Door: name, Who: who, How: how, Call: call,
+			Reason: err.Error()})
 		return fmt.Errorf("access: open door %q: %w", name, err)
 	}
 	local := how == event.ByREX || how == event.BySelfTest
 	switch {
+	case d == nil:
+		return refuse(ErrNoDoor)
 	case !local && how != event.ByCode && how != event.ByAPI:
 		return refuse(fmt.Errorf("unknown way %q", how))
-	case ds.tamper.Blocked():
+	case ds.tamper.Blocked() && how != event.ByREX:
 		return refuse(ErrTamper)
 	case d.off && !(d.rex && local):
 		return refuse(ErrOff)
 	case d.state == Releasing:
 		return refuse(ErrStuck)
-	case d.state == Delayed:
-		return nil
 	}
 	opening := event.Event{Kind: event.DoorOpening, Door: name, Who: who, How: how, Call: call}
+	if how == event.ByREX && (d.state != Open || d.extensible()) {
+		d.exit = exit{what: opening}
+	}
+	if d.state == Delayed {
+		return nil
+	}
 	if d.state == Closed {
 		d.what, d.reason = opening, "time over"
 	}
@@ -109,13 +115,22 @@ func (ds *Doors) Close(name, reason string) error {
 	return nil
 }
 
-// Alarm blocks the relays and ends every opening: the case has been opened, as the input tells.
+// Alarm begins a tamper block and ends what codes and programs have opened: the case has been opened, as the
+// input tells. What the inside button asked for goes on: nobody is locked in.
 func (ds *Doors) Alarm(input, reason string) {
 	ds.tamper.begin(input, reason)
-	ds.CloseAll("tamper")
+	for _, d := range ds.doors {
+		if d.state == Closed {
+			continue
+		}
+		if !d.exiting() {
+			d.reason = "tamper"
+		}
+		d.step(evAlarm)
+	}
 }
 
-// CloseAll ends every opening: for tamper, reload and the station's end.
+// CloseAll ends every opening: for the station's end.
 func (ds *Doors) CloseAll(reason string) {
 	for _, d := range ds.doors {
 		d.end(reason)

@@ -32,6 +32,8 @@ type Entry struct {
 	typed key // typed[0] counts the digits that fit
 	long  bool
 	last  time.Time
+
+	locked bool // the latest digit came during a lock-out
 }
 
 // NewEntry begins the entry of a call, whose id its events carry.
@@ -39,13 +41,17 @@ func (cs *Codes) NewEntry(call string) *Entry { return &Entry{codes: cs, call: c
 
 // Digit takes a key of the phone pressed at that time: 0-9, A-D, '*' or '#'; other runes are nothing.
 //
-// '#' ends a code, or its exact length does where end_with is "length". '*' forgets the digits so far, and so does a pause longer
-// than digit_pause; neither counts. An ended code of at least one digit that matches none counts as one wrong code; '#' alone is
-// nothing. More digits than the longest code are counted once, when they end.
+// '#' ends a code, or its exact length does where end_with is "length". '*' forgets the digits so far, and so
+// does a pause longer than digit_pause; neither counts. An ended code of at least one digit that matches none
+// counts as one wrong code; '#' alone is nothing. More digits than the longest code are counted once, when
+// they end. What was typed during a lock-out is forgotten when that ends: no code begins with digits from a
+// time when it could open nothing.
 func (e *Entry) Digit(r rune, at time.Time) Result {
-	if e.typed[0] > 0 && at.Sub(e.last) > e.codes.pause {
+	locked := e.codes.lock.Locked(at)
+	if e.typed[0] > 0 && at.Sub(e.last) > e.codes.pause || e.locked && !locked {
 		e.clear()
 	}
+	e.locked = locked
 	switch {
 	case r == '*':
 		e.clear()
@@ -71,6 +77,9 @@ func (e *Entry) Digit(r rune, at time.Time) Result {
 	}
 	return Result{}
 }
+
+// Forget forgets the digits so far: doors have ceased, or begun, to open to codes.
+func (e *Entry) Forget() { e.clear() }
 
 func (e *Entry) clear() { e.typed, e.long = key{}, false }
 

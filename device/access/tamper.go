@@ -13,8 +13,8 @@ import (
 
 const tamperFile = "tamper.json"
 
-// Tamper blocks all relays for a while after somebody opened the case. Its methods belong to the station's loop, except Run.
-// [Doors].Alarm begins a block.
+// Tamper keeps codes and programs from opening doors for a while after somebody opened the case. Its methods
+// belong to the station's loop, except Run. [Doors].Alarm begins a block.
 type Tamper struct {
 	file  *stateFile
 	block time.Duration
@@ -57,7 +57,7 @@ func (t *Tamper) Start() {
 	}
 }
 
-// Blocked says whether relays are blocked.
+// Blocked says whether codes and programs are kept from opening doors.
 func (t *Tamper) Blocked() bool { return t.blocked }
 
 // begin blocks from now, whether or not a block goes on.

@@ -26,6 +26,8 @@ func TestREXNeedsNoCode(t *testing.T) {
 	})
 }
 
+// TestAlarmClosesAndBlocks what codes and programs open, in whatever state it is, and nothing of the inside
+// button's.
 func TestAlarmClosesAndBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
@@ -34,28 +36,39 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 		_ = h.Open("yard", "yard button", event.ByREX, "")
 		h.run(500 * time.Millisecond)
 		h.Alarm("case", "opened")
-		wires := "0s door:front on\n0s door:yard on\n500ms door:front off\n500ms door:yard off\n"
+		wires := "0s door:front on\n0s door:yard on\n500ms door:front off\n"
 		h.want(t, wires, "0s door.opening front", "0s door.opened front", "0s door.opening gate", "0s door.opening yard", "0s door.opened yard",
 			"500ms tamper.alarm case opened", "500ms door.closed front family code call1 tamper 500ms",
-			"500ms door.failed gate family code call1 tamper", "500ms door.closed yard yard button rex tamper 500ms")
-		for _, how := range []string{event.ByCode, event.ByREX, event.ByAPI, event.BySelfTest} {
+			"500ms door.failed gate family code call1 tamper")
+		h.events = nil
+		h.run(time.Second)
+		wires += "1s door:yard off\n"
+		h.want(t, wires, "1s door.closed yard yard button rex time over 1000ms")
+		for _, how := range []string{event.ByCode, event.ByAPI, event.BySelfTest} {
 			for _, door := range []string{"front", "gate", "yard"} {
 				h.events = nil
 				if err := h.Open(door, "x", how, ""); !errors.Is(err, ErrTamper) {
 					t.Errorf("%s by %s: %v", door, how, err)
 				}
-				h.want(t, wires, "500ms door.failed "+door+" x "+how+" relays are blocked")
+				h.want(t, wires, "1.5s door.failed "+door+" x "+how+" after a tamper alarm codes")
 			}
 		}
 		h.events = nil
-		h.run(29 * time.Minute)
+		if err := h.Open("yard", "yard button", event.ByREX, ""); err != nil {
+			t.Error(err)
+		}
+		h.run(28*time.Minute + 58500*time.Millisecond)
+		wires += "1.5s door:yard on\n2.5s door:yard off\n"
+		h.want(t, wires, "1.5s door.opening yard yard button rex", "1.5s door.opened yard",
+			"2.5s door.closed yard yard button rex time over 1000ms")
+		h.events = nil
 		h.Alarm("case", "opened") // begins it anew
-		h.run(29 * time.Minute)
+		h.run(29*time.Minute + 500*time.Millisecond)
 		if err := h.Open("front", "family", event.ByCode, ""); !errors.Is(err, ErrTamper) {
 			t.Error(err)
 		}
 		h.run(time.Minute)
-		h.want(t, wires, "29m0.5s tamper.alarm case", "58m0.5s door.failed front", "59m0.5s tamper.over")
+		h.want(t, wires, "29m0s tamper.alarm case", "58m0.5s door.failed front", "59m0s tamper.over")
 		if err := h.Open("front", "family", event.ByCode, ""); err != nil {
 			t.Error(err)
 		}
@@ -63,6 +76,57 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 			t.Error(log)
 		}
 	})
+}
+
+// TestAlarmLeavesTheButtonsShare of an opening that a code and the inside button have asked for both.
+func TestAlarmLeavesTheButtonsShare(t *testing.T) {
+	type ask struct {
+		after time.Duration
+		how   string
+	}
+	const code, rex = event.ByCode, event.ByREX
+	for _, c := range []struct {
+		name, door string
+		asks       []ask
+		alarm      time.Duration // after the latest
+		want       string
+	}{
+		{"the button's time is the longer", "front", []ask{{0, code}, {time.Second, rex}}, time.Second,
+			"0s door:front on\n4s door:front off\n"},
+		{"the code's is", "front", []ask{{0, rex}, {time.Second, code}}, time.Second,
+			"0s door:front on\n3s door:front off\n"},
+		{"the button's is over", "front", []ask{{0, rex}, {2 * time.Second, code}}, 1500 * time.Millisecond,
+			"0s door:front on\n3.5s door:front off\n"},
+		{"pressed twice", "front", []ask{{0, rex}, {2 * time.Second, rex}}, time.Second,
+			"0s door:front on\n5s door:front off\n"},
+		{"pressed in a code's delay", "gate", []ask{{0, code}, {time.Second, rex}}, 0,
+			"2s door:gate on\n3s door:gate off\n"},
+		{"a code in the button's delay", "gate", []ask{{0, rex}, {time.Second, code}}, 0,
+			"2s door:gate on\n3s door:gate off\n"},
+		{"the opening before was the button's", "front", []ask{{0, rex},
+			{4 * time.Second, code}}, time.Second,
+			"0s door:front on\n3s door:front off\n4s door:front on\n5s door:front off\n"},
+		{"no button", "front", []ask{{0, code}, {time.Second, code}}, time.Second,
+			"0s door:front on\n2s door:front off\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t, slog.DiscardHandler)
+				for _, a := range c.asks {
+					h.run(a.after)
+					if err := h.Open(c.door, "x", a.how, ""); err != nil {
+						t.Error(err)
+					}
+				}
+				h.run(c.alarm)
+				h.Alarm("case", "opened")
+				h.run(20 * time.Second)
+				if got := h.Log(); got != c.want || !h.Idle() {
+					t.Errorf("wires:\n%swant:\n%s", got, c.want)
+				}
+			})
+		})
+	}
 }
 
 // TestAlarmWhileTheRelayFails: an alarm cannot make a broken relay work, but the door stays what it is: not closed, tried again.

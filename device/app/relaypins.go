@@ -15,7 +15,8 @@ type unsafePin struct {
 	why  error
 }
 
-// unsafePins are the doors of cfg on such pins, from its faults and from what the hardware told (board.Check).
+// unsafePins are the doors of cfg on such pins, from its faults and from what the hardware told
+// (board.Check).
 func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 	for _, f := range cfg.Warnings().Unsafe() {
 		for i := range cfg.Doors {

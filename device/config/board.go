@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"time"
 
 	"portero/board"
 )
@@ -24,25 +25,51 @@ func (c *Config) BoardConfig() board.Config {
 	bc := board.Config{Sim: c.Board.Sim}
 	for _, b := range c.Bells {
 		bc.Inputs = append(bc.Inputs, board.Input{Name: BellInput(b.Name), Line: b.Line, ActiveLow: b.ActiveLow,
-			Bias: board.Bias(b.Bias), Debounce: b.Debounce, StuckAfter: b.StuckAfter})
+			Bias: board.Bias(b.Bias), Debounce: b.Debounce, Hold: b.Hold, AC: b.AC,
+			StuckAfter: b.StuckAfter})
 	}
 	for _, in := range c.Inputs {
 		bc.Inputs = append(bc.Inputs, board.Input{Name: InputName(in.Name), Line: in.Line, ActiveLow: in.ActiveLow,
-			Bias: board.Bias(in.Bias), Debounce: in.Debounce, Confirm: in.Kind == REX})
+			Bias: board.Bias(in.Bias), Debounce: in.Debounce, Hold: in.Sustained(), AC: in.AC})
 	}
 	for _, d := range c.Doors {
 		bc.Relays = append(bc.Relays, d.output())
 	}
 	for _, l := range c.Lamps {
-		bc.Lamps = append(bc.Lamps, board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow})
+		bc.Lamps = append(bc.Lamps, l.output())
 	}
 	return bc
 }
 
-// HasRelay says whether a door's relay hangs on that line with that polarity, in the last good copy also of a door that it keeps shut.
+// How long a contact must last before it counts, where the file does not say: what a spike on the wire does
+// must not be an alarm.
+const (
+	contactHold = 100 * time.Millisecond
+	tamperHold  = 200 * time.Millisecond
+)
+
+// Sustained is how long the input must be active before that counts.
+func (in *Input) Sustained() time.Duration {
+	switch {
+	case in.Hold > 0:
+		return in.Hold
+	case in.Kind == Contact:
+		return contactHold
+	case in.Kind == Tamper:
+		return tamperHold
+	}
+	return in.Debounce
+}
+
+// HasRelay says whether a door's relay hangs on that line with that polarity, in the last good copy also of a
+// door that it keeps shut.
 func (c *Config) HasRelay(line string, activeLow bool) bool {
 	is := func(d Door) bool { return d.Line == line && d.ActiveLow == activeLow }
 	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.shut, is)
+}
+
+func (l *Lamp) output() board.Output {
+	return board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow}
 }
 
 func (d *Door) output() board.Output {

@@ -19,7 +19,7 @@ func withChips(src []byte, chips map[string]string) []byte {
 	b.Write(src)
 	for i, name := range slices.Sorted(maps.Keys(chips)) {
 		if i == 0 {
-			b.WriteString("\n# What the chips were that have a number above, for the day that the numbers change:\n")
+			b.WriteString("\n# The labels of the chips whose numbers stand above, which may change:\n")
 		}
 		fmt.Fprintf(&b, "# %s was %q\n", name, chips[name])
 	}
@@ -40,8 +40,8 @@ func chipsKept(src []byte) map[string]string {
 	return chips
 }
 
-// KeptChips gives what the last good copy in dataDir remembers of chips that have a number in it; nothing where there is none. It is
-// for board.Config.ChipLabels.
+// KeptChips gives what the last good copy in dataDir remembers of chips that have a number in it; nothing
+// where there is none. It is for board.Config.ChipLabels.
 func KeptChips(dataDir string) map[string]string {
 	src, _, err := readFile(filepath.Join(dataDir, lastGood), maxFile)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 
 // TestChipNumbersAreToldOf: warned of where they move a door, mentioned elsewhere.
 func TestChipNumbersAreToldOf(t *testing.T) {
-	for from, want := range map[string]Severity{`"GPIO27"`: Warning, `"GPIO17"`: Info, `"GPIO12"`: Info, `"GPIO19"`: Info} {
+	for from, want := range map[string]Severity{`"GPIO27"`: Warning, `"GPIO17"`: Info, `"GPIO12"`: Info,
+		`"GPIO19"`: Info} {
 		n := 0
 		for _, f := range mustParse(t, strings.Replace(good+sensors, from, `"gpiochip0:21"`, 1)).Warnings() {
 			if strings.Contains(f.Problem, "its chip's number") {
@@ -26,7 +27,8 @@ func TestChipNumbersAreToldOf(t *testing.T) {
 	}
 }
 
-// TestKeptChips: what chips were is kept with the last good copy, which stays a file like any other, and release gets it.
+// TestKeptChips: what chips were is kept with the last good copy, which stays a file like any other, and
+// release gets it.
 func TestKeptChips(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "portero.toml")
@@ -42,7 +44,8 @@ func TestKeptChips(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	copied, err := os.ReadFile(filepath.Join(dir, lastGood))
-	if err != nil || !strings.HasPrefix(string(copied), text) || strings.Count(string(copied), "\n") != strings.Count(text, "\n")+4 {
+	if err != nil || !strings.HasPrefix(string(copied), text) ||
+		strings.Count(string(copied), "\n") != strings.Count(text, "\n")+4 {
 		t.Errorf("%v:\n%s", err, copied)
 	}
 	if c, err := LoadLastGood(path, dir); err != nil || len(c.Bells) != 2 {

@@ -81,6 +81,8 @@ type Bell struct {
 	ActiveLow   bool          `toml:"active_low"`
 	Bias        string        `toml:"bias"` // "pull-up", "pull-down", "none"
 	Debounce    time.Duration `toml:"debounce"`
+	Hold        time.Duration `toml:"hold"`         // how long a press must last; 0: the first edge rings
+	AC          bool          `toml:"ac"`           // gaps of up to 25 ms do not interrupt a press
 	StuckAfter  time.Duration `toml:"stuck_after"`  // 0: never
 	DisplayName string        `toml:"display_name"` // "": Name
 	Account     string        `toml:"account"`      // "": the first
@@ -119,6 +121,8 @@ type Input struct {
 	ActiveLow     bool          `toml:"active_low"`
 	Bias          string        `toml:"bias"` // as a bell's
 	Debounce      time.Duration `toml:"debounce"`
+	Hold          time.Duration `toml:"hold"`            // 0: its kind's; see Sustained
+	AC            bool          `toml:"ac"`              // as a bell's
 	Door          string        `toml:"door"`            // rex: opens it; contact: watches it; tamper: ""
 	HeldOpenAfter time.Duration `toml:"held_open_after"` // contact; 0: never
 }
@@ -137,6 +141,7 @@ type Lamp struct {
 	Line      string `toml:"line"`
 	ActiveLow bool   `toml:"active_low"`
 	Shows     string `toml:"shows"`
+	Relay     bool   `toml:"relay"` // a relay switches it, which a kill must not leave on
 }
 
 // Code is a number that opens doors.

@@ -13,7 +13,7 @@ type Severity int
 // From worst to mildest.
 const (
 	Error   Severity = iota // the file is refused
-	Unsafe                  // a relay on a pin that moves by itself: refused, but not at a start, which cannot undo it
+	Unsafe                  // a relay on a pin that moves by itself: refused, but not at a start
 	Warning                 // something will not work as its author may think
 	Info                    // worth knowing at every start
 )

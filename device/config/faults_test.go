@@ -135,6 +135,7 @@ func TestFaults(t *testing.T) {
 		{`name = "back"`, "name = \"back\"\nring_limit = \"0s\"", `18 bell[1].ring_limit: out of range; "5s" to "10m"`},
 		{`name = "back"`, "name = \"back\"\ntalk_limit = \"1s\"", `18 bell[1].talk_limit: out of range; "10s" to "1h"`},
 		{`name = "back"`, "name = \"back\"\ndebounce = \"2s\"", `18 bell[1].debounce: out of range; "1s"`},
+		{`name = "back"`, "name = \"back\"\nhold = \"3s\"", `18 bell[1].hold: out of range; "0s" to "2s"`},
 		{`name = "back"`, "name = \"back\"\nstuck_after = \"1ms\"", `18 bell[1].stuck_after: out of range; "1s"`},
 		{`name = "back"`, "name = \"back\"\nchime = \"gong\"", `18 bell[1].chime: unknown chime; .wav`},
 		{`name = "back"`, "name = \"back\"\nwhen_busy = \"queue\"", `18 bell[1].when_busy: unknown value; "replace"`},
@@ -214,6 +215,15 @@ func TestSensorFaults(t *testing.T) {
 	for _, test := range []struct{ from, to, want string }{
 		{`kind = "rex"`, `kind = "exit"`, `38 input[0].kind: unknown value; "contact"`},
 		{`kind = "rex"`, "kind = \"rex\"\ndebounce = \"9ms\"", `39 input[0].debounce: out of range; "10ms"`},
+		{`kind = "rex"`, "kind = \"rex\"\nhold = \"9ms\"", `39 input[0].hold: out of range; "10ms" to "10s"`},
+		{`kind = "tamper"`, "kind = \"tamper\"\nhold = \"49ms\"",
+			`52 input[2].hold: out of range; "50ms" to "10s"`},
+		{`kind = "contact"`, "kind = \"contact\"\nhold = \"11s\"",
+			`44 input[1].hold: out of range; "10ms" to "10s"`},
+		{`kind = "rex"`, "kind = \"rex\"\nac = true", `36 input[0].hold: two spikes; hold = "50ms"`},
+		{`kind = "rex"`, "kind = \"rex\"\nac = true\nhold = \"49ms\"",
+			`40 input[0].hold: out of range; "50ms" to "10s"`},
+		{`kind = "rex"`, "kind = \"rex\"\nac = 1", `39 input[0].ac: true or false; without quotes`},
 		{`kind = "rex"`, ``, `36 input[0].kind: unknown value; "rex"`},
 		{`kind = "rex"`, "kind = \"rex\"\nbias = \"up\"", `39 input[0].bias: unknown value; pull-up`},
 		{`kind = "rex"`, "kind = \"rex\"\nopens = \"front\"", `39 input[0].opens: unknown key; known here`},
@@ -413,7 +423,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestUnsafePins: a relay on a pin that moves at boot is a fault of its own kind, which keeps no station from starting.
+// TestUnsafePins: a relay on a pin that moves at boot is a fault of its own kind, which keeps no station from
+// starting.
 func TestUnsafePins(t *testing.T) {
 	for _, test := range []struct{ from, to, want string }{
 		{`"GPIO27"`, `"GPIO4"`, `22 door[0].line unsafe: high from power-on; GPIO22 to GPIO27`},
@@ -458,7 +469,8 @@ func TestLastGoodHasItsRelays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []*Config{c, mustParse(t, good)} {
-		if !c.HasRelay("GPIO27", false) || !c.HasRelay("GPIO5", true) || c.HasRelay("GPIO27", true) || c.HasRelay("GPIO17", true) {
+		if !c.HasRelay("GPIO27", false) || !c.HasRelay("GPIO5", true) || c.HasRelay("GPIO27", true) ||
+			c.HasRelay("GPIO17", true) {
 			t.Errorf("%+v", c.Doors)
 		}
 	}

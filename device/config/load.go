@@ -219,8 +219,9 @@ func readFile(path string, limit int64) ([]byte, os.FileMode, error) {
 
 const lastGood = "last-good.toml"
 
-// SaveLastGood keeps the file that c was read from in dir (mode 0600), for LoadLastGood, and chips (board.ChipLabels) below it, for
-// KeptChips. The old copy stays until the new one is on the medium. It syncs: not for the station's loop.
+// SaveLastGood keeps the file that c was read from in dir (mode 0600), for LoadLastGood, and chips
+// (board.ChipLabels) below it, for KeptChips. The old copy stays until the new one is on the medium. It
+// syncs: not for the station's loop.
 func (c *Config) SaveLastGood(dir string, chips map[string]string) error {
 	path := filepath.Join(dir, lastGood)
 	if c.source == nil {

@@ -11,12 +11,14 @@ import (
 	"portero/board"
 )
 
-// RelayLines gives the relays of the file at path and of the last good copy in dataDir ("": that of the file, else the default), and
-// nothing else: for board.ReleaseAll, after a station was killed while a door was open. The killed station ran with the copy, and the
-// file may have been changed or broken since. Where both name a line, a good file rules, and the copy does over a faulty one; a line
-// that the ruling one gives to a bell, an input or a lamp is left alone.
+// RelayLines gives the doors' relays of the file at path and of the last good copy in dataDir ("": that of
+// the file, else the default), the lamps that a relay switches, and nothing else: for board.ReleaseAll, after
+// a station was killed while a door was open. The killed station ran with the copy, and the file may have
+// been changed or broken since. Where both name a line, a good file rules, and the copy does over a faulty
+// one; a line that the ruling one gives to a bell, an input or a lamp without a relay is left alone.
 //
-// Of a faulty file each door counts whose line and polarity are beyond doubt. The error says that neither of the two could be read.
+// Of a faulty file each door and lamp counts whose line and polarity are beyond doubt. The error says that
+// neither of the two could be read.
 func RelayLines(path, dataDir string) (board.Config, error) {
 	file, faulty, err := relaysOf(path)
 	dir := dataDirOf(file, dataDir)
@@ -35,34 +37,39 @@ func RelayLines(path, dataDir string) (board.Config, error) {
 			continue
 		}
 		bc.Sim = false
-		var others []string
+		free := func(line string) bool {
+			pin, _ := pinOf(line)
+			defer func() { taken[pin] = true }()
+			return !taken[pin]
+		}
 		for _, d := range c.Doors {
-			pin, _ := pinOf(d.Line)
-			if !taken[pin] {
-				taken[pin] = true
-				relay := d.output()
-				relay.Name = fmt.Sprintf("%s on %s", relay.Name, d.Line) // one name may stand in both
-				bc.Relays = append(bc.Relays, relay)
+			if free(d.Line) {
+				bc.Relays = append(bc.Relays, placed(d.output()))
+			}
+		}
+		for _, l := range c.Lamps {
+			if free(l.Line) && l.Relay {
+				bc.Lamps = append(bc.Lamps, placed(l.output()))
 			}
 		}
 		for _, b := range c.Bells {
-			others = append(others, b.Line)
+			free(b.Line)
 		}
 		for _, in := range c.Inputs {
-			others = append(others, in.Line)
-		}
-		for _, l := range c.Lamps {
-			others = append(others, l.Line)
-		}
-		for _, line := range others {
-			pin, _ := pinOf(line)
-			taken[pin] = true
+			free(in.Line)
 		}
 	}
 	return bc, nil
 }
 
-// relaysOf reads a file as far as it goes, without the doors that are in doubt; nil where nothing could be decoded.
+// placed has the line in its name: one name may stand in the file and, for another line, in the copy.
+func placed(o board.Output) board.Output {
+	o.Name = fmt.Sprintf("%s on %s", o.Name, o.Line)
+	return o
+}
+
+// relaysOf reads a file as far as it goes, without the doors and lamps that are in doubt; nil where nothing
+// could be decoded.
 func relaysOf(path string) (c *Config, faulty bool, err error) {
 	src, _, err := readFile(path, maxFile)
 	if err != nil {
@@ -72,26 +79,36 @@ func relaysOf(path string) (c *Config, faulty bool, err error) {
 	if c == nil {
 		return nil, true, d.faults
 	}
-	fields := tomlFields(reflect.TypeFor[Door]())
-	doors := c.Doors
-	c.Doors = nil
-	for i, x := range doors {
-		at := fmt.Sprintf("door[%d]", i)
-		doubt := x.Line == "" || d.bad[at] || d.bad[at+".line"] || d.bad[at+".active_low"]
-		// An unknown key may be a misspelt active_low.
+	c.Doors = beyondDoubt(d, "door", c.Doors, func(x Door) string { return x.Line })
+	c.Lamps = beyondDoubt(d, "lamp", c.Lamps, func(x Lamp) string { return x.Line })
+	for i := range c.Doors {
+		if c.Doors[i].Longest <= 0 {
+			c.Doors[i].Longest = maxLongest // not what is asked for here
+		}
+	}
+	return c, d.faults.Fatal(), nil
+}
+
+// beyondDoubt leaves out the outputs of a table whose line, polarity or relay is in doubt. An unknown key may
+// be any of these, misspelt.
+func beyondDoubt[T any](d *document, table string, list []T, line func(T) string) (good []T) {
+	fields := tomlFields(reflect.TypeFor[T]())
+	for i, x := range list {
+		at := fmt.Sprintf("%s[%d]", table, i)
+		doubt := line(x) == "" || d.bad[at]
+		for _, key := range []string{".line", ".active_low", ".relay"} {
+			doubt = doubt || d.bad[at+key]
+		}
 		for key := range d.bad {
 			name, ok := strings.CutPrefix(key, at+".")
 			_, known := fields[name]
 			doubt = doubt || ok && !known
 		}
-		if x.Longest <= 0 {
-			x.Longest = maxLongest // not what is asked for here
-		}
 		if !doubt {
-			c.Doors = append(c.Doors, x)
+			good = append(good, x)
 		}
 	}
-	return c, d.faults.Fatal(), nil
+	return good
 }
 
 // dataDirOf is where the last good copy of a file is: given if that is not "", else where the file says as far as it can be read (file

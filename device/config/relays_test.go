@@ -137,3 +137,107 @@ func TestRelayLinesRelease(t *testing.T) {
 		t.Errorf("%d edges, want each relay on and off", n)
 	}
 }
+
+// TestRelayLinesOfLamps: what a relay switches is let go of, whatever it is called; a plain lamp's line is
+// left alone.
+func TestRelayLinesOfLamps(t *testing.T) {
+	const lamp = `[[lamp]]
+name = "stairs"
+line = "GPIO26"
+active_low = false
+shows = "ringing"
+relay = true
+`
+	plain := strings.Replace(lamp, "relay = true", "relay = false", 1)
+	for name, test := range map[string]struct{ file, copied, want string }{
+		"a relay":                  {good + lamp, "", "GPIO26"},
+		"and a lamp without one":   {good + sensors + lamp, "", "GPIO26"},
+		"in the copy":              {good, good + lamp, "GPIO26"},
+		"none any more":            {good + plain, good + lamp, ""},
+		"its line is a door's now": {strings.Replace(good, "GPIO27", "GPIO26", 1), good + lamp, ""},
+		"its line has changed": {strings.Replace(good+lamp, "GPIO26", "GPIO24", 1), good + lamp,
+			"GPIO24 GPIO26"},
+		"a bad polarity": {strings.Replace(good+lamp, "low = false", "low = 0", 1), "", ""},
+		"a bad polarity, with a copy": {strings.Replace(good+lamp, "low = false", "low = 0", 1),
+			good + lamp, "GPIO26"},
+		"a misspelt key, with a copy": {strings.Replace(good+lamp, "relay", "realy", 1),
+			good + lamp, "GPIO26"},
+		"a relay of nonsense, and a copy": {strings.Replace(good+lamp, "= true", "= 1", 1),
+			good + lamp, "GPIO26"},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "portero.toml")
+		write(t, path, test.file, 0o600)
+		if test.copied != "" {
+			write(t, filepath.Join(dir, lastGood), test.copied, 0o600)
+		}
+		bc, err := RelayLines(path, dir)
+		var got []string
+		for _, l := range bc.Lamps {
+			got = append(got, l.Line)
+		}
+		if err != nil || strings.Join(got, " ") != test.want || len(bc.Relays) < 2 || len(bc.Inputs) != 0 {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, test.want)
+		}
+	}
+}
+
+// TestRelayOfALampIsReleased, driven on by a station that was killed, by what `portero release` does.
+func TestRelayOfALampIsReleased(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "portero.toml")
+	text := good + strings.Replace(sensors, `shows = "ready"`, "shows = \"ready\"\nrelay = true", 1)
+	write(t, path, text, 0o600)
+	sim := board.NewSim()
+	b, err := sim.Open(mustParse(t, text).BoardConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := b.Lamp(LampName("ready")).Set(true); err != nil {
+		t.Fatal(err)
+	}
+	sim.Kill()
+	bc, err := RelayLines(path, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.ReleaseAll(bc); err != nil {
+		t.Fatal(err)
+	}
+	edges := sim.Edges()
+	if len(edges) != 2 || !edges[0].Active || edges[1].Active || edges[1].Name != "lamp:ready on GPIO19" ||
+		!edges[1].High {
+		t.Errorf("%+v", edges)
+	}
+}
+
+func TestRingingRelayIsWarnedOf(t *testing.T) {
+	for keys, want := range map[string]int{
+		"shows = \"ringing\"\nrelay = true":  1,
+		"shows = \"ringing\"\nrelay = false": 0,
+		"shows = \"talking\"\nrelay = true":  0,
+	} {
+		n := 0
+		for _, f := range mustParse(t,
+			good+"[[lamp]]\nname = \"gong\"\nline = \"GPIO26\"\n"+keys+"\n").Warnings() {
+			if f.Severity == Warning {
+				n++
+				if f.Key != "lamp[0].shows" || !strings.Contains(f.Problem, "coil of a gong burns") ||
+					!strings.Contains(f.Remedy, "ends by itself") {
+					t.Errorf("%v", f)
+				}
+			}
+		}
+		if n != want {
+			t.Errorf("%q: warned %d times", keys, n)
+		}
+	}
+	// Its pin is judged as a door's, but it opens nothing.
+	for _, f := range mustParse(t,
+		good+"[[lamp]]\nname = \"x\"\nline = \"GPIO14\"\nshows = \"open\"\nrelay = true\n").Warnings() {
+		if f.Severity == Unsafe || f.Severity == Warning && f.Key != "lamp[0].line" {
+			t.Errorf("%v", f)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -106,5 +108,30 @@ func TestSampleNamesEveryField(t *testing.T) {
 	walk("", reflect.TypeFor[Config]())
 	if n < 95 {
 		t.Errorf("only %d keys looked at", n)
+	}
+}
+
+// TestEarlierSamples: a file that was right for an earlier version is the same station now, as new keys are
+// optional and default to what was; with every comment sign before a key removed as well as without.
+func TestEarlierSamples(t *testing.T) {
+	files, err := filepath.Glob("testdata/sample-*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, edit := range []func([]byte) []byte{
+			func(b []byte) []byte { return b },
+			func(b []byte) []byte { return commented.ReplaceAll(b, []byte("$1")) },
+		} {
+			then, now := mustParse(t, string(edit(src))), mustParse(t, string(edit(Sample)))
+			now.source, now.warnings, then.source, then.warnings = nil, nil, nil, nil
+			if !reflect.DeepEqual(then, now) {
+				t.Errorf("%s is\n%+v\nnow\n%+v", file, then, now)
+			}
+		}
 	}
 }

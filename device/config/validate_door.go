@@ -74,7 +74,8 @@ func (d *document) boardLines(c *Config) {
 		case !lineForm.MatchString(line),
 			len(line) > 4 && strings.EqualFold(line[:4], "GPIO") && line[4] >= '0' && line[4] <= '9' && bcm < 0,
 			bcm > 53:
-			d.fault(key, line, "not a line", `write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them`)
+			d.fault(key, line, "not a line",
+				`write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them`)
 			return
 		}
 		d.chipNumber(key, line, what)
@@ -100,16 +101,21 @@ func (d *document) boardLines(c *Config) {
 		check(fmt.Sprintf("input[%d]", i), in.Line, "input")
 	}
 	for i, l := range c.Lamps {
-		check(fmt.Sprintf("lamp[%d]", i), l.Line, "lamp")
+		at := fmt.Sprintf("lamp[%d]", i)
+		check(at, l.Line, "lamp")
+		if l.Relay {
+			d.relayPin(at+".line", l.Line, l.ActiveLow, Warning) // it clicks, and opens nothing
+		}
 	}
 	for i, x := range c.Doors {
 		at := fmt.Sprintf("door[%d]", i)
 		check(at, x.Line, "door")
-		d.relayPin(at+".line", x.Line, x.ActiveLow)
+		d.relayPin(at+".line", x.Line, x.ActiveLow, Unsafe)
 	}
 }
 
-// chipNumber tells of a line whose chip is named by a number: it moves a door where it is another chip's after an update.
+// chipNumber tells of a line whose chip is named by a number: it moves a door where it is another chip's
+// after an update.
 func (d *document) chipNumber(key, line, what string) {
 	if !board.ByChipNumber(line) {
 		return
@@ -123,15 +129,16 @@ func (d *document) chipNumber(key, line, what string) {
 		Remedy:  `write "GPIO17", or the chip's label: "pinctrl-bcm2711:17"; "portero pins" tells which`})
 }
 
-// relayPin reports a pin that is no place for a relay, as far as the spelling of its line tells: board.Check asks the hardware.
-func (d *document) relayPin(key, line string, activeLow bool) {
+// relayPin reports a pin that is no place for a relay, as far as the spelling of its line tells: board.Check
+// asks the hardware.
+func (d *document) relayPin(key, line string, activeLow bool, refused Severity) {
 	e := board.RelayPin(line, activeLow)
 	if e == nil {
 		return
 	}
 	f := Fault{Severity: Warning, Key: key, Value: shown(line), Problem: e.Problem, Remedy: e.Remedy}
 	if e.Refused {
-		f.Severity = Unsafe
+		f.Severity = refused
 	}
 	d.report(f)
 }

@@ -17,6 +17,17 @@ func (d *document) input(c *Config, i int) {
 		least = 10 * time.Millisecond // what is shorter may be a spike on the wire, and must not open the door
 	}
 	d.between(at+"debounce", in.Debounce, least, time.Second)
+	shortest := 10 * time.Millisecond
+	if in.Kind == Tamper || in.AC {
+		shortest = 50 * time.Millisecond // an alarm closes all doors; with ac two spikes may be 25 ms apart
+	}
+	switch {
+	case in.Hold != 0:
+		d.between(at+"hold", in.Hold, shortest, 10*time.Second)
+	case in.Kind == REX && in.AC && in.Sustained() < shortest:
+		d.fault(at+"hold", "", "missing: with ac = true two spikes on the wire would open the door",
+			`write hold = "50ms"`)
+	}
 	if in.HeldOpenAfter != 0 {
 		d.between(at+"held_open_after", in.HeldOpenAfter, time.Second, 24*time.Hour)
 	}
@@ -48,4 +59,9 @@ func (d *document) lamp(c *Config, i int) {
 	at := fmt.Sprintf("lamp[%d].", i)
 	d.name(at+"name", l.Name, "lamp")
 	d.oneOf(at+"shows", l.Shows, ShowsReady, ShowsRinging, ShowsTalking, ShowsOpen)
+	if l.Relay && l.Shows == ShowsRinging {
+		d.warn(at+"shows", l.Shows,
+			"the relay is on for as long as it rings, up to ring_limit: the coil of a gong burns",
+			"switch a light with it, or a gong through a relay module that ends by itself after a second")
+	}
 }

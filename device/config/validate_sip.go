@@ -147,6 +147,11 @@ func (d *document) bell(c *Config, i int) {
 			`a button to ground wants active_low = true with "pull-up", one to 3.3 V active_low = false with "pull-down"`)
 	}
 	d.between(at+"debounce", b.Debounce, 0, time.Second)
+	d.between(at+"hold", b.Hold, 0, 2*time.Second)
+	if b.AC && b.Hold > 0 && b.Hold <= 25*time.Millisecond {
+		d.warn(at+"hold", b.Hold, "two spikes less than 25ms apart are such a press where ac = true",
+			`write hold = "50ms"`)
+	}
 	if b.StuckAfter != 0 {
 		d.between(at+"stuck_after", b.StuckAfter, time.Second, time.Hour)
 	}

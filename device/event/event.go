@@ -33,13 +33,13 @@ const (
 	DoorClosed  Kind = "door.closed"  // Door, Who, How, Call, Reason, OnMS
 	DoorFailed  Kind = "door.failed"  // Door, Who, How, Call, Reason
 
-	DoorUnsafe Kind = "door.unsafe" // Door, Reason: its relay's pin moves before the station starts, and what to do
+	DoorUnsafe Kind = "door.unsafe" // Door, Reason: its relay's pin moves at boot, and the remedy
 
 	DoorForced   Kind = "door.forced"    // Door, Input: it opened, and the station had not let anybody in
 	DoorHeldOpen Kind = "door.held_open" // Door, Input, DurationMS: it has stood open for so long; told once
 
-	TamperAlarm Kind = "tamper.alarm" // Input, Reason, DurationMS: the relays are blocked for so long from now
-	TamperOver  Kind = "tamper.over"  // the relays work again
+	TamperAlarm Kind = "tamper.alarm" // Input, Reason, DurationMS: only REX opens for so long from now
+	TamperOver  Kind = "tamper.over"  // they do again
 
 	RegistrationUp     Kind = "registration.up"     // Account
 	RegistrationDown   Kind = "registration.down"   // Account, Reason
@@ -52,6 +52,8 @@ const (
 
 	ConfigReloaded Kind = "config.reloaded" //
 	ConfigRejected Kind = "config.rejected" // Reason
+
+	LineLost Kind = "line.lost" // Bell, Door or Input; Reason: what fails without it, and the remedy
 
 	InputChanged Kind = "input.changed" // Input, Door, Active; at the start told only of inputs that are active
 
@@ -69,7 +71,7 @@ func Kinds() []Kind {
 		TamperAlarm, TamperOver,
 		RegistrationUp, RegistrationDown, RegistrationFailed,
 		CardOpened, CardClosed, CardLost, CardRecovered,
-		ConfigReloaded, ConfigRejected, InputChanged, EventsLost,
+		ConfigReloaded, ConfigRejected, LineLost, InputChanged, EventsLost,
 	}
 }
 
@@ -128,7 +130,7 @@ type RTP struct {
 // Level is the slog level an event is reported at.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
-	case DoorFailed, DoorUnsafe, CardLost, ConfigRejected:
+	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected:
 		return slog.LevelError
 	case BellStuck, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn

@@ -34,6 +34,7 @@ func TestBoard(t *testing.T) {
 	r.entering()
 	r.crashing()
 	r.hanging()
+	r.renumbering()
 	r.ending()
 }
 
@@ -58,6 +59,30 @@ func (r *rig) starting() {
 		}
 		r.measured("kernel start to registered %.2f s, exec to registered %.2f s", up.Up, up.Up-started.Up)
 		r.unmoved(r.wired)
+	})
+}
+
+// renumbering: the chip of lines that are named by its number goes while a relay is on, and comes back under
+// another number.
+func (r *rig) renumbering() {
+	r.check("a chip that comes back under another number is found", nil, func(*testing.T) {
+		on, _ := r.exit(false)
+		r.drive(rexButton, true, false)
+		gone := time.Now()
+		r.must(r.guest.call("Chip", false, nil, outboard))
+		r.await(gone, "init.died")
+		back := time.Now()
+		r.must(r.guest.call("Chip", true, nil, outboard))
+		r.released(on, 2*outboard)
+		up, err := r.guest.Await(back, 2*outboard, "registration.up")
+		r.must(err)
+		r.measured("registered %.1f s after it came back", up.At.Sub(back).Seconds())
+		r.settled(on, 2)
+		r.printsMatch(regexp.MustCompile(`(?m)^gpiochip[1-9][0-9]* +9030000\.pl061 `),
+			"/usr/bin/portero", "pins")
+		again, _ := r.exit(false)
+		r.drive(rexButton, true, false)
+		r.lasts(again, switchOn)
 	})
 }
 
@@ -138,7 +163,8 @@ func (r *rig) printsMatch(want *regexp.Regexp, argv ...string) {
 	var result wire.Result
 	r.must(r.guest.call("Run", argv, &result, outboard))
 	if result.Code != 0 || !want.MatchString(result.Output) {
-		r.errorf("%s: code %d, want 0 and %s in:\n%s", strings.Join(argv, " "), result.Code, want, result.Output)
+		r.errorf("%s: code %d, want 0 and %s in:\n%s", strings.Join(argv, " "), result.Code, want,
+			result.Output)
 	}
 }
 

@@ -47,37 +47,58 @@ func (r *rig) entering() {
 		r.restart()
 		_, _ = r.guest.Await(began, tamperBlock+outboard, "tamper.over") // none where the alarm never came
 	}
-	r.check("an opened case closes the door and blocks it", unblocked, func(*testing.T) {
-		on, _ := r.exit(false)
-		r.drive(rexButton, true, false)
+	r.check("spikes on the contacts are no alarm", unblocked, func(*testing.T) {
+		began := time.Now()
+		for _, line := range []int{tamper, gateContact} {
+			for range 5 {
+				r.must(r.guest.Pins.Set(line, true))
+				time.Sleep(5 * time.Millisecond)
+				r.must(r.guest.Pins.Set(line, false))
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+		time.Sleep(time.Second)
+		for _, kind := range []string{"tamper.alarm", "door.forced"} {
+			if n := len(r.guest.Find(began, kind)); n != 0 {
+				r.errorf("%s %d times for spikes of 5 ms", kind, n)
+			}
+		}
+		r.unmoved(began)
+	})
+	r.check("an opened case closes the door to codes, not to the button", unblocked, func(*testing.T) {
+		r.ring(false)
+		on := r.open(frontCode, frontRelay, true)
 		alarmed := r.drive(tamper, true, true)
 		r.await(alarmed, "tamper.alarm")
 		lasted := r.released(on, outboard)
 		r.measured("closed %.1f ms after the contact", ms(on.At.Add(lasted).Sub(alarmed)))
-		if after := on.At.Add(lasted).Sub(alarmed); after > time.Second {
+		if after := on.At.Add(lasted).Sub(alarmed); after > time.Second+200*time.Millisecond {
 			r.errorf("the relay was released %v after the alarm, want at once", after)
 		}
 		r.drive(tamper, false, true)
 		r.settled(on, 2)
-		closed := time.Now()
 		refused := func() {
 			r.now.Helper()
-			r.drive(rexButton, false, false)
-			time.Sleep(500 * time.Millisecond)
+			began := time.Now()
+			r.must(r.phone.Command("sndcode", frontCode))
+			r.await(began, "door.failed", "door=front", "how=code")
+			r.unmoved(began)
+			r.hangUp()
+			out, _ := r.exit(false)
 			r.drive(rexButton, true, false)
-			r.unmoved(closed)
+			r.lasts(out, switchOn)
 		}
 		refused()
 		killed := r.signal(syscall.SIGKILL) // the block outlives the station
 		r.await(killed, "registration.up")
+		r.ring(false)
 		refused()
 		over, err := r.guest.Await(killed, tamperBlock+outboard, "tamper.over")
 		r.must(err)
 		r.measured("over %.1f s after the restart", over.At.Sub(killed).Seconds())
-		r.unmoved(closed)
-		again, _ := r.exit(false)
-		r.drive(rexButton, true, false)
-		r.lasts(again, switchOn)
+		r.ring(false)
+		r.lasts(r.open(frontCode, frontRelay, true), switchOn)
+		r.hangUp()
 	})
 }
 

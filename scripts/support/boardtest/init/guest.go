@@ -81,6 +81,15 @@ func (g *Guest) Card(present bool, _ *bool) error {
 	return os.WriteFile("/sys/bus/platform/drivers/snd_aloop/"+verb, []byte("snd_aloop.0"), 0)
 }
 
+// Chip unbinds the GPIO chip from its driver, or binds it again: it may come back under another number.
+func (g *Guest) Chip(present bool, _ *bool) error {
+	verb := "unbind"
+	if present {
+		verb = "bind"
+	}
+	return os.WriteFile("/sys/bus/amba/drivers/pl061_gpio/"+verb, []byte("9030000.pl061"), 0)
+}
+
 // talk is one person in front of the board.
 type talk struct {
 	card  audio.Duplex
