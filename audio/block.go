@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"portero/audio/echo"
+	"portero/audio/rtp"
 )
 
 // blocks does the work of one block; it is the engine's part that does not know about time.
@@ -36,7 +37,7 @@ func (b *blocks) listen(o EchoOptions, log *slog.Logger) {
 // returns what the loudspeaker is to play; the slice is good until the next call.
 func (r *runner) run(mic, reference []int16, use Use) []int16 {
 	b := &r.block
-	now := Monotonic()
+	now := rtp.Monotonic()
 	r.mu.Lock()
 	sessions, clips := r.sessions, r.clips
 	r.mu.Unlock()

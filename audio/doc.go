@@ -22,13 +22,10 @@
 // # Map
 //
 //	codec.go g711.go       Codec; ITU-T G.711 (tables 1 and 2). G.722 is in package g722
-//	session.go             Session, Media, Stats: one leg of a call
-//	session_receive.go     RFC 3550 section 5.1 in; symmetric RTP (RFC 4961) and its one latch; RFC 5761 demultiplexing
-//	session_send.go        RTP out; RFC 6263 section 4.6 keep-alive
-//	reception.go           RFC 3550 A.1, A.3: sequence numbers, loss, one SSRC
+//	session.go             Session, Media, Stats: the sound of one leg of a call
+//	session_receive.go     from the stream to the buffer, the digits and the mix
+//	session_send.go        from the microphone to the stream
 //	event.go               RFC 4733 telephone-events, both ways
-//	rtcp.go                RFC 3550 section 6: SR, RR, CNAME, BYE, round trip
-//	conn.go udp_linux.go   PacketConn and its raw socket
 //	engine.go run.go block.go patch.go echo.go duplex.go   the engine, from its public face to the card
 //	loop.go                the loop test: delay, return loss, distortion, and a verdict for the installer
 //	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
@@ -36,7 +33,7 @@
 //	wav.go filecard.go     WAVE files; a card made of them
 //	resample.go            polyphase conversion between all common rates
 //
-// In-band digits are in package dtmf, the jitter buffer and concealment in playout, the canceller in echo, sound cards in alsa.
+// RTP itself is in package rtp: addresses, sources, sockets and RTCP. In-band digits are in package dtmf, the jitter buffer and concealment in playout, the canceller in echo, sound cards in alsa.
 //
 // # Figures
 //
@@ -62,8 +59,8 @@
 //   - No Opus. The pure-Go codec that encodes too, github.com/thesyncim/gopus v0.1.0, decodes bit-exactly, takes 2 to 5 million ARMv6
 //     instructions for a frame of 20 ms, which a Pi Zero can bear, and is 172,000 young lines: more than this whole program.
 //     pion/opus only decodes. A door station's 16 kHz fit into G.722.
-//   - No comfort noise (RFC 3389), no stereo, no SRTP: an SRTP transform can stand in as a PacketConn.
+//   - No comfort noise (RFC 3389), no stereo, no SRTP: an SRTP transform can stand in as an rtp.PacketConn.
 //   - Playback sounds are mono; the sum is limited to -1 dBFS ahead of the canceller's reference.
-//   - A far end that changes its address without signalling is not followed (see SessionConfig.LatchFrom).
+//   - A far end that changes its address without signalling is not followed (see rtp.Config.LatchFrom).
 //   - G.722 counts its RTP clock at 8000 Hz; Codec.ClockRate and Codec.SampleRate differ.
 package audio

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"portero/audio/rtp"
 )
 
 // The engine's inner format: whatever the card and the codecs run at, sound is mixed and cancelled in blocks of 10 ms at 16 kHz.
@@ -78,7 +80,7 @@ func NewEngine(open Opener, o EngineOptions) *Engine {
 
 // Attach lets a session run. Its first packet leaves before Attach returns. Attaching twice does nothing.
 func (e *Engine) Attach(s *Session) {
-	s.open(Monotonic())
+	s.open(rtp.Monotonic())
 	e.mu.Lock()
 	if !slices.Contains(e.sessions, s) {
 		e.sessions = append(slices.Clone(e.sessions), s)

@@ -3,7 +3,6 @@ package audio
 import (
 	"bytes"
 	"testing"
-	"time"
 )
 
 func TestTelephoneEventWire(t *testing.T) {
@@ -92,32 +91,3 @@ func TestEventSender(t *testing.T) {
 		t.Errorf("two digits took %d blocks", blocks)
 	}
 }
-
-func TestReception(t *testing.T) {
-	var r reception
-	step := func(ssrc uint32, seq uint16, ms int, event, want bool) {
-		t.Helper()
-		if got := r.admit(ssrc, seq, timeMs(ms), event); got != want {
-			t.Errorf("ssrc %d seq %d: admitted %v", ssrc, seq, got)
-		}
-	}
-	step(1, 65534, 0, false, true)
-	step(1, 65535, 20, false, true)
-	step(1, 1, 40, false, true) // 0 is missing
-	step(2, 50, 41, false, false)
-	step(2, 60, 42, true, false)
-	step(1, 2, 60, false, true)
-	step(2, 51, 61, false, false) // the old one spoke in between
-	if r.lost() != 1 || r.expected() != 5 || r.interval() != 51 || r.interval() != 0 {
-		t.Errorf("lost %d of %d", r.lost(), r.expected())
-	}
-	step(2, 52, 62, false, true) // two in a row
-	step(1, 3, 63, false, false)
-	step(3, 9, 200, true, false) // an event never changes the source
-	step(3, 10, 200, false, true)
-	if r.lost() != 1 {
-		t.Errorf("lost %d", r.lost())
-	}
-}
-
-func timeMs(n int) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -16,12 +16,12 @@ type Leader interface {
 	Lead(lost, next []int16)
 }
 
-// Packet is one received RTP packet.
+// Packet is one received RTP packet of a source and a sequence that have been judged (package audio/rtp). The marker of a talkspurt is
+// not needed: the numbers tell a pause from a loss.
 type Packet struct {
-	SSRC      uint32
-	Seq       uint16
+	Epoch     uint32 // another one means a new source or a new numbering
+	Seq       int64  // extended sequence number within the epoch
 	Timestamp uint32 // units of Config.ClockRate
-	Marker    bool   // first packet of a talkspurt, RFC 3551 4.1; not needed: the numbers tell a pause from a loss
 	Payload   []byte // copied by Put; 1 to 1500 bytes
 	At        time.Duration
 }
@@ -125,7 +125,7 @@ func (b *Buffer) SetDecoder(d Decoder, c Config) {
 		b.voiced = false
 	}
 	b.rate, b.clockRate = c.Rate, c.ClockRate
-	b.in.reset()
+	b.in.live = false
 	b.restart()
 }
 
@@ -149,55 +149,49 @@ func (b *Buffer) Put(p Packet) {
 		b.stats.Invalid++
 		return
 	}
-	v := b.in.accept(&p)
-	switch v {
-	case probation:
-		b.stats.Invalid++
-		return
-	case fresh:
+	fresh := b.in.accept(&p)
+	if fresh {
 		b.restart()
 	}
 	at := b.in.media(b.rate, b.clockRate)
 	// The packet can be heard from the next Get on, so its transit ends there: the phase between the sender's grid and
 	// the card's is part of what must be buffered.
 	transit := b.clock - at
-	if v == known && b.delay.known {
+	if !fresh && b.delay.known {
 		d := transit - b.delay.ref
 		switch {
 		case d < -int64(b.ms(maxAhead)) || d > int64(b.ms(maxLate)):
 			if !b.in.strange(b.clock, at) { // one stray time stamp moves nothing, nor does the burst after a stall
 				b.stats.Late++
-				b.in.unique++
 				return
 			}
 			b.restart()
-			v = fresh
+			fresh = true
 		case b.clock-b.heard > int64(b.ms(1000)) && (d < 0 || at-b.lastEnd > int64(b.ms(500))):
-			if b.in.ext == b.seq+1 && at > b.lastEnd {
+			if b.in.seq == b.seq+1 && at > b.lastEnd {
 				b.total.concealed -= int64(b.pending) // what was made up stood for a pause
 			}
 			b.restart() // after a pause, unlike after a stall, the clocks may have drifted apart
-			v = fresh
+			fresh = true
 		}
 	}
-	if v == fresh {
+	if fresh {
 		// A new time line keeps what was learned of the path: its first packet is taken for a punctual one.
 		at = b.clock - b.delay.ref - int64(b.rate/100)
 		b.in.rebase(at)
 		transit = b.clock - at
-		b.seq = b.in.ext - 1
+		b.seq = b.in.seq - 1
 	}
-	b.in.commit(p.At)
+	b.in.commit()
 	b.heard = b.clock
-	b.in.interarrival(p.At, b.clockRate)
-	if b.started && b.in.ext <= b.seq {
-		if b.store.played(b.in.ext) {
+	if b.started && b.in.seq <= b.seq {
+		if b.store.played(b.in.seq) {
 			b.stats.Duplicates++
 			return
 		}
 		b.stats.Late++
 	} else {
-		switch b.store.put(b.in.ext, at, p.Payload) {
+		switch b.store.put(b.in.seq, at, p.Payload) {
 		case duplicate:
 			b.stats.Duplicates++
 			return
@@ -205,7 +199,6 @@ func (b *Buffer) Put(p Packet) {
 			b.stats.Late++
 		}
 	}
-	b.in.unique++
 	b.news[b.newsLen%len(b.news)] = news{transit, p.At}
 	b.newsLen++
 }

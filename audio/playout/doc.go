@@ -3,8 +3,7 @@
 //
 // # Method
 //
-//	Put      intake.go    sequence and time-stamp unwrapping, SSRC and restart by probation (RFC 3550 A.1),
-//	                      interarrival jitter (RFC 3550 6.4.1, A.8)
+//	Put      intake.go    time-stamp unwrapping, new time lines
 //	         store.go     payloads wait, undecoded, in a fixed ring
 //	Get      delay.go     transit histogram, sliding quantile, fastest path as reference
 //	         play.go      what comes next: packet, concealment, pause; when to stretch
@@ -56,8 +55,8 @@
 //   - PCM at 8 or 16 kHz, payloads up to 1500 bytes, at most 128 waiting packets or 32 kB; a Buffer takes less than 64 kB
 //     and never grows.
 //   - Transits up to 400 ms over the fastest path are followed. What is later is dropped, and taken for a new time line when it keeps coming.
-//   - One packet that fits nothing (SSRC, sequence, time stamp) is dropped; its successor in sequence makes it the stream. After
-//     100 ms of silence a stranger is believed at once.
+//   - SSRC and sequence numbers have to be judged before Put (rtp.Source); a new Packet.Epoch is believed at once.
+//   - A packet with a time stamp out of all bounds is dropped; its successor, if it is off likewise, opens a new time line.
 //   - A fall of the fastest path within a talkspurt is used slowly: the histogram forgets in about 50 s.
 //   - Comfort-noise payloads (RFC 3389), redundancy (RFC 2198) and forward error correction are not understood: give Put only the
 //     audio codec's payloads.

@@ -29,14 +29,14 @@ func TestLead(t *testing.T) {
 	gone := 0
 	for i := range count {
 		at := float64(20*i) + 5
-		p := Packet{SSRC: 1, Seq: uint16(i), Timestamp: uint32(160 * i), Payload: make([]byte, 160), At: time.Duration(at * 1e6)}
+		p := wire{SSRC: 1, Seq: uint16(i), Timestamp: uint32(160 * i), Payload: make([]byte, 160), At: time.Duration(at * 1e6)}
 		enc.Encode(p.Payload, in[i*n:(i+1)*n])
 		if gone = max(gone-1, lost[i]); gone == 0 {
 			s = append(s, sent{at, p})
 		}
 	}
 	f := &follower{Decoder: g722.NewDecoder()}
-	out := run(New(Config{Rate: 16000, ClockRate: 8000}, f), s, 16000, 20*count)
+	out := run(receive(16000, 8000, f), s, 16000, 20*count)
 	if len(f.lost) != 4 {
 		t.Fatalf("led %d times for 4 losses", len(f.lost))
 	}

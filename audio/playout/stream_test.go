@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func at8k() *Buffer { return New(Config{Rate: 8000, ClockRate: 8000}, l16{}) }
+func at8k() *receiver { return receive(8000, 8000, l16{}) }
 
 func TestSilentBeforeFirstPacket(t *testing.T) {
 	check(t, level(run(at8k(), nil, 8000, 1000)) == 0, "sound without a packet")
@@ -15,7 +15,7 @@ func TestSilentBeforeFirstPacket(t *testing.T) {
 func TestPacketSizes(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		for _, sizes := range [][]int{{10}, {20}, {30}, {40}, {60}, {20, 60, 10, 30}} {
-			b := New(Config{Rate: rate, ClockRate: rate}, l16{})
+			b := receive(rate, rate, l16{})
 			var s []sent
 			now, media := 0.0, int64(0)
 			for i := 0; now < 4000; i++ {
@@ -39,7 +39,7 @@ func TestPacketSizes(t *testing.T) {
 
 // The RTP clock of G.722 runs at half its sampling rate.
 func TestHalfClock(t *testing.T) {
-	b := New(Config{Rate: 16000, ClockRate: 8000}, l16{})
+	b := receive(16000, 8000, l16{})
 	s := stream(0, 200, 20, 1, 0, 0, 0, 16000)
 	for i := range s {
 		s[i].p.Timestamp /= 2
@@ -188,7 +188,7 @@ func TestCardGap(t *testing.T) {
 	var out []int16
 	for now := 0.0; now < 7900; now += 10 {
 		for len(s) > 0 && s[0].at <= now {
-			b.Put(s[0].p)
+			b.put(s[0].p)
 			s = s[1:]
 		}
 		if now < 2000 || now >= 5000 {
@@ -210,7 +210,7 @@ func TestSetDecoder(t *testing.T) {
 	s := stream(2000, 100, 20, 1, 100, 16000, 0, 16000)
 	for now := 1900.0; now < 3900; now += 10 {
 		for len(s) > 0 && s[0].at <= now {
-			b.Put(s[0].p)
+			b.put(s[0].p)
 			s = s[1:]
 		}
 		b.Get(pcm, time.Duration(now*1e6))
@@ -234,20 +234,8 @@ func (r *refuse) Decode(pcm []int16, payload []byte) int {
 }
 
 func TestRefusedPayload(t *testing.T) {
-	b := New(Config{Rate: 8000, ClockRate: 8000}, &refuse{})
+	b := receive(8000, 8000, &refuse{})
 	x := run(b, stream(0, 200, 20, 1, 0, 0, 0, 8000), 8000, 3900)[800:]
 	st := b.Stats()
 	check(t, st.Invalid >= 38 && st.ConcealedMs > 600 && level(x) > 6000, "level %.0f, %+v", level(x), st)
-}
-
-// The interarrival jitter of RFC 3550 6.4.1: transit alternating by D converges to D.
-func TestInterarrivalJitter(t *testing.T) {
-	b := at8k()
-	s := stream(0, 300, 20, 1, 0, 0, 0, 8000)
-	for i := range s {
-		s[i].p.At += time.Duration(i%2) * 4 * time.Millisecond
-	}
-	run(b, s, 8000, 5900)
-	j := b.Stats().JitterMs
-	check(t, j > 3.9 && j < 4.1, "jitter %.2f ms, want 4", j)
 }

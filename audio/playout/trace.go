@@ -108,7 +108,7 @@ func Replay(trace []Arrival, in []int16, rate int) ([]int16, Delays) {
 			for i := range n {
 				binary.BigEndian.PutUint16(payload[2*i:], uint16(in[a.Seq*n+i]))
 			}
-			b.Put(Packet{SSRC: 1, Seq: uint16(a.Seq), Timestamp: uint32(a.Seq * n), Payload: payload,
+			b.Put(Packet{Seq: int64(a.Seq), Timestamp: uint32(a.Seq * n), Payload: payload,
 				At: time.Duration(a.Arrive * float64(time.Millisecond))})
 		}
 		b.Get(pcm, time.Duration(now*float64(time.Millisecond)))

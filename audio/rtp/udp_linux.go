@@ -1,4 +1,4 @@
-package audio
+package rtp
 
 import (
 	"encoding/binary"
@@ -38,23 +38,23 @@ type udpConn struct {
 	zoneFrom uint32
 }
 
-// The port range of ListenRTP when none is given: below Linux's ephemeral ports.
+// The port range of Listen when none is given: below Linux's ephemeral ports.
 const (
 	defaultPortMin = 16384
 	defaultPortMax = 32766
 )
 
-// ListenRTP binds an even port for RTP and the odd one above it for RTCP (RFC 3550, 11), at a random place in portMin to portMax
+// Listen binds an even port for RTP and the odd one above it for RTCP (RFC 3550, 11), at a random place in portMin to portMax
 // (both 0: 16384 to 32766), on a local address of IPv4 or IPv6; the unspecified address binds all of its family. RTP is sent
 // with DSCP EF (RFC 4594). The error of a range without a free pair is that of the last attempt.
-func ListenRTP(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err error) {
+func Listen(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err error) {
 	if portMin == 0 && portMax == 0 {
 		portMin, portMax = defaultPortMin, defaultPortMax
 	}
 	first := (portMin + 1) &^ 1
 	pairs := (portMax - first + 1) / 2
 	if !addr.IsValid() || portMin < 1 || portMax > 65535 || pairs < 1 {
-		return nil, nil, fmt.Errorf("audio: listen for RTP on %s ports %d to %d: no pair of an even and an odd port", addr, portMin, portMax)
+		return nil, nil, fmt.Errorf("rtp: listen on %s ports %d to %d: no pair of an even and an odd port", addr, portMin, portMax)
 	}
 	start := rand.IntN(pairs)
 	for i := range pairs {
@@ -70,7 +70,7 @@ func ListenRTP(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err
 			break
 		}
 	}
-	return nil, nil, fmt.Errorf("audio: listen for RTP on %s ports %d to %d: %w", addr, portMin, portMax, err)
+	return nil, nil, fmt.Errorf("rtp: listen on %s ports %d to %d: %w", addr, portMin, portMax, err)
 }
 
 func listenUDP(local netip.AddrPort) (*udpConn, error) {
@@ -131,7 +131,7 @@ func zoneIndex(zone string) (uint32, error) {
 	}
 	n, err := strconv.ParseUint(zone, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("audio: no interface %q", zone)
+		return 0, fmt.Errorf("rtp: no interface %q", zone)
 	}
 	return uint32(n), nil
 }
@@ -235,7 +235,7 @@ func (c *udpConn) WritePacket(b []byte, to netip.AddrPort) error {
 func (c *udpConn) aim(to netip.AddrPort) error {
 	addr := to.Addr().Unmap()
 	if !addr.IsValid() || to.Port() == 0 || addr.Is6() != c.six {
-		return fmt.Errorf("audio: send to %s from %s: %w", to, c.local, unix.EAFNOSUPPORT)
+		return fmt.Errorf("rtp: send to %s from %s: %w", to, c.local, unix.EAFNOSUPPORT)
 	}
 	c.toName = unix.RawSockaddrInet6{}
 	if c.six {

@@ -1,4 +1,4 @@
-package audio
+package rtp
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func receive(t *testing.T, c PacketConn, b []byte) (int, netip.AddrPort, time.Du
 func TestUDP(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		addr := netip.MustParseAddr(host)
-		rtp, rtcp, err := ListenRTP(addr, 0, 0)
+		rtp, rtcp, err := Listen(addr, 0, 0)
 		if err != nil {
 			t.Logf("%s: %v", host, err)
 			if addr.Is6() {
@@ -94,27 +94,27 @@ func TestUDP(t *testing.T) {
 	}
 }
 
-func TestListenRTPRange(t *testing.T) {
+func TestListenRange(t *testing.T) {
 	lo := netip.MustParseAddr("127.0.0.1")
-	a, b, err := ListenRTP(lo, 0, 0)
+	a, b, err := Listen(lo, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
 	defer b.Close()
 	port := int(a.LocalAddr().Port())
-	if _, _, err := ListenRTP(lo, port, port+1); err == nil {
+	if _, _, err := Listen(lo, port, port+1); err == nil {
 		t.Error("a pair was bound twice")
 	}
 	for _, r := range [][2]int{{5001, 5002}, {6000, 6000}, {-1, 10}, {70000, 70010}, {0, 10}} {
-		if _, _, err := ListenRTP(lo, r[0], r[1]); err == nil {
+		if _, _, err := Listen(lo, r[0], r[1]); err == nil {
 			t.Errorf("range %v accepted", r)
 		}
 	}
-	if _, _, err := ListenRTP(netip.Addr{}, 0, 0); err == nil {
+	if _, _, err := Listen(netip.Addr{}, 0, 0); err == nil {
 		t.Error("no address accepted")
 	}
-	if _, _, err := ListenRTP(netip.MustParseAddr("192.0.2.77"), 0, 0); err == nil {
+	if _, _, err := Listen(netip.MustParseAddr("192.0.2.77"), 0, 0); err == nil {
 		t.Error("a foreign address accepted")
 	}
 }

@@ -1,4 +1,4 @@
-package audio
+package rtp
 
 import (
 	"net/netip"
