@@ -1,7 +1,9 @@
 package audio
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,20 +57,9 @@ func two(a, b float64, on, gap, off time.Duration) []pulse {
 	return []pulse{{hz, on * ms, gap * ms}, {hz, on * ms, off * ms}}
 }
 
-// ToneCountries returns the ISO 3166 codes, in lower case, whose tones are known.
-func ToneCountries() []string {
-	var codes []string
-	for c := range countryTones {
-		codes = append(codes, c)
-	}
-	return codes
-}
-
-// KnownCountry says whether RingbackTone and BusyTone know the country's own tones.
-func KnownCountry(country string) bool {
-	_, ok := countryTones[strings.ToLower(country)]
-	return ok
-}
+// ToneCountries returns the ISO 3166 codes, in lower case and in their order, of the countries whose own tones RingbackTone and
+// BusyTone know.
+func ToneCountries() []string { return slices.Sorted(maps.Keys(countryTones)) }
 
 // RingbackTone returns the country's ringing tone as an endless clip; an unknown country gets E.180's recommended 425 Hz, 1 s in 5.
 func RingbackTone(country string) Clip {
@@ -174,9 +165,4 @@ func RefusedTone() Clip {
 		note{hz: 311.13, long: 300 * ms, level: 0.45, decay: 6},
 		note{hz: 233.08, at: 250 * ms, long: 450 * ms, level: 0.45, decay: 6},
 	)
-}
-
-// KeyTone is the click of a key on a keypad, 60 ms.
-func KeyTone() Clip {
-	return strike(note{hz: 1046.5, long: 60 * ms, level: 0.25, decay: 40})
 }

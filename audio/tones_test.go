@@ -50,7 +50,7 @@ func TestRingbackTones(t *testing.T) {
 func TestEveryCountry(t *testing.T) {
 	codes := ToneCountries()
 	for _, must := range []string{"de", "at", "ch", "fr", "it", "es", "nl", "be", "gb", "us"} {
-		if !slices.Contains(codes, must) || !KnownCountry(must) {
+		if !slices.Contains(codes, must) {
 			t.Errorf("%s is missing", must)
 		}
 	}
@@ -68,8 +68,8 @@ func TestEveryCountry(t *testing.T) {
 			}
 		}
 	}
-	if KnownCountry("zz") {
-		t.Error("zz is known")
+	if !slices.IsSorted(codes) {
+		t.Errorf("%q are in no order", codes)
 	}
 }
 
@@ -97,8 +97,5 @@ func TestDoorTones(t *testing.T) {
 				t.Errorf("%s: %g Hz at %.1f dB after %g s", name, tc.hz[i], l, at)
 			}
 		}
-	}
-	if c := KeyTone(); len(c.Samples) != 960 {
-		t.Errorf("key tone of %d samples", len(c.Samples))
 	}
 }

@@ -20,9 +20,13 @@ type Config struct {
 	Card string
 	// Playback and Capture stand in for Card where one direction is on another card.
 	Playback, Capture string
-	Rate              int            // Hz to prefer, 4000 to 192000; 0 is 16000
-	Period            time.Duration  // of one Exchange, 2 ms to 100 ms; 0 is 10 ms
-	Volumes           map[string]int // percent by the name of a mixer control, as SetVolume takes it
+	Rate              int           // Hz to prefer, 4000 to 192000; 0 is 16000
+	Period            time.Duration // of one Exchange, 2 ms to 100 ms; 0 is 10 ms
+	// Volumes are percent of a mixer control's range, by its name. That is the kernel's, with ",index" where needed;
+	// without its last word it means both the volume and the switch: "Speaker Playback" sets "Speaker Playback Volume" and
+	// turns on "Speaker Playback Switch". The direction is not left out: "Mic Playback" would feed the microphone to the
+	// loudspeaker.
+	Volumes map[string]int
 }
 
 func (c Config) normal() (Config, error) {
