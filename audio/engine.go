@@ -75,7 +75,7 @@ func NewEngine(open Opener, o EngineOptions) *Engine {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Engine{opener: open, opt: o, log: o.Log, wake: make(chan struct{}, 1)}
+	return &Engine{opener: open, opt: o, log: o.Log.With("part", "sound"), wake: make(chan struct{}, 1)}
 }
 
 // Attach lets a session run. Its first packet leaves before Attach returns. Attaching twice does nothing.
@@ -104,7 +104,7 @@ func (e *Engine) Detach(s *Session) {
 func (e *Engine) Play(c Clip) (stop func()) {
 	c, err := c.Resample(engineRate)
 	if err != nil || len(c.Samples) == 0 {
-		e.log.Error("clip cannot be played", "samples", len(c.Samples), "rate", c.Rate, "err", err)
+		e.log.Error("clip not played", "samples", len(c.Samples), "rate", c.Rate, "err", err)
 		if c.Done != nil {
 			c.Done()
 		}

@@ -14,7 +14,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer runtime.UnlockOSThread()
 	if e.opt.Thread != nil {
 		if err := e.opt.Thread(); err != nil {
-			e.log.Warn("audio thread", "err", err)
+			e.log.Warn("sound thread not made a real-time one", "err", err)
 		}
 	}
 	r := &runner{Engine: e, ctx: ctx, opened: make(chan opening, 1), timer: time.NewTimer(time.Hour)}
@@ -171,14 +171,24 @@ func (r *runner) failed(err error) {
 func (r *runner) close() {
 	r.unblock()
 	if err := r.card.card.Close(); err != nil {
-		r.log.Warn("close sound card", "err", err)
+		r.log.Warn("sound card not closed", "err", err)
 	}
 	r.card, r.use = nil, 0
 	r.next = time.Time{}
 }
 
 func (r *runner) tell(ev CardEvent) {
-	r.log.Info("sound card "+ev.State.String(), "microphone", ev.Use == FullDuplex, "err", ev.Err)
+	microphone := ev.Use == FullDuplex
+	switch ev.State {
+	case CardOpened:
+		r.log.Info("sound card opened", "microphone", microphone)
+	case CardClosed:
+		r.log.Info("sound card closed")
+	case CardLost:
+		r.log.Warn("sound card lost", "err", ev.Err)
+	case CardRecovered:
+		r.log.Info("sound card recovered", "microphone", microphone)
+	}
 	if r.opt.Events != nil {
 		r.opt.Events(ev)
 	}
