@@ -27,7 +27,7 @@
 //	session_send.go        from the microphone to the stream
 //	event.go               RFC 4733 telephone-events, both ways
 //	engine.go run.go block.go patch.go echo.go duplex.go   the engine, from its public face to the card
-//	loop.go                the loop test: delay, return loss, distortion, and a verdict for the installer
+//	loopback.go            the loop test: delay, return loss, distortion, and a verdict for the installer
 //	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
 //	poll.go                how the audio thread waits, in system calls
 //	wav.go filecard.go     WAVE files; a card made of them

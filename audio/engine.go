@@ -148,15 +148,15 @@ type playing struct {
 	stop   atomic.Bool
 }
 
-// patience is how long a clip waits for the card before time passes over it, unless it must be played: a chime that comes late is
+// clipWait is how long a clip waits for the card before time passes over it, unless it must be played: a chime that comes late is
 // worse than none.
-const patience = 2 * blocksPerSecond
+const clipWait = 2 * blocksPerSecond
 
 // add mixes the next block and reports whether the clip has ended. A stopped clip fades out over 5 ms.
 func (p *playing) add(mix []int32, card bool) (ended bool) {
 	stopped := p.stop.Load()
 	if !card {
-		if p.waited++; (p.clip.Must || p.waited <= patience) && !stopped {
+		if p.waited++; (p.clip.Must || p.waited <= clipWait) && !stopped {
 			return false
 		}
 	}

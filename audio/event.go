@@ -58,8 +58,8 @@ type eventReceiver struct {
 }
 
 const (
-	segment = 0xe000 // a press of that many units or more may go on under a new time stamp, RFC 4733, 2.5.1.3
-	restart = 10     // s: a time stamp that far back is a sender that started over, not a late packet
+	eventSegment = 0xe000 // a press of that many units or more may go on under a new time stamp, RFC 4733, 2.5.1.3
+	eventRestart = 10     // s: a time stamp that far back is a sender that started over, not a late packet
 )
 
 // take reports whether the packet belongs to a press not seen before.
@@ -75,11 +75,11 @@ func (r *eventReceiver) take(e telephoneEvent, ts uint32, clockRate int) bool {
 			r.extend(e, 0)
 		}
 		return false
-	case ahead < 0 && ahead > -int32(restart*clockRate):
+	case ahead < 0 && ahead > -int32(eventRestart*clockRate):
 		return false
 	case ahead > 0 && e.event == r.event && !r.ended:
 		// A long press goes on as a new segment where the last one stopped; and some senders move the time stamp with each packet.
-		if uint32(ahead) <= r.duration || uint32(ahead) >= segment && uint32(ahead) <= 0x10000 && r.duration >= segment {
+		if uint32(ahead) <= r.duration || uint32(ahead) >= eventSegment && uint32(ahead) <= 0x10000 && r.duration >= eventSegment {
 			r.extend(e, uint32(ahead))
 			return false
 		}

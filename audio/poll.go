@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// steady is how long a wait is deaf to the runtime's preemption signal: a usual period, and no more of a card that stands still, for
+// maskFor is how long a wait is deaf to the runtime's preemption signal: a usual period, and no more of a card that stands still, for
 // which the collector must not wait. A longer period is woken once or twice.
-const steady = 25 * time.Millisecond
+const maskFor = 25 * time.Millisecond
 
 // preemption is the kernel's signal set (64 bits) with SIGURG, which the runtime preempts with.
 var preemption = [2]uint32{1 << (unix.SIGURG - 1)}
@@ -21,9 +21,9 @@ var preemption = [2]uint32{1 << (unix.SIGURG - 1)}
 // it every few dozen microseconds, a thousand wake-ups a second. Whoever keeps a place for 10 ms is told to make room, by a signal that
 // would wake the thread for nothing, so that signal is held back for as long as a period takes.
 func Poll(fds []unix.PollFd, timeout time.Duration) (int, unix.Errno) {
-	n, e := ppoll(fds, min(timeout, steady), &preemption)
-	if n == 0 && e == 0 && timeout > steady {
-		n, e = ppoll(fds, timeout-steady, nil)
+	n, e := ppoll(fds, min(timeout, maskFor), &preemption)
+	if n == 0 && e == 0 && timeout > maskFor {
+		n, e = ppoll(fds, timeout-maskFor, nil)
 	}
 	return n, e
 }

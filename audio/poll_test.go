@@ -13,7 +13,7 @@ func TestPollAndPreemption(t *testing.T) {
 	for _, c := range []struct {
 		timeout time.Duration
 		want    unix.Errno
-	}{{steady, 0}, {time.Hour, unix.EINTR}} {
+	}{{maskFor, 0}, {time.Hour, unix.EINTR}} {
 		thread, done := make(chan int), make(chan unix.Errno)
 		go func() {
 			runtime.LockOSThread()

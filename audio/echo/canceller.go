@@ -174,7 +174,7 @@ func (c *Canceller) idle() {
 	c.filter.hush()
 	copy(c.e, c.d)
 	clear(c.sup.py)
-	c.sup.alike = 0
+	c.sup.coherence = 0
 }
 
 func (c *Canceller) cancel() {
@@ -188,9 +188,9 @@ func (c *Canceller) cancel() {
 		copy(c.e, c.d)
 		return
 	}
-	c.sup.alike = c.filter.alike
-	if c.filter.astray {
-		c.sup.distrust()
+	c.sup.coherence = c.filter.coherence
+	if c.filter.diverged {
+		c.sup.resetLeak()
 	}
 	every := learnEvery
 	if c.frame++; c.frame >= settled {
@@ -237,7 +237,7 @@ func (c *Canceller) relocate() {
 	if peak := c.filter.peak() + late; peak >= lag-4*ms && peak <= lag+4*ms {
 		c.filter.shift(int(c.ref.off) - off)
 	}
-	c.filter.doubt(doubtShare)
+	c.filter.inflateCov(movedCov)
 	c.move(float64(off))
 }
 
@@ -260,8 +260,8 @@ func (c *Canceller) Slip(captured, played int) {
 		return
 	}
 	c.finder.forget()
-	c.sup.distrust()
-	c.filter.doubt(doubtShare)
+	c.sup.resetLeak()
+	c.filter.inflateCov(movedCov)
 	limit := c.cfg.Rate * maxDelay / 1000
 	off := int(c.ref.off) + max(-limit, min(limit, played)) - max(-limit, min(limit, captured))
 	if off < 0 {

@@ -40,11 +40,11 @@ type filter struct {
 	d1, d2     float32 // smoothed difference of foreground and background error power, fast and slow
 	v1, v2     float32 // and their variances
 	pMic, pOut float32 // energy before and behind the foreground, over 200 ms
-	like       []coherence
-	alike      float32 // share of the background's error that follows the foreground's echo estimate
-	proven     bool    // the foreground has fitted since the last suspicion
-	calm       int     // frames until the next change of path is believed
-	astray     bool    // the last cancel found the echo path changed
+	cross      []crossSpectrum
+	coherence  float32 // share of the background's error that follows the foreground's echo estimate
+	proven     bool    // the foreground has fitted since it last diverged
+	holdOff    int     // frames until the next change of path is believed
+	diverged   bool    // the last cancel found the echo path changed
 }
 
 const (
@@ -53,7 +53,7 @@ const (
 	forget     = 5e-4  // process noise per hop over |W|^2: the echo path's pace
 	leastCov   = 1e-6  // what an unexcited bin keeps, so that it can still learn
 	nearKeep   = .85   // smoothing of the measurement noise
-	doubtShare = .01   // of freshCov, after the path has changed
+	movedCov   = .01   // of freshCov, after the path has changed
 	leastPower = 1e-12 // of a bin, so that no division meets a zero
 )
 
@@ -76,7 +76,7 @@ func newFilter(hop, parts int) *filter {
 		*p = make([]float32, hop)
 	}
 	f.long = make([]float32, parts*f.taps)
-	f.like = make([]coherence, (f.bins-alikeFirst)/2)
+	f.cross = make([]crossSpectrum, (f.bins-coherenceFirst)/2)
 	f.reset()
 	return f
 }
@@ -95,15 +95,15 @@ func (f *filter) reset() {
 	for _, p := range [][]float32{f.fr, f.fi, f.br, f.bi, f.cov, f.near} {
 		clear(p)
 	}
-	clear(f.like)
-	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.alike, f.proven = 0, 0, 0, 0, 0, 0, 0, false
+	clear(f.cross)
+	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.coherence, f.proven = 0, 0, 0, 0, 0, 0, 0, false
 	f.farSum, f.micSum, f.coupling = 1e-9, 0, coupleLeast
 	f.fresh, f.quiet = coupleFresh, coupleHold+1
-	f.doubt(1)
+	f.inflateCov(1)
 }
 
-// doubt raises the background's uncertainty to at least share of a fresh filter's.
-func (f *filter) doubt(share float32) {
+// inflateCov raises the background's uncertainty to at least share of a fresh filter's.
+func (f *filter) inflateCov(share float32) {
 	g := freshCov * share * f.coupling
 	for p := range f.parts {
 		for k, c := range f.cov[p*f.bins:][:f.bins] {

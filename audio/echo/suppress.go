@@ -21,39 +21,39 @@ type suppressor struct {
 	edges           []int // band b is bins edges[b] to edges[b+1]
 	eb, rb, nb      []float32
 	leak            []float32 // residual over echo, per band
-	heard           int       // frames of echo since the leak was last distrusted
-	alike           float32   // share of the error that follows the echo estimate; the filter tells it
+	heard           int       // frames of echo since the leak was last reset
+	coherence       float32   // share of the error that follows the echo estimate; the filter tells it
 	near            float32   // share of the near end, 0 to 1
 	seed            uint32
 	cos             [256]float32
 }
 
 const (
-	bandFirst  = 3   // bin: 94 Hz
-	bandWidth  = .16 // of its lower edge
-	leakFirst  = .9  // step per frame of a leak that knows nothing,
-	leakLearn  = 200 // over the frames of echo heard from then on,
-	leakStep   = .06 // and at last
-	leakRank   = .6  // the quantile of error over echo that the leak follows
-	leakTalk   = .97 // of a rise is withheld while the near end talks
-	leakMost   = 4
-	leakLeast  = 1e-5
-	resDecay   = .5 // of the residual per frame, at least: reverberation behind the filter, T60 200 ms
-	nearFactor = 3  // a band shows the near end where the error exceeds this much residual
-	nearNoise  = 2  // and this much noise
-	nearLow    = .15
-	nearHigh   = .35 // share of bands between which the near end comes to dominate
-	nearUnlike = .08 // alike from which on the error is taken for echo,
-	nearAlike  = .16 // and is nothing else
-	nearAttack = .7
-	nearDecay  = .75
-	overAlone  = 8 // oversubtraction of the residual while the far end is alone
-	overNear   = 1.2
-	leastAlone = .005 // gain, -46 dB
-	leastNear  = .25  // -12 dB
-	deepen     = 2    // exponent, above 1, of the gain while the far end is alone
-	smoothPrio = .9   // decision-directed a priori SNR
-	noiseGain  = .4   // -8 dB
+	bandFirst     = 3   // bin: 94 Hz
+	bandWidth     = .16 // of its lower edge
+	leakFirst     = .9  // step per frame of a leak that knows nothing,
+	leakLearn     = 200 // over the frames of echo heard from then on,
+	leakStep      = .06 // and at last
+	leakRank      = .6  // the quantile of error over echo that the leak follows
+	leakTalk      = .97 // of a rise is withheld while the near end talks
+	leakMost      = 4
+	leakLeast     = 1e-5
+	resDecay      = .5 // of the residual per frame, at least: reverberation behind the filter, T60 200 ms
+	nearFactor    = 3  // a band shows the near end where the error exceeds this much residual
+	nearNoise     = 2  // and this much noise
+	nearLow       = .15
+	nearHigh      = .35 // share of bands between which the near end comes to dominate
+	coherenceLow  = .08 // from which on the error is taken for echo,
+	coherenceHigh = .16 // and is nothing else
+	nearAttack    = .7
+	nearDecay     = .75
+	overAlone     = 8 // oversubtraction of the residual while the far end is alone
+	overNear      = 1.2
+	leastAlone    = .005 // gain, -46 dB
+	leastNear     = .25  // -12 dB
+	deepen        = 2    // exponent, above 1, of the gain while the far end is alone
+	smoothPrio    = .9   // decision-directed a priori SNR
+	noiseGain     = .4   // -8 dB
 )
 
 func newSuppressor(rate int, ns bool) *suppressor {
@@ -104,8 +104,8 @@ func windows(size, hop int) (analysis, synth []float32) {
 	return analysis, synth
 }
 
-// distrust makes the suppressor expect as much residual as there is echo, until it has seen otherwise.
-func (s *suppressor) distrust() {
+// resetLeak makes the suppressor expect as much residual as there is echo, until it has seen otherwise.
+func (s *suppressor) resetLeak() {
 	for b := range s.leak {
 		s.leak[b] = max(s.leak[b], 1)
 	}
@@ -182,7 +182,7 @@ func (s *suppressor) dominance() {
 		sum += max(0, min(1, excess*.5))
 	}
 	p := max(0, min(1, (sum/float32(len(s.eb))-nearLow)/(nearHigh-nearLow)))
-	p *= max(0, min(1, (nearAlike-s.alike)/(nearAlike-nearUnlike)))
+	p *= max(0, min(1, (coherenceHigh-s.coherence)/(coherenceHigh-coherenceLow)))
 	if p > s.near {
 		s.near += nearAttack * (p - s.near)
 	} else {

@@ -59,24 +59,24 @@ type Buffer struct {
 	line   line
 	fill   concealer
 	noise  noise
-	next   [joint * 16]int16 // how the extrapolation goes on behind what was made up
-	led    bool              // the decoder was led up to the last packet, and next is valid
-	voiced bool              // what stands at the end of the line came from the sender
+	next   [joinFade * 16]int16 // how the extrapolation goes on behind what was made up
+	led    bool                 // the decoder was led up to the last packet, and next is valid
+	voiced bool                 // what stands at the end of the line came from the sender
 
-	started   bool    // a packet has been played since the last restart
-	idle      bool    // a pause: the line has no position until the next packet
-	end       int64   // media position behind the last sample in line
-	seq       int64   // extended sequence number last decoded
-	heard     int64   // clock at the last good packet
-	lastEnd   int64   // media position behind the last packet decoded
-	lost      float32 // share of packets that never came, over some hundreds
-	badLast   bool    // the decoder refused the last payload: the gap behind it is a loss
-	unmatched int     // samples synthesised since the last packet: idle when they exceed idleAfter
-	pending   int     // of these, what concealed counts: given back when they prove to be a pause
-	rested    int     // samples of pause since the last packet
-	packet    int     // samples in the last packet
-	cool      int     // samples until the next stretch
-	waited    int     // samples for which a surplus has waited for a pause
+	started      bool    // a packet has been played since the last restart
+	idle         bool    // a pause: the line has no position until the next packet
+	end          int64   // media position behind the last sample in line
+	seq          int64   // extended sequence number last decoded
+	heard        int64   // clock at the last good packet
+	lastEnd      int64   // media position behind the last packet decoded
+	lost         float32 // share of packets that never came, over some hundreds
+	badLast      bool    // the decoder refused the last payload: the gap behind it is a loss
+	unmatched    int     // samples synthesised since the last packet: idle when they exceed idleAfter
+	pending      int     // of these, what concealed counts: given back when they prove to be a pause
+	rested       int     // samples of pause since the last packet
+	packet       int     // samples in the last packet
+	untilStretch int     // samples until the next stretch
+	waited       int     // samples for which a surplus has waited for a pause
 
 	news    [16]news // packets since the last Get
 	newsLen int
@@ -121,7 +121,7 @@ func (b *Buffer) SetDecoder(d Decoder, c Config) {
 		b.line.reset(c.Rate)
 		b.fill.reset(c.Rate)
 		b.noise.reset(c.Rate)
-		b.clock, b.heard, b.end, b.lastEnd, b.cool = 0, 0, 0, 0, 0
+		b.clock, b.heard, b.end, b.lastEnd, b.untilStretch = 0, 0, 0, 0, 0
 		b.voiced = false
 	}
 	b.rate, b.clockRate = c.Rate, c.ClockRate
@@ -255,8 +255,8 @@ func (b *Buffer) skip(n int64) {
 func (b *Buffer) block(out []int16) {
 	n := len(out)
 	b.delay.update(b.clock)
-	if b.cool > 0 {
-		b.cool -= n
+	if b.untilStretch > 0 {
+		b.untilStretch -= n
 	}
 	b.advance(n)
 	b.adjust(n)

@@ -9,10 +9,10 @@ const (
 
 	fadeFrom  = 10 // ms of concealment at full level
 	fadeOver  = 140
-	roughFrom = 30 // ms until noise mixes in, lest the repetition buzzes
-	roughOver = 120
+	noiseFrom = 30 // ms until noise mixes in, lest the repetition buzzes
+	noiseOver = 120
 
-	likeness = 5 // ms compared for the pitch: longer follows a pitch that moves less well, shorter takes formants for it
+	pitchCompare = 5 // ms compared for the pitch: longer follows a pitch that moves less well, shorter takes formants for it
 )
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
@@ -56,7 +56,7 @@ func (c *concealer) start(past []int16) {
 	}
 	x := c.x[:c.n]
 	c.at, c.active = 0, true
-	c.pitch, c.voice = findPitch(x, c.perMs, likeness)
+	c.pitch, c.voice = findPitch(x, c.perMs, pitchCompare)
 	p := c.pitch
 	// The repetition starts where the past ends: the step between them is spread over a quarter of the period.
 	seg := x[c.n-p:]
@@ -140,7 +140,7 @@ func (c *concealer) sample(ms float32) float32 {
 		c.at++
 		return 0
 	}
-	v := c.voice * min(max(1-(ms-roughFrom)/roughOver, 0), 1)
+	v := c.voice * min(max(1-(ms-noiseFrom)/noiseOver, 0), 1)
 	u := c.gain * c.random()
 	for k := range c.ord {
 		u += c.lpc[k] * c.mem[k]
@@ -159,7 +159,7 @@ func (c *concealer) bridge(gap, next []int16) {
 	for i := range x {
 		x[i] = float32(next[n-1-i]) // reversed in time
 	}
-	p, _ := findPitch(x, c.perMs, likeness)
+	p, _ := findPitch(x, c.perMs, pitchCompare)
 	m := len(gap)
 	for i := range m {
 		back := x[n-p+i%p]

@@ -1,14 +1,14 @@
 package playout
 
 const (
-	skipMax    = 15   // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
-	bridgeMax  = 30   // ms of loss spanned from both sides
-	joint      = 5    // ms of cross-fade from concealment to packet
-	settling   = 2    // ms at the beginning of a packet that are not used when its decoder had lost track
-	crack      = 5    // ms between time stamps that are closed up: the sender counts badly
-	rest       = 40   // ms between stretches
-	farSurplus = 40   // ms of surplus at which a poor match is good enough
-	patient    = 2000 // ms that a surplus waits for a pause in the talk, where nobody hears it go
+	skipMax       = 15   // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
+	bridgeMax     = 30   // ms of loss spanned from both sides
+	joinFade      = 5    // ms of cross-fade from concealment to packet
+	decoderSettle = 2    // ms at the beginning of a packet that are not used when its decoder had lost track
+	gapSlack      = 5    // ms between time stamps that are closed up: the sender counts badly
+	stretchEvery  = 40   // ms between stretches
+	farSurplus    = 40   // ms of surplus at which a poor match is good enough
+	shrinkAfter   = 2000 // ms that a surplus waits for a pause in the talk, where nobody hears it go
 )
 
 // advance sees to it that need samples lie ahead in the line, from packets, concealment or comfort noise.
@@ -43,7 +43,7 @@ func (b *Buffer) advance(need int) {
 			}
 			b.decode(seq, at)
 		case b.paused(seq, at):
-			if at-b.end < int64(b.ms(crack)) && b.voiced {
+			if at-b.end < int64(b.ms(gapSlack)) && b.voiced {
 				b.end = at
 				b.decode(seq, at)
 				break
@@ -157,7 +157,7 @@ func (b *Buffer) lead(at int64, gap int) {
 	if b.leader == nil || b.voiced || !b.fill.active {
 		return
 	}
-	w := b.ms(joint)
+	w := b.ms(joinFade)
 	to := b.line.tail + gap
 	b.fill.run(b.next[:w], &b.noise)
 	copy(b.line.pcm[to:], b.next[:w])
@@ -170,7 +170,7 @@ func (b *Buffer) lead(at int64, gap int) {
 // join cross-fades from what was made up into the n samples behind the tail.
 func (b *Buffer) join(n int) {
 	if !b.voiced && b.fill.active {
-		w := min(b.ms(joint), n)
+		w := min(b.ms(joinFade), n)
 		pcm := b.line.pcm[b.line.tail:]
 		if !b.led {
 			b.fill.run(b.next[:w], &b.noise)
@@ -186,7 +186,7 @@ func (b *Buffer) join(n int) {
 // settling returns how many samples at the beginning of the last packet are not used.
 func (b *Buffer) settling() int {
 	if b.led {
-		return b.ms(settling)
+		return b.ms(decoderSettle)
 	}
 	return 0
 }
@@ -217,14 +217,14 @@ func (b *Buffer) bridge(seq, at int64) {
 
 // adjust stretches or shortens what lies ahead when the delay is off its target, by one pitch period or so at a time.
 func (b *Buffer) adjust(n int) {
-	if b.idle || !b.voiced || b.cool > 0 {
+	if b.idle || !b.voiced || b.untilStretch > 0 {
 		return
 	}
 	off := int(b.clock - b.position() - b.delay.goal())
 	lo := b.ms(lagMin) / 2
 	switch {
 	case off >= lo:
-		if off < b.ms(farSurplus) && b.waited < b.ms(patient) && b.line.talks(b.noise.floor) {
+		if off < b.ms(farSurplus) && b.waited < b.ms(shrinkAfter) && b.line.talks(b.noise.floor) {
 			b.waited += n
 			return
 		}
@@ -259,7 +259,7 @@ func (b *Buffer) adjust(n int) {
 func (b *Buffer) stretched(lag int) {
 	b.total.stretched += int64(lag)
 	b.waited = 0
-	b.cool = b.ms(rest)
+	b.untilStretch = b.ms(stretchEvery)
 }
 
 // prefetch decodes waiting packets that follow without a gap until want samples lie ahead.

@@ -17,9 +17,9 @@ type Source struct {
 	received int64
 	last     time.Duration
 
-	suspect     bool // a stranger is on probation
-	suspectSSRC uint32
-	suspectNext uint16 // the number that would prove it
+	probation     bool // a stranger is on probation
+	probationSSRC uint32
+	probationNext uint16 // the number that would prove it
 
 	lostBefore    uint64 // in epochs that have gone
 	expectedPrior int64  // at the last report
@@ -50,7 +50,7 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 	if s.live && ssrc == s.ssrc {
 		d := int64(int16(number - uint16(s.high)))
 		if -maxMisorder < d && (d < maxLeap || quiet && d < maxDropout) {
-			s.open, s.suspect, s.last = false, false, at
+			s.open, s.probation, s.last = false, false, at
 			seq = s.high + d
 			s.high = max(s.high, seq)
 			s.received++
@@ -60,13 +60,13 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 			return s.high + d, true
 		}
 	}
-	proved := s.suspect && s.suspectSSRC == ssrc && s.suspectNext == number
+	proved := s.probation && s.probationSSRC == ssrc && s.probationNext == number
 	switch {
 	case !s.live || s.open:
 	case event:
 		return 0, false
 	case !quiet && !proved:
-		s.suspect, s.suspectSSRC, s.suspectNext = true, ssrc, number+1
+		s.probation, s.probationSSRC, s.probationNext = true, ssrc, number+1
 		return 0, false
 	}
 	s.begin(ssrc, number, at)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Loop is what a test through loudspeaker and microphone measured. Levels are in dBFS: 0 is a full-scale sine.
-type Loop struct {
+// Loopback is what a test through loudspeaker and microphone measured. Levels are in dBFS: 0 is a full-scale sine.
+type Loopback struct {
 	Noise      float64       // level of the microphone while nothing is played
 	Heard      bool          // the microphone hears the loudspeaker at all
 	Delay      time.Duration // from Exchange to Exchange, through the card and the air; 0 unless heard
@@ -50,10 +50,10 @@ const (
 	loopPlay    = time.Second
 )
 
-// MeasureLoop plays a sweep and a tone for about three seconds and measures what the microphone makes of them. The card is open in
+// MeasureLoopback plays a sweep and a tone for about three seconds and measures what the microphone makes of them. The card is open in
 // both directions; the error is the card's or ctx's.
-func MeasureLoop(ctx context.Context, card Duplex) (Loop, error) {
-	var l Loop
+func MeasureLoopback(ctx context.Context, card Duplex) (Loopback, error) {
+	var l Loopback
 	run := loopRun{ctx: ctx, card: card, slips: &l.Slips}
 	if _, err := run.exchange(nil, loopSettle); err != nil {
 		return l, err
@@ -100,7 +100,7 @@ func MeasureLoop(ctx context.Context, card Duplex) (Loop, error) {
 }
 
 // Verdict judges a measurement, one finding for each property.
-func (l Loop) Verdict() []Finding {
+func (l Loopback) Verdict() []Finding {
 	var f []Finding
 	grade := func(bad, poor bool) Grade {
 		switch {

@@ -48,20 +48,20 @@ func (a *air) Exchange(play, capture []int16) (audio.Slip, error) {
 	return a.slip, nil
 }
 
-func measure(t *testing.T, a *air) audio.Loop {
+func measure(t *testing.T, a *air) audio.Loopback {
 	t.Helper()
 	a.rng = rand.New(rand.NewPCG(1, 2))
 	if a.rate == 0 {
 		a.rate, a.period = 48000, 480
 	}
-	l, err := audio.MeasureLoop(context.Background(), a)
+	l, err := audio.MeasureLoopback(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func worst(l audio.Loop) (grade audio.Grade, text string) {
+func worst(l audio.Loopback) (grade audio.Grade, text string) {
 	for _, f := range l.Verdict() {
 		if f.Grade >= grade {
 			grade = f.Grade
@@ -107,7 +107,7 @@ func TestLoopVerdicts(t *testing.T) {
 		}
 	}
 	gone := errors.New("gone")
-	if _, err := audio.MeasureLoop(context.Background(), &air{rate: 8000, period: 80, err: gone}); !errors.Is(err, gone) {
+	if _, err := audio.MeasureLoopback(context.Background(), &air{rate: 8000, period: 80, err: gone}); !errors.Is(err, gone) {
 		t.Errorf("%v", err)
 	}
 }
