@@ -30,28 +30,37 @@ func TestEventReceiver(t *testing.T) {
 		fresh    bool
 	}
 	for name, packets := range map[string][]packet{
-		"one press":                 {{5, 1000, 160, false, true}, {5, 1000, 320, false, false}, {5, 1000, 800, true, false}, {5, 1000, 800, true, false}},
-		"only an end":               {{5, 1000, 800, true, true}, {5, 1000, 800, true, false}},
-		"same digit twice":          {{5, 1000, 800, true, true}, {5, 2280, 160, false, true}, {5, 2280, 800, true, false}},
-		"ends lost":                 {{5, 1000, 160, false, true}, {5, 1000, 640, false, false}, {5, 2280, 160, false, true}},
-		"old end late":              {{5, 1000, 160, false, true}, {6, 2280, 160, false, true}, {5, 1000, 800, true, false}},
-		"other digit at once":       {{5, 1000, 800, true, true}, {6, 1800, 160, false, true}},
-		"long press":                {{5, 1000, 0xff80, false, true}, {5, 1000 + 0xff80, 160, false, false}, {5, 1000 + 0xff80, 4000, true, false}},
+		"one press": {{5, 1000, 160, false, true}, {5, 1000, 320, false, false},
+			{5, 1000, 800, true, false}, {5, 1000, 800, true, false}},
+		"only an end": {{5, 1000, 800, true, true}, {5, 1000, 800, true, false}},
+		"same digit twice": {{5, 1000, 800, true, true}, {5, 2280, 160, false, true},
+			{5, 2280, 800, true, false}},
+		"ends lost": {{5, 1000, 160, false, true}, {5, 1000, 640, false, false},
+			{5, 2280, 160, false, true}},
+		"old end late": {{5, 1000, 160, false, true}, {6, 2280, 160, false, true},
+			{5, 1000, 800, true, false}},
+		"other digit at once": {{5, 1000, 800, true, true}, {6, 1800, 160, false, true}},
+		"long press": {{5, 1000, 0xff80, false, true}, {5, 1000 + 0xff80, 160, false, false},
+			{5, 1000 + 0xff80, 4000, true, false}},
 		"long press, boundary lost": {{5, 1000, 0xf000, false, true}, {5, 1000 + 0xffff, 160, false, false}},
-		"moving time stamp":         {{5, 1000, 160, false, true}, {5, 1160, 320, false, false}, {5, 1320, 480, false, false}, {5, 1480, 480, true, false}},
-		"wrap":                      {{5, 0xffffff00, 800, true, true}, {5, 0x500, 800, true, true}, {5, 0xffffff00, 800, true, false}},
-		"sender starts over":        {{5, 0x40000000, 800, true, true}, {5, 160, 800, true, true}},
+		"moving time stamp": {{5, 1000, 160, false, true}, {5, 1160, 320, false, false},
+			{5, 1320, 480, false, false}, {5, 1480, 480, true, false}},
+		"wrap": {{5, 0xffffff00, 800, true, true}, {5, 0x500, 800, true, true},
+			{5, 0xffffff00, 800, true, false}},
+		"sender starts over": {{5, 0x40000000, 800, true, true}, {5, 160, 800, true, true}},
 	} {
 		var r eventReceiver
 		for i, p := range packets {
-			if got := r.take(telephoneEvent{event: p.event, end: p.end, duration: p.duration}, p.ts, 8000); got != p.fresh {
+			e := telephoneEvent{event: p.event, end: p.end, duration: p.duration}
+			if got := r.take(e, p.ts, 8000); got != p.fresh {
 				t.Errorf("%s: packet %d: new %v", name, i, got)
 			}
 		}
 	}
 }
 
-// RFC 4733, 2.5.1: starts with the elapsed duration, one time stamp for all, the end three times with the same duration.
+// RFC 4733, 2.5.1: starts with the elapsed duration, one time stamp for all, the end three times with the
+// same duration.
 func TestEventSender(t *testing.T) {
 	var q eventSender
 	if err := q.push("5#"); err != nil {
@@ -74,7 +83,8 @@ func TestEventSender(t *testing.T) {
 			return telephoneEvent{event: event, end: end, volume: 10, duration: duration}
 		}
 		return []sent{
-			{at, e(80, false), 3}, {at + 1, e(160, false), 1}, {at + 3, e(320, false), 1}, {at + 5, e(480, false), 1}, {at + 7, e(640, false), 1},
+			{at, e(80, false), 3}, {at + 1, e(160, false), 1}, {at + 3, e(320, false), 1},
+			{at + 5, e(480, false), 1}, {at + 7, e(640, false), 1},
 			{at + 9, e(800, true), 1}, {at + 11, e(800, true), 1}, {at + 13, e(800, true), 1},
 		}
 	}

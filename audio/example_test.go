@@ -11,7 +11,8 @@ import (
 	"portero/audio/rtp"
 )
 
-// Two ends of a call on one machine: each has a card without files, a socket and an engine. One dials, the other hears it.
+// Two ends of a call on one machine: each has a card without files, a socket and an engine. One dials, the
+// other hears it.
 func Example() {
 	ctx, hangUp := context.WithCancel(context.Background())
 	var engines sync.WaitGroup

@@ -18,7 +18,8 @@ func TestEngineLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		card := audiotest.NewCard(16000, 160)
-		engine := audio.NewEngine(card.Open, audio.EngineOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		engine := audio.NewEngine(card.Open,
+			audio.EngineOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		stop := run(t, &party{engine: engine})
 		engine.Play(audio.Clip{})
 		engine.Play(audio.Clip{Rate: 16000, Samples: make([]int16, 160), Loop: true})
@@ -30,8 +31,10 @@ func TestEngineLog(t *testing.T) {
 		stop()
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		for i, want := range []string{
-			`level=ERROR msg="clip not played" part=sound samples=0`, `level=INFO msg="sound card opened" part=sound microphone=false`,
-			`level=WARN msg="sound card lost" part=sound err=`, `level=INFO msg="sound card recovered" part=sound microphone=false`,
+			`level=ERROR msg="clip not played" part=sound samples=0`,
+			`level=INFO msg="sound card opened" part=sound microphone=false`,
+			`level=WARN msg="sound card lost" part=sound err=`,
+			`level=INFO msg="sound card recovered" part=sound microphone=false`,
 			`level=INFO msg="sound card closed" part=sound`,
 		} {
 			if i >= len(lines) || !strings.Contains(lines[i], want) {

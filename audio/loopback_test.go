@@ -79,7 +79,8 @@ func TestLoopMeasures(t *testing.T) {
 		if d := l.Delay - 43*time.Millisecond; !l.Heard || d < -time.Millisecond || d > time.Millisecond {
 			t.Errorf("%d Hz: delay %v, heard %v", rate, l.Delay, l.Heard)
 		}
-		if math.Abs(l.ReturnLoss-6.02) > 0.2 || l.Distortion > 1 || math.Abs(l.Noise+57.8) > 1 || math.Abs(l.Peak+18) > 0.3 {
+		if math.Abs(l.ReturnLoss-6.02) > 0.2 || l.Distortion > 1 || math.Abs(l.Noise+57.8) > 1 ||
+			math.Abs(l.Peak+18) > 0.3 {
 			t.Errorf("%d Hz: %+v", rate, l)
 		}
 		if g, text := worst(l); g != audio.Good {
@@ -107,7 +108,8 @@ func TestLoopVerdicts(t *testing.T) {
 		}
 	}
 	gone := errors.New("gone")
-	if _, err := audio.MeasureLoopback(context.Background(), &air{rate: 8000, period: 80, err: gone}); !errors.Is(err, gone) {
+	if _, err := audio.MeasureLoopback(context.Background(),
+		&air{rate: 8000, period: 80, err: gone}); !errors.Is(err, gone) {
 		t.Errorf("%v", err)
 	}
 }

@@ -46,7 +46,7 @@ type Media struct {
 	Send    Format
 	Receive []Format // every format that the far end may send; it may change from packet to packet
 
-	EventPT     uint8 // payload type of the telephone-events sent; 0: none negotiated, digits are sent as tones
+	EventPT     uint8 // payload type of the telephone-events sent; 0: none, digits are sent as tones
 	EventPTRecv uint8 // of those received; 0: none
 
 	Direction Direction
@@ -65,8 +65,8 @@ type SessionConfig struct {
 	OnDigit func(Digit) // called once per key press on the engine's thread; must not block
 }
 
-// Session is one RTP stream with its RTCP: one leg of a call. It runs while it is attached to an Engine. Its methods may be called
-// from any goroutine.
+// Session is one RTP stream with its RTCP: one leg of a call. It runs while it is attached to an Engine. Its
+// methods may be called from any goroutine.
 type Session struct {
 	cfg SessionConfig
 
@@ -103,7 +103,8 @@ type Session struct {
 	talking bool // the last packet was sound: no marker
 }
 
-// Stats are a session's counters since it was made. Quiet counts from the attachment on; Invalid holds telephone-events, too.
+// Stats are a session's counters since it was made. Quiet counts from the attachment on; Invalid holds
+// telephone-events, too.
 type Stats struct {
 	rtp.Stats
 	Late, Duplicates uint64
@@ -118,7 +119,8 @@ func NewSession(c SessionConfig) (*Session, error) {
 	if err := c.Media.check(); err != nil {
 		return nil, err
 	}
-	stream, err := rtp.New(rtp.Config{Conn: c.Conn, RTCP: c.RTCP, CNAME: c.CNAME, LatchFrom: c.LatchFrom}, c.Media.params())
+	rc := rtp.Config{Conn: c.Conn, RTCP: c.RTCP, CNAME: c.CNAME, LatchFrom: c.LatchFrom}
+	stream, err := rtp.New(rc, c.Media.params())
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +148,8 @@ func (m *Media) check() error {
 	}
 	for _, f := range m.Receive {
 		if f.Codec == nil || f.PayloadType == m.EventPTRecv && m.EventPTRecv != 0 {
-			return fmt.Errorf("audio: session: payload type %d to receive has no codec, or two", f.PayloadType)
+			return fmt.Errorf("audio: session: payload type %d to receive has no codec, or two",
+				f.PayloadType)
 		}
 	}
 	return nil
@@ -168,8 +171,8 @@ func (m *Media) params() rtp.Params {
 	return p
 }
 
-// Update changes what a re-INVITE has settled: far end, codecs, direction, events. A new Remote undoes the latch; sequence
-// numbers, time stamps and SSRC go on. On error nothing has changed.
+// Update changes what a re-INVITE has settled: far end, codecs, direction, events. A new Remote undoes the
+// latch; sequence numbers, time stamps and SSRC go on. On error nothing has changed.
 func (s *Session) Update(m Media) error {
 	if err := m.check(); err != nil {
 		return err
@@ -235,8 +238,8 @@ func (s *Session) decode(i int) {
 	}
 }
 
-// SendDigits queues digits (0-9, *, #, A-D in any case): RFC 4733 events if they were negotiated, else tones in the sound; each
-// 100 ms with a pause of 60 ms. Nothing is queued on error.
+// SendDigits queues digits (0-9, *, #, A-D in any case): RFC 4733 events if they were negotiated, else tones
+// in the sound; each 100 ms with a pause of 60 ms. Nothing is queued on error.
 func (s *Session) SendDigits(digits string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,7 +259,8 @@ func (s *Session) Stats() Stats {
 	return st
 }
 
-// Close says goodbye by RTCP and closes the connections. An engine drops a closed session by itself. A second call does nothing.
+// Close says goodbye by RTCP and closes the connections. An engine drops a closed session by itself. A second
+// call does nothing.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +278,8 @@ func (s *Session) needs() (mic, speaker, alive bool) {
 	return s.media.Direction.sends(), s.media.Direction.receives(), !s.closed
 }
 
-// period moves the session on by one block of 10 ms: it takes what has arrived, adds its sound to mix and sends the sound of mic.
+// period moves the session on by one block of 10 ms: it takes what has arrived, adds its sound to mix and
+// sends the sound of mic.
 func (s *Session) period(mic []int16, mix []int32, now time.Duration) {
 	s.mu.Lock()
 	if !s.closed {

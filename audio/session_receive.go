@@ -8,7 +8,8 @@ import (
 	"portero/audio/rtp"
 )
 
-// receive drains the sockets once per wake-up of the thread: a card's long period runs several blocks at once.
+// receive drains the sockets once per wake-up of the thread: a card's long period runs several blocks at
+// once.
 func (s *Session) receive(now time.Duration) {
 	if now-s.drained < blockTime/4 {
 		return

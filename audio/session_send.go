@@ -2,7 +2,8 @@ package audio
 
 import "time"
 
-// open sends the first packet at once: it opens the way through a NAT, and the far end's latch, before the card is ready.
+// open sends the first packet at once: it opens the way through a NAT, and the far end's latch, before the
+// card is ready.
 func (s *Session) open(now time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,13 +12,16 @@ import (
 	"portero/audio/rtp"
 )
 
-// A flood of hostile datagrams on both ports must not panic, dial or grow anything; what is not RTP is counted.
+// A flood of hostile datagrams on both ports must not panic, dial or grow anything; what is not RTP is
+// counted.
 func FuzzSessionReceives(f *testing.F) {
-	packet, _ := (&pion.Packet{Header: pion.Header{Version: 2, PayloadType: 0, SSRC: 7, SequenceNumber: 9}, Payload: make([]byte, 160)}).Marshal()
+	packet, _ := (&pion.Packet{Header: pion.Header{Version: 2, PayloadType: 0, SSRC: 7, SequenceNumber: 9},
+		Payload: make([]byte, 160)}).Marshal()
 	f.Add(packet)
 	f.Add([]byte{0x80, 101, 0, 11, 0, 2, 0, 0, 0, 0, 0, 1, 7, 0x0a, 0, 80})
 	f.Add([]byte{0xb3, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xbe, 0xde, 0xff, 0xff})
-	report, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, Reports: []rtcp.ReceptionReport{{SSRC: 1}}}})
+	report, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7,
+		Reports: []rtcp.ReceptionReport{{SSRC: 1}}}})
 	f.Add(report)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := &loop{from: netip.MustParseAddrPort("192.0.2.2:5000")}
@@ -53,12 +56,14 @@ func FuzzSessionReceives(f *testing.F) {
 	})
 }
 
-// The first three packets of a stream: marker, then time stamps by the packet's length, sequence numbers by one.
+// The first three packets of a stream: marker, then time stamps by the packet's length, sequence numbers by
+// one.
 func TestRTPHeaders(t *testing.T) {
 	for _, codec := range Codecs() {
 		l := &loop{from: netip.MustParseAddrPort("192.0.2.2:5000")}
 		f := Format{codec, 96}
-		s, err := NewSession(SessionConfig{Conn: l, Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, PTime: 30}})
+		s, err := NewSession(SessionConfig{Conn: l,
+			Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, PTime: 30}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +81,8 @@ func TestRTPHeaders(t *testing.T) {
 				first = p
 			}
 			if p.Marker != (i == 0) || p.PayloadType != 96 || p.SSRC != first.SSRC || len(p.Payload) != 240 ||
-				p.SequenceNumber != first.SequenceNumber+uint16(i) || p.Timestamp != first.Timestamp+uint32(240*i) {
+				p.SequenceNumber != first.SequenceNumber+uint16(i) ||
+				p.Timestamp != first.Timestamp+uint32(240*i) {
 				t.Errorf("%s: packet %d: %+v", codec.Name, i, p.Header)
 			}
 		}
@@ -87,7 +93,8 @@ func TestRTPHeaders(t *testing.T) {
 func TestKeepAlive(t *testing.T) {
 	l := &loop{from: netip.MustParseAddrPort("192.0.2.2:5000")}
 	f := Format{PCMU, 0}
-	s, err := NewSession(SessionConfig{Conn: l, Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, EventPT: 127, Direction: RecvOnly}})
+	s, err := NewSession(SessionConfig{Conn: l,
+		Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, EventPT: 127, Direction: RecvOnly}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,8 @@ func TestDoorTones(t *testing.T) {
 		for _, v := range s {
 			peak = max(peak, int(v), -int(v))
 		}
-		if peak < 9000 || peak > 31000 || math.Abs(float64(s[0])) > 50 || math.Abs(float64(s[len(s)-1])) > 50 {
+		if peak < 9000 || peak > 31000 || math.Abs(float64(s[0])) > 50 ||
+			math.Abs(float64(s[len(s)-1])) > 50 {
 			t.Errorf("%s: peak %d, ends %d and %d", name, peak, s[0], s[len(s)-1])
 		}
 		for i, at := range tc.at {

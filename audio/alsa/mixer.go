@@ -12,7 +12,8 @@ import (
 
 var errNoControl = errors.New("no such control")
 
-// setVolume sets all channels of a control to percent of its range, a switch to on by more than 0 % (see Config.Volumes).
+// setVolume sets all channels of a control to percent of its range, a switch to on by more than 0 % (see
+// Config.Volumes).
 func (s system) setVolume(cards []int, name string, percent int) error {
 	if percent < 0 || percent > 100 {
 		return fmt.Errorf("alsa: volume of %q: %d %%: not within 0 to 100", name, percent)
@@ -77,7 +78,8 @@ func (s system) eachElem(number int, f func(*stream, *elemInfo) error) error {
 		if err != nil {
 			return fmt.Errorf("alsa: %s: info of %q: %w", ctl.path, text(id.name[:]), err)
 		}
-		if info.typ != elemBoolean && info.typ != elemInteger || info.access&elemAccessInactive != 0 || info.count == 0 {
+		if info.typ != elemBoolean && info.typ != elemInteger ||
+			info.access&elemAccessInactive != 0 || info.count == 0 {
 			continue
 		}
 		if err := f(ctl, info); err != nil {

@@ -15,7 +15,8 @@ type Packet struct {
 	Data     []byte
 }
 
-// Net is a network without sockets. The zero value delivers everything at once; set the functions before traffic starts.
+// Net is a network without sockets. The zero value delivers everything at once; set the functions before
+// traffic starts.
 type Net struct {
 	Drop  func(Packet) bool          // true loses the packet
 	Delay func(Packet) time.Duration // how long it travels; different values reorder

@@ -2,14 +2,16 @@ package echo
 
 import "math"
 
-// filter is the linear part of the canceller: a partitioned-block frequency-domain adaptive filter in two copies. The
-// background copy is a Kalman filter with a diagonal state covariance (Enzner and Vary 2006; Kuech, Mabande and Enzner
-// 2014): the near end's spectrum and the filter's own uncertainty set the step of every bin, so double talk slows it and a
-// fresh start does not. The foreground copy does not adapt; it takes the background's weights when they have proved
-// better, and gives them back when the background has gone astray (Ochiai 1977; Valin 2007).
+// filter is the linear part of the canceller: a partitioned-block frequency-domain adaptive filter in two
+// copies. The background copy is a Kalman filter with a diagonal state covariance (Enzner and Vary 2006;
+// Kuech, Mabande and Enzner 2014): the near end's spectrum and the filter's own uncertainty set the step of
+// every bin, so double talk slows it and a fresh start does not. The foreground copy does not adapt; it takes
+// the background's weights when they have proved better, and gives them back when the background has gone
+// astray (Ochiai 1977; Valin 2007).
 //
-// A partition is two hops long, so one spectrum of the reference per hop serves all of them: partition p reads the one of
-// 2p hops ago. The transform is at least 3.2 hops long, so overlap-save leaves more than one hop of valid output.
+// A partition is two hops long, so one spectrum of the reference per hop serves all of them: partition p
+// reads the one of 2p hops ago. The transform is at least 3.2 hops long, so overlap-save leaves more than one
+// hop of valid output.
 type filter struct {
 	hop, size, bins, parts int
 	taps                   int // per partition
@@ -59,7 +61,10 @@ const (
 
 func newFilter(hop, parts int) *filter {
 	size := transformSize(hop)
-	f := &filter{hop: hop, size: size, bins: size/2 + 1, parts: parts, taps: 2 * hop, fft: newFFT(size), slots: 2*parts - 1}
+	f := &filter{
+		hop: hop, size: size, bins: size/2 + 1, fft: newFFT(size),
+		parts: parts, taps: 2 * hop, slots: 2*parts - 1,
+	}
 	for _, p := range []*[]float32{&f.xr, &f.xi, &f.xp} {
 		*p = make([]float32, f.slots*f.bins)
 	}
@@ -150,8 +155,8 @@ func (f *filter) weights(p int) (re, im []float32) {
 	return f.fr[p*f.bins:][:f.bins], f.fi[p*f.bins:][:f.bins]
 }
 
-// cancel writes mic minus the echo to out, the echo to echo and the echo's power spectrum to power, and adapts. It returns
-// the energy that both paths leave.
+// cancel writes mic minus the echo to out, the echo to echo and the echo's power spectrum to power, and
+// adapts. It returns the energy that both paths leave.
 func (f *filter) cancel(mic, out, echo, power []float32) float32 {
 	f.convolve(f.br, f.bi)
 	f.fft.inverse(f.block, f.yr, f.yi)
@@ -233,8 +238,8 @@ func (f *filter) uncertainty() {
 	}
 }
 
-// hann sets power to the power spectrum of yr, yi as a Hann window would have given it: the sum of three bins stands in for
-// one more transform.
+// hann sets power to the power spectrum of yr, yi as a Hann window would have given it: the sum of three bins
+// stands in for one more transform.
 func (f *filter) hann(power []float32) {
 	n := f.bins - 1
 	yr, yi := f.yr[:n+1], f.yi[:n+1]

@@ -18,8 +18,9 @@ const (
 	coupleFresh       = 50 // frames
 )
 
-// choose compares the two paths' error energies of this block as Valin 2007 does: the background's weights move to the
-// foreground when the difference stands out of its own variance, and back when the background is clearly worse.
+// choose compares the two paths' error energies of this block as Valin 2007 does: the background's weights
+// move to the foreground when the difference stands out of its own variance, and back when the background is
+// clearly worse.
 func (f *filter) choose(sff, see, dbf float32, out, echo []float32) {
 	d := sff - see
 	dbf += 1e-9
@@ -50,7 +51,8 @@ func (f *filter) choose(sff, see, dbf float32, out, echo []float32) {
 	f.d1, f.d2, f.v1, f.v2 = 0, 0, 0, 0
 }
 
-// moved tells whether the better background has left the foreground so far that the echo path must have changed.
+// moved tells whether the better background has left the foreground so far that the echo path must have
+// changed.
 func (f *filter) moved() bool {
 	var d, w float32
 	for k := 0; k < len(f.fr); k += 2 {
@@ -62,13 +64,14 @@ func (f *filter) moved() bool {
 	return d > movedShare*w
 }
 
-// crossSpectrum holds, for a bin, the smoothed cross-spectrum of error and echo estimate and the power spectra of both.
+// crossSpectrum holds, for a bin, the smoothed cross-spectrum of error and echo estimate and the power
+// spectra of both.
 type crossSpectrum struct{ re, im, err, echo float32 }
 
-// compare measures the coherence of the background's error er, ei with the foreground's echo estimate yr, yi, averaged over
-// the bins by the error's power. A near end has none, however loud it is; a changed path leaves every bin of the echo turned and
-// scaled by something of its own, which a correlation over time would average away. The error's block is a third of the
-// transform, so even a perfect likeness gives a third.
+// compare measures the coherence of the background's error er, ei with the foreground's echo estimate yr, yi,
+// averaged over the bins by the error's power. A near end has none, however loud it is; a changed path leaves
+// every bin of the echo turned and scaled by something of its own, which a correlation over time would
+// average away. The error's block is a third of the transform, so even a perfect likeness gives a third.
 func (f *filter) compare() {
 	var all, same float32
 	for i := range f.cross {
@@ -84,7 +87,8 @@ func (f *filter) compare() {
 	f.coherence = same / (all + leastPower)
 }
 
-// judge follows what the foreground achieves over the last 200 ms, given the energies of the microphone and of what is left.
+// judge follows what the foreground achieves over the last 200 ms, given the energies of the microphone and
+// of what is left.
 func (f *filter) judge(sdd, sff float32, mic, out []float32) {
 	f.diverged = false
 	f.pMic += judgeKeep * (sdd - f.pMic)
@@ -112,8 +116,9 @@ func (f *filter) restartBackground() {
 	}
 }
 
-// couple follows the power that the microphone hears over what the loudspeaker got. It scales what the filter expects of the
-// echo path, and until half a second of far end has passed a fresh filter's expectation grows with it.
+// couple follows the power that the microphone hears over what the loudspeaker got. It scales what the filter
+// expects of the echo path, and until half a second of far end has passed a fresh filter's expectation grows
+// with it.
 func (f *filter) couple(mic []float32) {
 	var sxx, sdd float32
 	for i, x := range f.window[f.size-f.hop:] {

@@ -2,8 +2,9 @@ package echo
 
 import "math"
 
-// suppressor takes what the filter leaves of the echo down to the background noise, and the noise down a little. It works
-// bin by bin on a spectrum with 10 ms of delay; what it leaves out it fills with comfort noise.
+// suppressor takes what the filter leaves of the echo down to the background noise, and the noise down a
+// little. It works bin by bin on a spectrum with 10 ms of delay; what it leaves out it fills with comfort
+// noise.
 type suppressor struct {
 	hop, size, bins int
 	ns              bool
@@ -85,8 +86,9 @@ func newSuppressor(rate int, ns bool) *suppressor {
 	return s
 }
 
-// windows returns an analysis window with a long rise and a fall of one hop, and the synthesis window over the last two hops
-// that makes their product a Hann window: the resolution of the long window at one hop of delay (Mauler and Martin 2007).
+// windows returns an analysis window with a long rise and a fall of one hop, and the synthesis window over
+// the last two hops that makes their product a Hann window: the resolution of the long window at one hop of
+// delay (Mauler and Martin 2007).
 func windows(size, hop int) (analysis, synth []float32) {
 	analysis, synth = make([]float32, size), make([]float32, size)
 	rise := size - hop
@@ -112,7 +114,8 @@ func (s *suppressor) resetLeak() {
 	s.heard = 0
 }
 
-// process takes a frame of the filter's error and writes the frame that left one hop ago; mute lets only comfort noise out.
+// process takes a frame of the filter's error and writes the frame that left one hop ago; mute lets only
+// comfort noise out.
 func (s *suppressor) process(e, out []float32, mute bool) {
 	copy(s.in, s.in[s.hop:])
 	copy(s.in[s.size-s.hop:], e)
@@ -173,8 +176,8 @@ func (s *suppressor) residual() {
 	}
 }
 
-// dominance judges the share of the near end by the bands in which more is left than residual echo and noise explain, unless what
-// is left follows the echo: then the residual is more than was thought.
+// dominance judges the share of the near end by the bands in which more is left than residual echo and noise
+// explain, unless what is left follows the echo: then the residual is more than was thought.
 func (s *suppressor) dominance() {
 	var sum float32
 	for b, e := range s.eb {
@@ -198,8 +201,8 @@ func (s *suppressor) noiseLeft() float32 {
 	return 1
 }
 
-// gains sets the Wiener gain of every bin, with the a priori SNR of Ephraim and Malah 1984: deep while the far end is alone,
-// shallow while the near end talks.
+// gains sets the Wiener gain of every bin, with the a priori SNR of Ephraim and Malah 1984: deep while the
+// far end is alone, shallow while the near end talks.
 func (s *suppressor) gains() {
 	over := overAlone + (overNear-overAlone)*s.near
 	least := leastAlone + (leastNear-leastAlone)*s.near

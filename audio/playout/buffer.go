@@ -2,22 +2,23 @@ package playout
 
 import "time"
 
-// Decoder turns one payload into PCM. It is called in play-out order, once per payload that is played; it may keep
-// state from one payload to the next. It returns the samples written to pcm, and 0 for a payload that it refuses.
+// Decoder turns one payload into PCM. It is called in play-out order, once per payload that is played; it may
+// keep state from one payload to the next. It returns the samples written to pcm, and 0 for a payload that it
+// refuses.
 type Decoder interface {
 	Decode(pcm []int16, payload []byte) int
 }
 
-// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first payload behind a loss is decoded;
-// lost is the sound made up for the payloads that never came, or the last 60 ms of it, next is how that would have gone on for 5 ms.
-// What Decode then returns is trusted from 2 ms on.
+// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first payload
+// behind a loss is decoded; lost is the sound made up for the payloads that never came, or the last 60 ms of
+// it, next is how that would have gone on for 5 ms. What Decode then returns is trusted from 2 ms on.
 type Leader interface {
 	Decoder
 	Lead(lost, next []int16)
 }
 
-// Packet is one received RTP packet of a source and a sequence that have been judged (package audio/rtp). The marker of a talkspurt is
-// not needed: the numbers tell a pause from a loss.
+// Packet is one received RTP packet of a source and a sequence that have been judged (package audio/rtp). The
+// marker of a talkspurt is not needed: the numbers tell a pause from a loss.
 type Packet struct {
 	Epoch     uint32 // another one means a new source or a new numbering
 	Seq       int64  // extended sequence number within the epoch
@@ -29,7 +30,7 @@ type Packet struct {
 // Config names the two clocks of a stream, both in Hz. Zero values mean 8000.
 type Config struct {
 	Rate      int // PCM samples per second: 8000 or 16000
-	ClockRate int // RTP time-stamp units per second: 8000 for G.722 although its samples are 16 kHz (RFC 3551 4.5.2)
+	ClockRate int // RTP time-stamp units per second: for G.722 8000, half its Rate (RFC 3551, 4.5.2)
 }
 
 const (
@@ -43,8 +44,9 @@ const (
 
 // Buffer is the jitter buffer of one stream. Its methods are for one goroutine. It never grows after New.
 //
-// All positions are counted in PCM samples: clock is what Get handed out since New, media positions are RTP time
-// stamps unwrapped and scaled. Their difference is the play-out delay against an arbitrary but fixed origin.
+// All positions are counted in PCM samples: clock is what Get handed out since New, media positions are RTP
+// time stamps unwrapped and scaled. Their difference is the play-out delay against an arbitrary but fixed
+// origin.
 type Buffer struct {
 	rate, clockRate int
 	dec             Decoder
@@ -101,8 +103,8 @@ func New(c Config, d Decoder) *Buffer {
 	return b
 }
 
-// SetDecoder starts over with another codec, as after a re-INVITE. What waits undecoded is dropped; counters and the
-// learned jitter stay unless the PCM rate changes.
+// SetDecoder starts over with another codec, as after a re-INVITE. What waits undecoded is dropped; counters
+// and the learned jitter stay unless the PCM rate changes.
 func (b *Buffer) SetDecoder(d Decoder, c Config) {
 	if c.Rate != 16000 {
 		c.Rate = 8000
@@ -154,14 +156,15 @@ func (b *Buffer) Put(p Packet) {
 		b.restart()
 	}
 	at := b.in.media(b.rate, b.clockRate)
-	// The packet can be heard from the next Get on, so its transit ends there: the phase between the sender's grid and
-	// the card's is part of what must be buffered.
+	// The packet can be heard from the next Get on, so its transit ends there: the phase between the sender's
+	// grid and the card's is part of what must be buffered.
 	transit := b.clock - at
 	if !fresh && b.delay.known {
 		d := transit - b.delay.ref
 		switch {
 		case d < -int64(b.ms(maxAhead)) || d > int64(b.ms(maxLate)):
-			if !b.in.strange(b.clock, at) { // one stray time stamp moves nothing, nor does the burst after a stall
+			// One stray time stamp moves nothing, nor does the burst after a stall.
+			if !b.in.strange(b.clock, at) {
 				b.stats.Late++
 				return
 			}
@@ -203,8 +206,8 @@ func (b *Buffer) Put(p Packet) {
 	b.newsLen++
 }
 
-// Get fills out with the next len(out) samples. now is the monotonic clock of Packet.At: a leap in it (the card was
-// closed, the machine slept) skips what became old meanwhile.
+// Get fills out with the next len(out) samples. now is the monotonic clock of Packet.At: a leap in it (the
+// card was closed, the machine slept) skips what became old meanwhile.
 func (b *Buffer) Get(out []int16, now time.Duration) {
 	period := time.Duration(len(out)) * time.Second / time.Duration(b.rate)
 	if late := now - b.lastNow - period; b.pulled && late > pullGap && late < 24*time.Hour {

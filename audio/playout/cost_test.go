@@ -76,7 +76,8 @@ func FuzzBuffer(f *testing.F) {
 			for i := range size {
 				payload[i] = in[i%8] * byte(i)
 			}
-			b.Put(Packet{Epoch: uint32(in[1] >> 6), Seq: int64(seq), Timestamp: ts, Payload: payload[:size], At: now})
+			b.Put(Packet{Epoch: uint32(in[1] >> 6), Seq: int64(seq), Timestamp: ts,
+				Payload: payload[:size], At: now})
 			switch {
 			case in[7] < 200:
 				for range in[7] & 3 {

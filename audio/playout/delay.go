@@ -8,17 +8,19 @@ const (
 	shrinkGain  = 0.03    // a smaller target has to save so many late ms per packet
 	growGain    = 0.01    // and a greater one: under drift the grid leaves the right one behind
 	startDelay  = 10      // ms, the guess before anything is known
-	warmUp      = 300     // packets before a smaller delay is believed: a talk's first sentence is not to be stretched to and fro
+	warmUp      = 300     // packets before a smaller delay is believed: nobody stretches a first sentence
 )
 
 // delay learns how long packets take over the fastest path and sets the delay at which to play.
 //
-// Transit times are taken relative to ref, the fastest of the last seconds, into a histogram that forgets. The target
-// is the smallest delay D with P(a packet misses its turn) <= latePerMs * D: a quantile that slides, because the tenth
-// ms of delay costs a talk less than the hundredth. It is the minimum of the expected late time plus latePerMs/2 * D^2.
+// Transit times are taken relative to ref, the fastest of the last seconds, into a histogram that forgets.
+// The target is the smallest delay D with P(a packet misses its turn) <= latePerMs * D: a quantile that
+// slides, because the tenth ms of delay costs a talk less than the hundredth. It is the minimum of the
+// expected late time plus latePerMs/2 * D^2.
 //
-// A packet can be heard from the first Get after its arrival on, so what counts is its transit rounded up to the grid
-// of Gets as seen from the sender's time stamps. Under drift this grid slides while the histogram, which holds unrounded times, stays.
+// A packet can be heard from the first Get after its arrival on, so what counts is its transit rounded up to
+// the grid of Gets as seen from the sender's time stamps. Under drift this grid slides while the histogram,
+// which holds unrounded times, stays.
 type delay struct {
 	perMs   int
 	known   bool
@@ -158,7 +160,8 @@ func (d *delay) grid0() int {
 	return int(((d.grid-d.ref)%step + step) % step)
 }
 
-// move sets the reference. A leap shifts the histogram, so that what was learned keeps its place in time; steps of drift do not.
+// move sets the reference. A leap shifts the histogram, so that what was learned keeps its place in time;
+// steps of drift do not.
 func (d *delay) move(ref int64) {
 	by := int(ref-d.ref) / d.perMs
 	d.ref = ref

@@ -1,7 +1,7 @@
 package playout
 
-// intake unwraps time stamps and decides which of them belong to the time line. Source and sequence numbers have been judged before
-// (package audio/rtp): a new epoch is a new time line.
+// intake unwraps time stamps and decides which of them belong to the time line. Source and sequence numbers
+// have been judged before (package audio/rtp): a new epoch is a new time line.
 type intake struct {
 	live   bool
 	epoch  uint32
@@ -18,7 +18,8 @@ type intake struct {
 	oddClock int64
 }
 
-// accept reads the header and reports whether a new time line begins; commit must follow unless the packet is dropped.
+// accept reads the header and reports whether a new time line begins; commit must follow unless the packet is
+// dropped.
 func (s *intake) accept(p *Packet) (fresh bool) {
 	s.seq = p.Seq
 	if s.live && p.Epoch == s.epoch {
@@ -49,8 +50,8 @@ func (s *intake) rebase(at int64) {
 	s.base, s.baseAt = s.ts, at
 }
 
-// strange reports whether a time stamp far off is believed: it is when the packet before it was off likewise and the
-// two came at the pace of their time stamps.
+// strange reports whether a time stamp far off is believed: it is when the packet before it was off likewise
+// and the two came at the pace of their time stamps.
 func (s *intake) strange(clock, at int64) bool {
 	paced := at-s.oddAt > 0 && clock-s.oddClock >= (at-s.oddAt)/2 && clock-s.oddClock <= 2*(at-s.oddAt)
 	ok := s.odd && s.seq == s.oddSeq+1 && paced

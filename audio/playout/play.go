@@ -1,7 +1,7 @@
 package playout
 
 const (
-	skipMax       = 15   // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
+	skipMax       = 15   // ms: a packet less late loses its beginning, a later one is played in full
 	bridgeMax     = 30   // ms of loss spanned from both sides
 	joinFade      = 5    // ms of cross-fade from concealment to packet
 	decoderSettle = 2    // ms at the beginning of a packet that are not used when its decoder had lost track
@@ -62,8 +62,8 @@ func (b *Buffer) paused(seq, at int64) bool {
 	return seq == b.seq+1 && !b.badLast && at > b.lastEnd
 }
 
-// settle closes the account of what was made up before this packet: a pause of the sender was no loss, but silence that
-// proves to have stood for lost packets was one.
+// settle closes the account of what was made up before this packet: a pause of the sender was no loss, but
+// silence that proves to have stood for lost packets was one.
 func (b *Buffer) settle(seq, at int64) {
 	switch {
 	case b.paused(seq, at):
@@ -124,7 +124,8 @@ func (b *Buffer) decode(seq, at int64) {
 	b.end += int64(n)
 }
 
-// decodeTo decodes behind a gap of so many samples after the tail, which holds what was made up for it, and returns the number of samples.
+// decodeTo decodes behind a gap of so many samples after the tail, which holds what was made up for it, and
+// returns the number of samples.
 func (b *Buffer) decodeTo(seq int64, gap int) int {
 	at := b.store.recs[seq&(slots-1)].at
 	payload := b.store.take(seq)
@@ -215,7 +216,8 @@ func (b *Buffer) bridge(seq, at int64) {
 	b.voiced = true
 }
 
-// adjust stretches or shortens what lies ahead when the delay is off its target, by one pitch period or so at a time.
+// adjust stretches or shortens what lies ahead when the delay is off its target, by one pitch period or so at
+// a time.
 func (b *Buffer) adjust(n int) {
 	if b.idle || !b.voiced || b.untilStretch > 0 {
 		return
@@ -273,8 +275,8 @@ func (b *Buffer) prefetch(want int) {
 	}
 }
 
-// stalled reports that the next packet will more likely than not miss its turn, being as late as it is already: the
-// network stands still, and what lies ahead had better be played slowly.
+// stalled reports that the next packet will more likely than not miss its turn, being as late as it is
+// already: the network stands still, and what lies ahead had better be played slowly.
 func (b *Buffer) stalled() bool {
 	newest := b.lastEnd
 	if _, _, ok := b.store.next(b.seq); ok {

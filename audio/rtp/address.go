@@ -9,8 +9,8 @@ func same(a, b netip.AddrPort) bool { return a.Port() == b.Port() && sameHost(a,
 
 func sameHost(a, b netip.AddrPort) bool { return a.Addr().WithZone("") == b.Addr().WithZone("") }
 
-// fromPeer applies the one latch: packets come from where the stream comes from already, or from the negotiated address, which
-// outranks a latch; or they are the first ones and their address is allowed.
+// fromPeer applies the one latch: packets come from where the stream comes from already, or from the
+// negotiated address, which outranks a latch; or they are the first ones and their address is allowed.
 func (s *Stream) fromPeer(from netip.AddrPort) bool {
 	switch {
 	case from == s.latch:

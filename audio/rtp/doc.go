@@ -1,5 +1,5 @@
-// Package rtp is RTP without its payload: one stream both ways with its RTCP, for sound and pictures alike. Codecs, playout and the
-// meaning of time stamps belong to whoever uses it.
+// Package rtp is RTP without its payload: one stream both ways with its RTCP, for sound and pictures alike.
+// Codecs, playout and the meaning of time stamps belong to whoever uses it.
 //
 // # Map
 //
@@ -14,11 +14,15 @@
 //
 // # Limits and traps
 //
-//   - A Stream has no lock, no goroutine and no timer: its owner calls Receive, Send, Report and KeepAlive as time goes on.
+//   - A Stream has no lock, no goroutine and no timer: its owner calls Receive, Send, Report and KeepAlive as
+//     time goes on.
 //   - A PacketConn never blocks, so a transform (SRTP) can stand around another PacketConn.
-//   - Datagrams of up to 1500 octets. Payload has no room for header extensions; those that arrive are passed over.
+//   - Datagrams of up to 1500 octets. Payload has no room for header extensions; those that arrive are passed
+//     over.
 //   - A far end that changes its address without signalling is not followed (see Config.LatchFrom).
-//   - One source at a time: no mixer's CSRC list is read, and a second SSRC takes the first one's place or is dropped.
-//   - Of RTCP's feedback (RFC 4585) nothing is read or sent yet; a picture's stream will want the loss indication.
+//   - One source at a time: no mixer's CSRC list is read, and a second SSRC takes the first one's place or is
+//     dropped.
+//   - Of RTCP's feedback (RFC 4585) nothing is read or sent yet; a picture's stream will want the loss
+//     indication.
 //   - Packets are counted, not paced: whoever sends pictures spreads them.
 package rtp

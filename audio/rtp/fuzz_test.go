@@ -7,15 +7,19 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// FuzzRTCP feeds one hostile datagram to the port for RTCP of a stream that has a source. Nothing panics; what is not RTCP is counted;
-// a stranger's SSRC tells of neither loss nor goodbye; and our own reports stay well-formed.
+// FuzzRTCP feeds one hostile datagram to the port for RTCP of a stream that has a source. Nothing panics;
+// what is not RTCP is counted; a stranger's SSRC tells of neither loss nor goodbye; and our own reports stay
+// well-formed.
 func FuzzRTCP(f *testing.F) {
 	const ours, theirs = 0x01020304, 0xa1a2a3a4
 	for _, packets := range [][]rtcp.Packet{
-		{&rtcp.SenderReport{SSRC: theirs, NTPTime: 1 << 40, Reports: []rtcp.ReceptionReport{{SSRC: ours, FractionLost: 26, LastSenderReport: 1}}}},
-		{&rtcp.ReceiverReport{SSRC: theirs, Reports: []rtcp.ReceptionReport{{SSRC: ours, TotalLost: 1<<24 - 1, Jitter: 1<<32 - 1}}}},
+		{&rtcp.SenderReport{SSRC: theirs, NTPTime: 1 << 40,
+			Reports: []rtcp.ReceptionReport{{SSRC: ours, FractionLost: 26, LastSenderReport: 1}}}},
+		{&rtcp.ReceiverReport{SSRC: theirs, Reports: []rtcp.ReceptionReport{{SSRC: ours,
+			TotalLost: 1<<24 - 1, Jitter: 1<<32 - 1}}}},
 		{&rtcp.ReceiverReport{SSRC: theirs}, &rtcp.Goodbye{Sources: []uint32{theirs}}},
-		{&rtcp.ReceiverReport{SSRC: theirs}, &rtcp.PictureLossIndication{SenderSSRC: theirs, MediaSSRC: ours}},
+		{&rtcp.ReceiverReport{SSRC: theirs},
+			&rtcp.PictureLossIndication{SenderSSRC: theirs, MediaSSRC: ours}},
 		{&rtcp.ReceiverReport{SSRC: 7}, &rtcp.Goodbye{Sources: []uint32{7}, Reason: "bye"}},
 	} {
 		b, err := rtcp.Marshal(packets)
@@ -26,7 +30,8 @@ func FuzzRTCP(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		conn, control := &line{local: here}, &line{local: here}
-		s, err := New(Config{Conn: conn, RTCP: control}, Params{Remote: there, SendClockRate: 8000, Sends: true})
+		s, err := New(Config{Conn: conn, RTCP: control},
+			Params{Remote: there, SendClockRate: 8000, Sends: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +62,8 @@ func FuzzRTCP(f *testing.F) {
 		if st.RemoteBye != bye || !about && (st.RemoteLost != 0 || st.RemoteJitter != 0 || st.RTT != 0) {
 			t.Errorf("%+v of %v", st, packets)
 		}
-		if st.RemoteLost < 0 || st.RemoteLost >= 1 || st.RemoteJitter < 0 || st.RTT < 0 || st.RTT > time.Minute {
+		if st.RemoteLost < 0 || st.RemoteLost >= 1 || st.RemoteJitter < 0 ||
+			st.RTT < 0 || st.RTT > time.Minute {
 			t.Errorf("out of range: %+v", st)
 		}
 		s.Report(now+time.Minute, 0)

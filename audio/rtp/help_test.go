@@ -56,7 +56,8 @@ func camera(t testing.TB, local, remote netip.AddrPort) (*Stream, *line) {
 	t.Helper()
 	l := &line{local: local}
 	s, err := New(Config{Conn: l, CNAME: "door"}, Params{
-		Remote: remote, Mux: true, Receive: map[uint8]Payload{96: {ClockRate: 90000}}, Send: []uint8{96}, SendClockRate: 90000, Sends: true,
+		Remote: remote, Mux: true, Receive: map[uint8]Payload{96: {ClockRate: 90000}}, Send: []uint8{96},
+		SendClockRate: 90000, Sends: true,
 	})
 	if err != nil {
 		t.Fatal(err)

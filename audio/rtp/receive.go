@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Receive drains the sockets: RTP's every time, RTCP's twenty times a second. take gets each packet that was admitted; now is the time
-// on the clock of Monotonic.
+// Receive drains the sockets: RTP's every time, RTCP's twenty times a second. take gets each packet that was
+// admitted; now is the time on the clock of Monotonic.
 func (s *Stream) Receive(now time.Duration, take func(*Packet)) {
 	for range maxDrain {
 		n, from, at, err := s.cfg.Conn.ReadPacket(s.in[:])
@@ -84,8 +84,8 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 	return true
 }
 
-// passOver takes a packet of a type that was not negotiated: comfort noise (13) or a keep-alive (RFC 6263). It latches nothing and
-// changes no source, but its sequence number is not lost.
+// passOver takes a packet of a type that was not negotiated: comfort noise (13) or a keep-alive (RFC 6263).
+// It latches nothing and changes no source, but its sequence number is not lost.
 func (s *Stream) passOver(size int, from netip.AddrPort, at time.Duration) {
 	p := &s.parsed
 	known := from == s.latch

@@ -38,8 +38,8 @@ func (s *Stream) bye(now time.Duration, stamp uint32) {
 	s.writeControl(append(s.compound(now, stamp), &rtcp.Goodbye{Sources: []uint32{s.header.SSRC}}))
 }
 
-// compound begins with a report and the CNAME, as every RTCP datagram has to (6.1): SR, or RR, which has no sender info (6.4.1, 6.4.2),
-// then SDES (6.5).
+// compound begins with a report and the CNAME, as every RTCP datagram has to (6.1): SR, or RR, which has no
+// sender info (6.4.1, 6.4.2), then SDES (6.5).
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -168,7 +168,8 @@ func (s *Stream) takeReports(reports []rtcp.ReceptionReport, at time.Duration) {
 		s.stats.RemoteLost = float64(r.FractionLost) / 256
 		s.stats.RemoteJitter = time.Duration(r.Jitter) * time.Second / time.Duration(s.params.SendClockRate)
 		if r.LastSenderReport != 0 {
-			// RTT = A - LSR - DLSR in units of 1/65536 s (6.4.1, figure 2); negative means a clock was set meanwhile.
+			// RTT = A - LSR - DLSR in units of 1/65536 s (6.4.1, figure 2); negative means a clock was set
+			// meanwhile.
 			arrival := time.Now().Add(at - Monotonic())
 			rtt := int32(uint32(ntp(arrival)>>16) - r.LastSenderReport - r.Delay)
 			if rtt >= 0 && rtt < 60<<16 {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Start begins a stream's life on the clock of Monotonic: its first report and its first keep-alive are planned.
+// Start begins a stream's life on the clock of Monotonic: its first report and its first keep-alive are
+// planned.
 func (s *Stream) Start(now time.Duration) {
 	s.started, s.heard, s.keepNext = true, now, now
 	s.rtcpRead = now - rtcpPause
@@ -27,8 +28,8 @@ func (s *Stream) Send(payloadType uint8, stamp uint32, marker bool, n int) {
 	s.stats.SentBytes += uint64(n)
 }
 
-// KeepAlive holds a NAT's binding open where nothing else is sent: every 15 s a packet without payload, of a type that was not
-// negotiated, which every receiver ignores (RFC 6263, 4.6).
+// KeepAlive holds a NAT's binding open where nothing else is sent: every 15 s a packet without payload, of a
+// type that was not negotiated, which every receiver ignores (RFC 6263, 4.6).
 func (s *Stream) KeepAlive(now time.Duration, stamp uint32) {
 	if now < s.keepNext {
 		return

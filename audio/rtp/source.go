@@ -2,11 +2,12 @@ package rtp
 
 import "time"
 
-// Source is the far end's side of a stream: it decides which packets belong to it, extends their sequence numbers and counts what is
-// lost (RFC 3550, A.1 and A.3), and measures their jitter (6.4.1, A.8). The zero value waits for its first packet.
+// Source is the far end's side of a stream: it decides which packets belong to it, extends their sequence
+// numbers and counts what is lost (RFC 3550, A.1 and A.3), and measures their jitter (6.4.1, A.8). The zero
+// value waits for its first packet.
 //
-// One stray packet never moves the stream, two in sequence do: a packet of another SSRC, or with a number out of all bounds, is
-// believed when its successor follows it, or at once after a silence.
+// One stray packet never moves the stream, two in sequence do: a packet of another SSRC, or with a number out
+// of all bounds, is believed when its successor follows it, or at once after a silence.
 type Source struct {
 	live     bool
 	open     bool // the address has changed: a stranger is believed at once
@@ -32,9 +33,10 @@ type Source struct {
 	lastTimed time.Duration
 }
 
-// The bounds of A.1, which leaves them to the program. In full flow nothing loses a hundred packets between two, so a leap by that
-// many is a stranger; after a silence it is an outage, as long as RFC 3550 thinks of, and its loss is counted. Packets of 10 ms come
-// twice as fast as those that the RFC's MAX_MISORDER of 100 was made for.
+// The bounds of A.1, which leaves them to the program. In full flow nothing loses a hundred packets between
+// two, so a leap by that many is a stranger; after a silence it is an outage, as long as RFC 3550 thinks of,
+// and its loss is counted. Packets of 10 ms come twice as fast as those that the RFC's MAX_MISORDER of 100
+// was made for.
 const (
 	maxLeap     = 100
 	maxDropout  = 3000
@@ -42,9 +44,10 @@ const (
 	silence     = 100 * time.Millisecond
 )
 
-// Admit judges one packet. seq is its extended sequence number, which goes on where 16 bits wrap; numbers of two epochs (see
-// Epoch) have nothing to do with each other. An event never changes the source; one of the source itself passes under any number,
-// since some gateways number events apart and a press is known by its time stamp.
+// Admit judges one packet. seq is its extended sequence number, which goes on where 16 bits wrap; numbers of
+// two epochs (see Epoch) have nothing to do with each other. An event never changes the source; one of the
+// source itself passes under any number, since some gateways number events apart and a press is known by its
+// time stamp.
 func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool) (seq int64, ok bool) {
 	quiet := at-s.last >= silence
 	if s.live && ssrc == s.ssrc {
@@ -75,12 +78,14 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 
 func (s *Source) begin(ssrc uint32, number uint16, at time.Duration) {
 	*s = Source{
-		live: true, ssrc: ssrc, epoch: s.epoch + 1, first: int64(number), high: int64(number), received: 1, last: at,
+		live: true, ssrc: ssrc, epoch: s.epoch + 1, last: at,
+		first: int64(number), high: int64(number), received: 1,
 		lostBefore: s.Lost(), jitter: s.jitter, clockRate: s.clockRate,
 	}
 }
 
-// Welcome lets the next packet begin an epoch, whoever sent it; one that goes on where the last epoch stands does not.
+// Welcome lets the next packet begin an epoch, whoever sent it; one that goes on where the last epoch stands
+// does not.
 func (s *Source) Welcome() { s.open = true }
 
 // Epoch changes with every source, and when a source numbers its packets anew.
@@ -112,7 +117,8 @@ func (s *Source) interval() uint8 {
 	return 0
 }
 
-// Timed takes an admitted packet's time stamp, in units of clockRate Hz, into the jitter. Events stay out: theirs stand still.
+// Timed takes an admitted packet's time stamp, in units of clockRate Hz, into the jitter. Events stay out:
+// theirs stand still.
 func (s *Source) Timed(stamp uint32, at time.Duration, clockRate uint32) {
 	d := (at - s.lastTimed).Seconds() - float64(int32(stamp-s.lastStamp))/float64(clockRate)
 	if s.timed && -1 < d && d < 1 { // a second and more is a pause of the sender's card or a new time line

@@ -70,7 +70,8 @@ func TestSourceBounds(t *testing.T) {
 		r.step(1, 1000, 0, false, true)
 		seq, ok := r.Admit(1, c.number, ms(c.at), false)
 		if ok != c.ok || ok && seq != int64(c.number) || r.Epoch() != c.epoch || r.Lost() != c.lost {
-			t.Errorf("%s: %v as %d, epoch %d, lost %d; want %v, epoch %d, lost %d", c.name, ok, seq, r.Epoch(), r.Lost(), c.ok, c.epoch, c.lost)
+			t.Errorf("%s: %v as %d, epoch %d, lost %d; want %v, epoch %d, lost %d",
+				c.name, ok, seq, r.Epoch(), r.Lost(), c.ok, c.epoch, c.lost)
 		}
 	}
 }
@@ -87,7 +88,8 @@ func TestSourceStartsOver(t *testing.T) {
 	}
 }
 
-// Some gateways number events apart from the sound: all of them pass, and the sound's numbers go on undisturbed.
+// Some gateways number events apart from the sound: all of them pass, and the sound's numbers go on
+// undisturbed.
 func TestEventsNumberedApart(t *testing.T) {
 	r := &judge{T: t}
 	for i := range 10 {
@@ -114,7 +116,8 @@ func TestWelcome(t *testing.T) {
 	}
 }
 
-// RFC 3550, 6.4.1: transit that alternates by D converges to D; a pause, a leap of time stamps and duplicates in time leave it.
+// RFC 3550, 6.4.1: transit that alternates by D converges to D; a pause, a leap of time stamps and duplicates
+// in time leave it.
 func TestJitter(t *testing.T) {
 	var r Source
 	stamp := uint32(0xfffff000) // wraps

@@ -17,9 +17,10 @@ type Config struct {
 	RTCP  PacketConn // nil: RTCP goes through Conn if Params.Mux, else there is none
 	CNAME string     // RFC 3550, 6.5.1; empty: a random one (RFC 7022)
 
-	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from an address for which
-	// it returns true moves the stream to its source, once. Remote's own address is always allowed, whatever the port.
-	// What is sent follows the latch, so let in no more than the address that the signalling came from.
+	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from
+	// an address for which it returns true moves the stream to its source, once. Remote's own address is
+	// always allowed, whatever the port. What is sent follows the latch, so let in no more than the address
+	// that the signalling came from.
 	LatchFrom func(netip.Addr) bool
 }
 
@@ -74,7 +75,7 @@ type Stats struct {
 const (
 	mtu        = 1500
 	headerLen  = 12
-	maxDrain   = 64                    // packets per Receive: a flood stays in the kernel's buffer and is dropped there
+	maxDrain   = 64                    // packets per Receive; the rest of a flood is the kernel's to drop
 	rtcpPause  = 50 * time.Millisecond // between two looks at RTCP's socket
 	keepAlive  = 15 * time.Second      // RFC 6263, 4.6
 	dynamicMin = 96
@@ -115,7 +116,8 @@ func New(c Config, p Params) (*Stream, error) {
 		c.CNAME = fmt.Sprintf("%016x", rand.Uint64())
 	}
 	s := &Stream{cfg: c}
-	// Random (RFC 3550, 5.1), and below 2^15: who misses the first packets then mistakes no later one for a wrap, as SRTP might.
+	// Random (RFC 3550, 5.1), and below 2^15: who misses the first packets then mistakes no later one for a
+	// wrap, as SRTP might.
 	s.header = pion.Header{Version: 2, SequenceNumber: uint16(rand.Uint32() >> 17), SSRC: rand.Uint32()}
 	if err := s.Update(p); err != nil {
 		return nil, err
@@ -123,8 +125,8 @@ func New(c Config, p Params) (*Stream, error) {
 	return s, nil
 }
 
-// Update changes the parameters. A new Remote undoes the latch and welcomes a new source; our sequence numbers and SSRC go on. On
-// error nothing has changed.
+// Update changes the parameters. A new Remote undoes the latch and welcomes a new source; our sequence
+// numbers and SSRC go on. On error nothing has changed.
 func (s *Stream) Update(p Params) error {
 	p.Remote, p.RemoteRTCP = unmap(p.Remote), unmap(p.RemoteRTCP)
 	if !p.Remote.IsValid() || p.Remote.Port() == 0 {

@@ -38,7 +38,8 @@ func TestPacketWire(t *testing.T) {
 			t.Errorf("payload %q", p.Payload)
 		}
 	})
-	if len(got) != 1 || got[0].PayloadType != 96 || !got[0].Marker || got[0].Seq != 0x0506 || got[0].Timestamp != 0x0708090a || got[0].Epoch != 1 {
+	if len(got) != 1 || got[0].PayloadType != 96 || !got[0].Marker || got[0].Seq != 0x0506 ||
+		got[0].Timestamp != 0x0708090a || got[0].Epoch != 1 {
 		t.Errorf("received %+v", got)
 	}
 	if st := b.Stats(); st.Received != 1 || st.ReceivedBytes != 5 || st.Source != here {
@@ -61,7 +62,8 @@ func TestReceiveRefuses(t *testing.T) {
 		}
 	}
 	for name, spoil := range map[string]func([]byte){
-		"version": func(b []byte) { b[0] = 0x40 }, "type": func(b []byte) { b[1] = 97 }, "CSRC": func(b []byte) { b[0] |= 15 },
+		"version": func(b []byte) { b[0] = 0x40 }, "type": func(b []byte) { b[1] = 97 },
+		"CSRC": func(b []byte) { b[0] |= 15 },
 	} {
 		s, l := camera(t, here, there)
 		b := bytes.Clone(good)
@@ -99,7 +101,8 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 }
 
-// RFC 3550, 6.4.1 and 6.5, byte by byte: what a sender reports that has heard three of four packets, and what it says at its end.
+// RFC 3550, 6.4.1 and 6.5, byte by byte: what a sender reports that has heard three of four packets, and what
+// it says at its end.
 func TestReportWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // 2000-01-01T00:00:00Z: 3155673600 s since 1900
 		s, l := camera(t, here, there)
@@ -152,7 +155,8 @@ func TestStreamWithoutSound(t *testing.T) {
 		if sa.RTT < 2*way-time.Millisecond || sa.RTT > 2*way+time.Millisecond {
 			t.Errorf("round trip %v, want %v", sa.RTT, 2*way)
 		}
-		if sa.RemoteLost < .08 || sa.RemoteLost > .12 || sb.RemoteLost != 0 || sb.Lost != 49 && sb.Lost != 50 {
+		if sa.RemoteLost < .08 || sa.RemoteLost > .12 || sb.RemoteLost != 0 ||
+			sb.Lost != 49 && sb.Lost != 50 {
 			t.Errorf("lost %v, %v, %d; want .1, 0, 49 or 50", sa.RemoteLost, sb.RemoteLost, sb.Lost)
 		}
 		if err := a.Close(0); err != nil {

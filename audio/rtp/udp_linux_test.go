@@ -12,7 +12,8 @@ import (
 // receive waits for a datagram: a real socket delivers when it likes.
 func receive(t *testing.T, c PacketConn, b []byte) (int, netip.AddrPort, time.Duration) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+	deadline := time.Now().Add(5 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
 		if n, from, at, err := c.ReadPacket(b); n > 0 || err != nil {
 			if err != nil {
 				t.Fatal(err)
@@ -37,14 +38,16 @@ func TestUDP(t *testing.T) {
 		}
 		defer rtp.Close()
 		defer rtcp.Close()
-		if p := rtp.LocalAddr().Port(); p%2 != 0 || rtcp.LocalAddr().Port() != p+1 || rtp.LocalAddr().Addr() != addr {
+		if p := rtp.LocalAddr().Port(); p%2 != 0 || rtcp.LocalAddr().Port() != p+1 ||
+			rtp.LocalAddr().Addr() != addr {
 			t.Errorf("bound %s and %s", rtp.LocalAddr(), rtcp.LocalAddr())
 		}
 		var b [100]byte
 		if n, _, _, err := rtp.ReadPacket(b[:]); n != 0 || err != nil {
 			t.Errorf("empty socket: %d, %v", n, err)
 		}
-		// The kernel starts to stamp a moment after the first socket has asked for it: until then, arrival is the moment of reading.
+		// The kernel starts to stamp a moment after the first socket has asked for it: until then, arrival is
+		// the moment of reading.
 		stamped := false
 		for try := 0; try < 50 && !stamped; try++ {
 			before := Monotonic()
