@@ -26,7 +26,7 @@ func room(card *audiotest.Card, rate int) {
 	}
 }
 
-// What the loudspeaker plays, clip or call, must not come back to the caller; the reference has to fit the
+// The loudspeaker's sound, clip or call, must not come back to the caller; the reference has to fit the
 // microphone in time.
 func TestEngineCancelsEcho(t *testing.T) {
 	level := func(off bool) (heard float64) {

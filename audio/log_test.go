@@ -13,7 +13,7 @@ import (
 	"portero/audio/audiotest"
 )
 
-// What the engine logs can be found by part=sound, and a card that has gone is a warning with its cause.
+// The engine's lines can be found by part=sound, and a card that has gone is a warning with its cause.
 func TestEngineLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

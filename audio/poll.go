@@ -19,9 +19,9 @@ var preemption = [2]uint32{1 << (unix.SIGURG - 1)}
 // testing/synctest bubble.
 //
 // The thread keeps its place among the running goroutines: a system call that gives the place up makes the
-// runtime's monitor look for it every few dozen microseconds, a thousand wake-ups a second. Whoever keeps a
-// place for 10 ms is told to make room, by a signal that would wake the thread for nothing, so that signal is
-// held back for as long as a period takes.
+// runtime's monitor look for it every few dozen microseconds, a thousand wake-ups a second. A goroutine
+// that keeps its place for 10 ms is told to make room by a signal, which would wake the thread for nothing.
+// So that signal is held back for as long as a period takes.
 func Poll(fds []unix.PollFd, timeout time.Duration) (int, unix.Errno) {
 	n, e := ppoll(fds, min(timeout, maskFor), &preemption)
 	if n == 0 && e == 0 && timeout > maskFor {

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What preempts goroutines does not end the wait of a period; it does end that of a card which stands still.
+// The signal that preempts goroutines does not end the wait of a period; it does end that of a card which
+// stands still.
 func TestPollAndPreemption(t *testing.T) {
 	for _, c := range []struct {
 		timeout time.Duration

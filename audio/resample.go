@@ -7,9 +7,9 @@ import (
 )
 
 // Resampler converts one stream of samples from one rate to another: a Kaiser-windowed sinc, split into
-// polyphase branches (Crochiere and Rabiner 1983, chapter 3). With f the lower of both rates it passes up to
-// 0.43 f within 0.1 dB and stops from 0.57 f by 80 dB; its delay is 20 periods of the lower rate, 2.5 ms at 8
-// kHz. Equal rates are copied.
+// polyphase branches (Crochiere and Rabiner 1983, chapter 3). With f the lower of both rates it passes up
+// to 0.43 f within 0.1 dB and stops from 0.57 f by 80 dB. Its delay is 20 periods of the lower rate, 2.5 ms
+// at 8 kHz. Equal rates are copied.
 type Resampler struct {
 	up, down int // reduced ratio
 	taps     int // per branch, a multiple of eight

@@ -60,8 +60,8 @@ func TestResamplePassBand(t *testing.T) {
 	}
 }
 
-// What lies above 0.57 of the lower rate must come out (as an alias, or as an image) 80 dB down. The sum of
-// the frequency response is read from the filter itself: 16-bit samples have a floor of their own.
+// Sound above 0.57 of the lower rate must come out (as an alias, or as an image) 80 dB down. The sum of the
+// frequency response is read from the filter itself: 16-bit samples have a floor of their own.
 func TestResampleStopBand(t *testing.T) {
 	for _, from := range commonRates {
 		for _, to := range commonRates {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Run is the engine's only thread. With a card, it blocks in Exchange alone and does everything else between
-// two of them; without one, a timer is the clock of the sessions; with nothing to do, it waits and no card is
-// open. It returns nil when ctx ends, with the card closed. Run may be called once at a time.
+// Run is the engine's only thread. With a card, it blocks in Exchange alone and does everything else
+// between two of them. Without one, a timer is the clock of the sessions. With nothing to do, it waits and
+// no card is open. It returns nil when ctx ends, with the card closed. Run may be called once at a time.
 func (e *Engine) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fake is a kernel with sound cards in virtual time: poll moves the clock to the next event. What a card
-// plays, its microphone hears in the same instant.
+// fake is a kernel with sound cards in virtual time: poll moves the clock to the next event. A card's
+// microphone hears its loudspeaker in the same instant.
 type fake struct {
 	mu      sync.Mutex
 	changed *sync.Cond

@@ -21,10 +21,11 @@ const (
 )
 
 // STOI returns the short-time objective intelligibility of degraded, about 0 to 1, where 1 is what clean
-// itself has (Taal, Hendriks, Heusdens and Jensen, "An Algorithm for Intelligibility Prediction of
-// Time-Frequency Weighted Noisy Speech", IEEE TASLP 19(7), 2011). Both have the same rate in Hz and are
-// aligned by the caller, within a few ms; gains do not matter. The shorter one's length counts. It is 0 where
-// nothing can be judged: less than 410 ms of sound in clean, or a rate that audio.NewResampler refuses.
+// itself has. It is that of Taal, Hendriks, Heusdens and Jensen, "An Algorithm for Intelligibility
+// Prediction of Time-Frequency Weighted Noisy Speech", IEEE TASLP 19(7), 2011. Both have the same rate in
+// Hz and are aligned by the caller, within a few ms; gains do not matter. The shorter one's length counts.
+// It is 0 where nothing can be judged: less than 410 ms of sound in clean, or a rate that
+// audio.NewResampler refuses.
 func STOI(clean, degraded []int16, rate int) float64 {
 	n := min(len(clean), len(degraded))
 	a, errA := audio.Clip{Samples: clean[:n], Rate: rate}.Resample(stoiRate)

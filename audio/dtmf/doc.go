@@ -3,4 +3,9 @@
 //
 //	tone.go      frequencies, generator
 //	detector.go  detector
+//
+// # Limits
+//
+//   - A tone and a pause of 40 ms each are found (Q.24); a tone of 20 ms is none.
+//   - The detector takes 8 kHz, or 16 kHz of which it hears the lower half.
 package dtmf

@@ -235,8 +235,8 @@ func (c *Canceller) relocate() {
 		return
 	}
 	off := max(0, lag-c.ref.latency()-insideMs*ms)
-	// What the filter has learnt at the very lag that the finder sees stays there; otherwise the path itself
-	// has moved, and the filter moves with it.
+	// If the filter's own peak lies at the lag that the finder sees, what it has learnt stays there;
+	// otherwise the path itself has moved, and the filter moves with it.
 	if peak := c.filter.peak() + late; peak >= lag-4*ms && peak <= lag+4*ms {
 		c.filter.shift(int(c.ref.off) - off)
 	}
@@ -256,9 +256,9 @@ func (c *Canceller) move(off float64) {
 }
 
 // Slip tells that an xrun has cost captured frames of the microphone, which the card heard and never
-// delivered, and played frames of time in which the loudspeaker was given nothing. The echo then comes by the
-// difference later. What the filter knows stays; the delay is measured anew, so that a card which counts
-// otherwise costs half a second.
+// delivered, and played frames of time in which the loudspeaker was given nothing. The echo then comes by
+// the difference later. The filter keeps its knowledge. The delay is measured again, so that a card which
+// counts otherwise costs half a second.
 func (c *Canceller) Slip(captured, played int) {
 	if captured == 0 && played == 0 {
 		return

@@ -4,10 +4,10 @@ import "math"
 
 // filter is the linear part of the canceller: a partitioned-block frequency-domain adaptive filter in two
 // copies. The background copy is a Kalman filter with a diagonal state covariance (Enzner and Vary 2006;
-// Kuech, Mabande and Enzner 2014): the near end's spectrum and the filter's own uncertainty set the step of
-// every bin, so double talk slows it and a fresh start does not. The foreground copy does not adapt; it takes
-// the background's weights when they have proved better, and gives them back when the background has gone
-// astray (Ochiai 1977; Valin 2007).
+// Kuech, Mabande and Enzner 2014). The near end's spectrum and the filter's own uncertainty set the step of
+// every bin, so double talk slows it and a fresh start does not. The foreground copy does not adapt. It
+// takes the background's weights when they have proved better, and gives them back when the background has
+// diverged (Ochiai 1977; Valin 2007).
 //
 // A partition is two hops long, so one spectrum of the reference per hop serves all of them: partition p
 // reads the one of 2p hops ago. The transform is at least 3.2 hops long, so overlap-save leaves more than one

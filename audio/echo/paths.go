@@ -18,9 +18,9 @@ const (
 	coupleFresh       = 50 // frames
 )
 
-// choose compares the two paths' error energies of this block as Valin 2007 does: the background's weights
-// move to the foreground when the difference stands out of its own variance, and back when the background is
-// clearly worse.
+// choose compares the two paths' error energies of this block as Valin 2007 does. The background's weights
+// move to the foreground when the difference stands out of its own variance, and back when the background
+// is clearly worse.
 func (f *filter) choose(sff, see, dbf float32, out, echo []float32) {
 	d := sff - see
 	dbf += 1e-9

@@ -2,8 +2,8 @@ package echo
 
 import "math"
 
-// reference holds what the loudspeaker was given and reads it back delayed by the offset, a number of samples
-// with a fraction, so that the filter covers the echo path and not the card's buffers before it.
+// reference holds what the loudspeaker was given and reads it back delayed by the offset, a number of
+// samples with a fraction. So the filter covers the echo path and not the card's buffers before it.
 //
 // At 8 kHz it keeps twice the rate: distortion makes harmonics that a loudspeaker radiates and a converter
 // filters out, and that would fold back if they were made at 8 kHz.

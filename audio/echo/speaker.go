@@ -2,15 +2,16 @@ package echo
 
 import "math"
 
-// speaker models the loudspeaker's memoryless distortion ahead of the linear filter (a Hammerstein model with
-// an adaptive preprocessor; Stenger and Kellermann 2000): the reference becomes x + sum theta_j basis_j(x),
-// two saturations of which one sets in early and one late, and an even term for asymmetry. Small loudspeakers
-// at door volume distort by -25 to -10 dB, which is all that a linear filter alone could ever reach.
+// speaker models the loudspeaker's memoryless distortion ahead of the linear filter: a Hammerstein model
+// with an adaptive preprocessor (Stenger and Kellermann 2000). The reference becomes x + sum theta_j
+// basis_j(x): two saturations of which one sets in early and one late, and an even term for asymmetry.
+// Small loudspeakers at door volume distort by -25 to -10 dB, and a linear filter alone could never reach
+// more.
 //
 // The weights, and the clock drift with them, come from one small regularised recursive least-squares
-// problem: the filter's error regressed on what each basis would add through the filter's strongest
-// partition, on the echo itself (whose level is the filter's own business) and on the echo's slope, which is
-// what a late or early reference leaves.
+// problem. The filter's error is regressed on what each basis would add through the filter's strongest
+// partition, on the echo itself, whose level is the filter's own business, and on the echo's slope. The
+// slope is the part that a late or early reference leaves.
 type speaker struct {
 	theta  [bases]float32
 	drift  float64 // samples per frame by which the echo comes earlier

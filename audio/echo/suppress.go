@@ -87,8 +87,8 @@ func newSuppressor(rate int, ns bool) *suppressor {
 }
 
 // windows returns an analysis window with a long rise and a fall of one hop, and the synthesis window over
-// the last two hops that makes their product a Hann window: the resolution of the long window at one hop of
-// delay (Mauler and Martin 2007).
+// the last two hops that makes their product a Hann window. That gives the resolution of the long window at
+// one hop of delay (Mauler and Martin 2007).
 func windows(size, hop int) (analysis, synth []float32) {
 	analysis, synth = make([]float32, size), make([]float32, size)
 	rise := size - hop
@@ -176,8 +176,9 @@ func (s *suppressor) residual() {
 	}
 }
 
-// dominance judges the share of the near end by the bands in which more is left than residual echo and noise
-// explain, unless what is left follows the echo: then the residual is more than was thought.
+// dominance judges the share of the near end by the bands in which more is left than residual echo and
+// noise explain. A remainder that follows the echo does not count: then the residual is more than was
+// thought.
 func (s *suppressor) dominance() {
 	var sum float32
 	for b, e := range s.eb {

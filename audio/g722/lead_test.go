@@ -66,7 +66,7 @@ func TestLead(t *testing.T) {
 	}
 }
 
-// What is too short to tell anything changes nothing, and a lost packet of any sound leaves a decoder that
+// A sound too short to tell anything changes nothing, and a lost packet of any sound leaves a decoder that
 // decodes.
 func TestLeadEdges(t *testing.T) {
 	payload := read(t, "sound.g722")

@@ -9,9 +9,10 @@ type Decoder interface {
 	Decode(pcm []int16, payload []byte) int
 }
 
-// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first payload
-// behind a loss is decoded; lost is the sound made up for the payloads that never came, or the last 60 ms of
-// it, next is how that would have gone on for 5 ms. What Decode then returns is trusted from 2 ms on.
+// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first
+// payload behind a loss is decoded. lost is the sound made up for the payloads that never came, or the last
+// 60 ms of it; next is how that would have gone on for 5 ms. From 2 ms on, the decoder's output is then
+// trusted.
 type Leader interface {
 	Decoder
 	Lead(lost, next []int16)
@@ -103,7 +104,7 @@ func New(c Config, d Decoder) *Buffer {
 	return b
 }
 
-// SetDecoder starts over with another codec, as after a re-INVITE. What waits undecoded is dropped; counters
+// SetDecoder starts over with another codec, as after a re-INVITE. Undecoded payloads are dropped; counters
 // and the learned jitter stay unless the PCM rate changes.
 func (b *Buffer) SetDecoder(d Decoder, c Config) {
 	if c.Rate != 16000 {

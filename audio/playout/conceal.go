@@ -17,9 +17,9 @@ const (
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
-// concealer extrapolates speech: the last pitch period, repeated (as ITU-T G.711 Appendix I does), blended
-// with noise of the same spectrum (an LPC filter) to the degree that the signal was unvoiced and as time goes
-// by, and faded into the background.
+// concealer extrapolates speech. It repeats the last pitch period, as ITU-T G.711 Appendix I does. Noise of
+// the same spectrum (an LPC filter) is blended in, to the degree that the signal was unvoiced and as time
+// goes by. The whole fades into the background.
 type concealer struct {
 	perMs  int
 	active bool

@@ -19,8 +19,8 @@ func (f *follower) Lead(lost, next []int16) {
 	f.Decoder.Lead(lost, next)
 }
 
-// A decoder with a memory is led once per loss, by what is heard in place of the lost packets (60 ms of it at
-// most), and by how that goes on; what is not lost leads nowhere.
+// A decoder with a memory is led once per loss: by the sound heard in place of the lost packets, 60 ms of
+// it at most, and by how that goes on. Without a loss it is not led.
 func TestLead(t *testing.T) {
 	const n, count = 320, 200
 	in, enc := hum(count*n, 16000), g722.NewEncoder()

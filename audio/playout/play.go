@@ -105,7 +105,7 @@ func (b *Buffer) conceal(n int) {
 	b.total.concealed += int64(n)
 }
 
-// decode appends a packet. What of it lies before end is too late and is skipped.
+// decode appends a packet. The part of it that lies before end is too late and is skipped.
 func (b *Buffer) decode(seq, at int64) {
 	n := b.decodeTo(seq, 0)
 	if n == 0 {

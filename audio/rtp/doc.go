@@ -24,5 +24,5 @@
 //     dropped.
 //   - Of RTCP's feedback (RFC 4585) nothing is read or sent yet; a picture's stream will want the loss
 //     indication.
-//   - Packets are counted, not paced: whoever sends pictures spreads them.
+//   - Packets are not paced: a sender of pictures has to spread its own.
 package rtp

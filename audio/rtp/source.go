@@ -2,12 +2,12 @@ package rtp
 
 import "time"
 
-// Source is the far end's side of a stream: it decides which packets belong to it, extends their sequence
-// numbers and counts what is lost (RFC 3550, A.1 and A.3), and measures their jitter (6.4.1, A.8). The zero
+// Source is the far end's side of a stream. It decides which packets belong to it, extends their sequence
+// numbers, counts the lost ones (RFC 3550, A.1 and A.3) and measures the jitter (6.4.1, A.8). The zero
 // value waits for its first packet.
 //
-// One stray packet never moves the stream, two in sequence do: a packet of another SSRC, or with a number out
-// of all bounds, is believed when its successor follows it, or at once after a silence.
+// One stray packet never moves the stream, two in sequence do. A packet of another SSRC, or with a number
+// out of all bounds, is believed when its successor follows it, or at once after a silence.
 type Source struct {
 	live     bool
 	open     bool // the address has changed: a stranger is believed at once
@@ -33,10 +33,10 @@ type Source struct {
 	lastTimed time.Duration
 }
 
-// The bounds of A.1, which leaves them to the program. In full flow nothing loses a hundred packets between
-// two, so a leap by that many is a stranger; after a silence it is an outage, as long as RFC 3550 thinks of,
-// and its loss is counted. Packets of 10 ms come twice as fast as those that the RFC's MAX_MISORDER of 100
-// was made for.
+// The bounds of A.1, which leaves them to the program and suggests a minute of loss and 2 s of misordering
+// at 50 packets a second; 2 s of 10 ms packets are 200. In full flow nothing loses a hundred packets
+// between two, so a leap by that many is a stranger. After a silence it is an outage, and its loss is
+// counted.
 const (
 	maxLeap     = 100
 	maxDropout  = 3000
@@ -84,8 +84,8 @@ func (s *Source) begin(ssrc uint32, number uint16, at time.Duration) {
 	}
 }
 
-// Welcome lets the next packet begin an epoch, whoever sent it; one that goes on where the last epoch stands
-// does not.
+// Welcome lets the next packet begin an epoch, whatever its source. A packet that goes on where the last
+// epoch stands does not.
 func (s *Source) Welcome() { s.open = true }
 
 // Epoch changes with every source, and when a source numbers its packets anew.

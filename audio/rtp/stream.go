@@ -19,7 +19,7 @@ type Config struct {
 
 	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from
 	// an address for which it returns true moves the stream to its source, once. Remote's own address is
-	// always allowed, whatever the port. What is sent follows the latch, so let in no more than the address
+	// always allowed, whatever the port. Our packets follow the latch, so let in no more than the address
 	// that the signalling came from.
 	LatchFrom func(netip.Addr) bool
 }
@@ -116,8 +116,8 @@ func New(c Config, p Params) (*Stream, error) {
 		c.CNAME = fmt.Sprintf("%016x", rand.Uint64())
 	}
 	s := &Stream{cfg: c}
-	// Random (RFC 3550, 5.1), and below 2^15: who misses the first packets then mistakes no later one for a
-	// wrap, as SRTP might.
+	// Random (RFC 3550, 5.1), and below 2^15: a receiver that misses the first packets then mistakes no
+	// later one for a wrap, as SRTP might.
 	s.header = pion.Header{Version: 2, SequenceNumber: uint16(rand.Uint32() >> 17), SSRC: rand.Uint32()}
 	if err := s.Update(p); err != nil {
 		return nil, err

@@ -47,7 +47,8 @@ func TestPacketWire(t *testing.T) {
 	}
 }
 
-// What is cut short, of another version, or of a type that nobody negotiated is counted and not handed on.
+// A packet that is cut short, of another version, or of a type that nobody negotiated is counted and not
+// handed on.
 func TestReceiveRefuses(t *testing.T) {
 	good := unhex(t, "80 60 0506 0708090a 01020304 706978656c")
 	for n := range good {

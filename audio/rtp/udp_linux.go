@@ -24,7 +24,7 @@ type udpConn struct {
 	six   bool
 	local netip.AddrPort
 
-	// What the kernel fills in; kept here so that a call allocates nothing.
+	// Filled in by the kernel; kept here so that a call allocates nothing.
 	msg     unix.Msghdr
 	iov     unix.Iovec
 	name    unix.RawSockaddrInet6
@@ -45,9 +45,9 @@ const (
 )
 
 // Listen binds an even port for RTP and the odd one above it for RTCP (RFC 3550, 11), at a random place in
-// portMin to portMax (both 0: 16384 to 32766), on a local address of IPv4 or IPv6; the unspecified address
-// binds all of its family. RTP is sent with DSCP EF (RFC 4594). The error of a range without a free pair is
-// that of the last attempt.
+// portMin to portMax (both 0: 16384 to 32766). The local address is of IPv4 or IPv6; the unspecified
+// address binds all of its family. RTP is sent with DSCP EF (RFC 4594). The error of a range without a free
+// pair is that of the last attempt.
 func Listen(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err error) {
 	if portMin == 0 && portMax == 0 {
 		portMin, portMax = defaultPortMin, defaultPortMax
