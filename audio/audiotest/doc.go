@@ -2,7 +2,7 @@
 // joined, and a sound card whose microphone and loudspeaker the test holds in its hands. Instruments judge
 // what arrives.
 //
-//	net.go         Net, an audio.PacketConn network with delay, loss and reordering
+//	net.go         Net, an rtp.PacketConn network with delay, loss and reordering
 //	card.go        Card and Pipe, audio.Duplex at the pace of the (bubble's) clock
 //	instruments.go Recorder, Level, ToneLevel, SNR
 //	stoi.go        STOI, how much of speech can be understood (Taal et al. 2011)
