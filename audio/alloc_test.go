@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"portero/audio/rtp"
 )
 
 // loop is a connection that hears itself: what is sent comes back from the negotiated address.
@@ -21,7 +23,7 @@ func (l *loop) ReadPacket(b []byte) (int, netip.AddrPort, time.Duration, error) 
 	}
 	n := copy(b, l.ring[l.r%16][:l.size[l.r%16]])
 	l.r++
-	return n, l.from, Monotonic(), nil
+	return n, l.from, rtp.Monotonic(), nil
 }
 
 func (l *loop) WritePacket(b []byte, _ netip.AddrPort) error {

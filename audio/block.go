@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"portero/audio/echo"
+	"portero/audio/rtp"
 )
 
 // blocks does the work of one block; it is the engine's part that does not know about time.
@@ -18,7 +19,8 @@ type blocks struct {
 	limit limiter
 }
 
-// listen gets ready for the microphone. The canceller outlives the card: what it knows of the door's echo holds for the next call.
+// listen gets ready for the microphone. The canceller outlives the card: what it knows of the door's echo
+// holds for the next call.
 func (b *blocks) listen(o EchoOptions, log *slog.Logger) {
 	if b.tried {
 		return
@@ -32,11 +34,11 @@ func (b *blocks) listen(o EchoOptions, log *slog.Logger) {
 	b.echo = c
 }
 
-// run moves everything on by 10 ms: mic is what the microphone gave (nil: silence), reference what the loudspeaker played then. It
-// returns what the loudspeaker is to play; the slice is good until the next call.
+// run moves everything on by 10 ms: mic is what the microphone gave (nil: silence), reference what the
+// loudspeaker played then. It returns what the loudspeaker is to play; the slice is good until the next call.
 func (r *runner) run(mic, reference []int16, use Use) []int16 {
 	b := &r.block
-	now := Monotonic()
+	now := rtp.Monotonic()
 	r.mu.Lock()
 	sessions, clips := r.sessions, r.clips
 	r.mu.Unlock()
@@ -62,8 +64,9 @@ func (r *runner) run(mic, reference []int16, use Use) []int16 {
 	return b.far[:]
 }
 
-// limiter keeps the sum of many sounds below the point where the loudspeaker and its amplifier distort, because an echo that is not
-// linear cannot be cancelled. It stands ahead of the reference. Its gain falls at once and rises by 6 dB in 200 ms.
+// limiter keeps the sum of many sounds below the point where the loudspeaker and its amplifier distort,
+// because an echo that is not linear cannot be cancelled. It stands ahead of the reference. Its gain falls at
+// once and rises by 6 dB in 200 ms.
 type limiter struct{ gain float32 }
 
 const (

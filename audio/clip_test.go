@@ -10,7 +10,8 @@ import (
 	"portero/audio/audiotest"
 )
 
-// TestMustPlay: a clip is given up when the card does not come, unless it must be played; that one is done when it was heard.
+// TestMustPlay: a clip is given up when the card does not come, unless it must be played; that one is done
+// when it was heard.
 func TestMustPlay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newParty(t, &audiotest.Net{}, audio.ClipRate, 160, addrA, media(addrB, audio.PCMA))
@@ -20,7 +21,8 @@ func TestMustPlay(t *testing.T) {
 		for _, must := range []bool{false, true} {
 			at := make(chan time.Duration, 2)
 			done[must] = at
-			a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, audio.ClipRate, audio.ClipRate, 8000), Rate: audio.ClipRate, Must: must,
+			a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, audio.ClipRate, audio.ClipRate, 8000),
+				Rate: audio.ClipRate, Must: must,
 				Done: func() { at <- time.Since(start) }})
 		}
 		if at := <-done[false]; at < 2*time.Second || at > 4*time.Second {
@@ -32,7 +34,8 @@ func TestMustPlay(t *testing.T) {
 		}
 		a.card.Break(nil)
 		<-done[true]
-		if level := audiotest.ToneLevel(a.rec.Samples(), audio.ClipRate, 1000); len(a.rec.Samples()) < audio.ClipRate || level < -20 {
+		if level := audiotest.ToneLevel(a.rec.Samples(), audio.ClipRate,
+			1000); len(a.rec.Samples()) < audio.ClipRate || level < -20 {
 			t.Errorf("done after %d samples at %.0f dBFS", len(a.rec.Samples()), level)
 		}
 		stop()
@@ -46,7 +49,8 @@ func TestMustPlayStops(t *testing.T) {
 		stop := run(t, a)
 		a.card.Break(errors.New("unplugged"))
 		done := make(chan bool, 1)
-		end := a.engine.Play(audio.Clip{Samples: make([]int16, 1600), Rate: audio.ClipRate, Must: true, Done: func() { done <- true }})
+		end := a.engine.Play(audio.Clip{Samples: make([]int16, 1600), Rate: audio.ClipRate, Must: true,
+			Done: func() { done <- true }})
 		time.Sleep(10 * time.Second)
 		end()
 		<-done

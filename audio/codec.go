@@ -18,7 +18,8 @@ type Codec struct {
 	NewDecoder func() Decoder
 }
 
-// Encoder turns 16-bit samples into octets and returns how many it wrote; payload has room for len(pcm) of them.
+// Encoder turns 16-bit samples into octets and returns how many it wrote; payload has room for len(pcm) of
+// them.
 type Encoder interface {
 	Encode(payload []byte, pcm []int16) int
 }

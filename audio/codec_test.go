@@ -4,12 +4,14 @@ import (
 	"testing"
 )
 
-// The decision values of G.711: table 1a/1b (A-law, 13 bits: segments of 32, 16, 16 ... steps) and 2a/2b (mu-law, 14 bits), as
-// (first decision value, step) of each segment of 16 steps, scaled to 16 bits.
+// The decision values of G.711: table 1a/1b (A-law, 13 bits: segments of 32, 16, 16 ... steps) and 2a/2b
+// (mu-law, 14 bits), as (first decision value, step) of each segment of 16 steps, scaled to 16 bits.
 var (
-	alawSegments = [][2]int{{0, 16}, {256, 16}, {512, 32}, {1024, 64}, {2048, 128}, {4096, 256}, {8192, 512}, {16384, 1024}}
+	alawSegments = [][2]int{{0, 16}, {256, 16}, {512, 32}, {1024, 64}, {2048, 128}, {4096, 256},
+		{8192, 512}, {16384, 1024}}
 	// Scaled by 4: decision values 0, 1, 3, 5 ... 31, 35 ... of table 2a; the first step is half as wide.
-	ulawSegments = [][2]int{{-4, 8}, {124, 16}, {380, 32}, {892, 64}, {1916, 128}, {3964, 256}, {8060, 512}, {16252, 1024}}
+	ulawSegments = [][2]int{{-4, 8}, {124, 16}, {380, 32}, {892, 64}, {1916, 128}, {3964, 256},
+		{8060, 512}, {16252, 1024}}
 )
 
 // position counts the steps below a magnitude and returns the step's middle.
@@ -50,12 +52,14 @@ func TestG711AllSamples(t *testing.T) {
 
 // Spot values typed from G.711's tables (character signals, decoder output values y_n, scaled to 16 bits).
 func TestG711Table(t *testing.T) {
-	for code, want := range map[byte]int16{0xd5: 8, 0x55: -8, 0xd4: 24, 0xaa: 32256, 0x2a: -32256, 0xc5: 264, 0xf5: 528, 0x80: 5504} {
+	for code, want := range map[byte]int16{0xd5: 8, 0x55: -8, 0xd4: 24, 0xaa: 32256, 0x2a: -32256, 0xc5: 264,
+		0xf5: 528, 0x80: 5504} {
 		if alawTable[code] != want {
 			t.Errorf("A-law %#02x: %d, want %d", code, alawTable[code], want)
 		}
 	}
-	for code, want := range map[byte]int16{0xff: 0, 0x7f: 0, 0xfe: 8, 0x7e: -8, 0x80: 32124, 0x00: -32124, 0xef: 132, 0xdf: 396} {
+	for code, want := range map[byte]int16{0xff: 0, 0x7f: 0, 0xfe: 8, 0x7e: -8, 0x80: 32124, 0x00: -32124,
+		0xef: 132, 0xdf: 396} {
 		if ulawTable[code] != want {
 			t.Errorf("mu-law %#02x: %d, want %d", code, ulawTable[code], want)
 		}
@@ -79,7 +83,8 @@ func TestG711AllCodes(t *testing.T) {
 }
 
 func TestCodecByName(t *testing.T) {
-	for name, want := range map[string]*Codec{"pcmu": PCMU, "PCMA": PCMA, "g722": G722, "opus": nil, "": nil} {
+	for name, want := range map[string]*Codec{"pcmu": PCMU, "PCMA": PCMA, "g722": G722,
+		"opus": nil, "": nil} {
 		if got := CodecByName(name); got != want {
 			t.Errorf("%q: %v, want %v", name, got, want)
 		}

@@ -1,69 +1,54 @@
-// Package audio is the sound of the door station: the engine that owns the card, the sessions that carry sound over RTP, codecs,
-// tones and files.
+// Package audio is the sound of the door station: the engine that owns the card, the sessions that carry
+// sound over RTP, codecs, tones and files.
 //
 // # What happens in 10 ms
 //
-// An Engine has one goroutine on one locked thread, and in a call it sleeps in one place: Duplex.Exchange, which moves a
-// period of the card. Between two of them it does everything else, without a lock held for long and without an allocation:
+// An Engine has one goroutine on one locked thread, and in a call it sleeps in one place: Duplex.Exchange,
+// which moves a period of the card. Between two of them it does everything else, without an allocation and
+// without holding a lock for long:
 //
 //	card -> patch (to 16 kHz, blocks of 10 ms) -> echo canceller -> Session.send -> codec -> RTP
-//	RTP -> Session.receive -> playout.Buffer -> codec -> mix + clips -> limiter -> patch (to the card's rate) -> card
-//	                                                                       \-> reference of the canceller
+//	RTP -> Session.receive -> playout.Buffer -> codec -> mix + clips -> limiter -> patch -> card
+//	                                                                            \-> reference of the canceller
 //
-// Sockets are drained without blocking once per block, so packets wake nobody. While a card is being opened or has vanished,
-// a timer takes its place as the clock: sessions go on, silence is sent at real pace, digits are heard. With nothing to do,
-// the thread waits on a channel and the card is closed.
+// Sockets are drained without blocking once per block, so packets wake nobody. While a card is being opened
+// or has vanished, a timer takes its place as the clock: sessions go on, silence is sent at real pace, digits
+// are heard. With nothing to do, the thread waits on a channel and the card is closed.
 //
 // # Privacy
 //
-// The microphone is opened (Use FullDuplex) only while an attached session may send, and closed with the block after the last
-// one was held, detached or closed. Each opening and closing is a CardEvent.
+// The microphone is opened (Use FullDuplex) only while an attached session may send. It is closed with the
+// block after the last such session was held, detached or closed. Each opening and closing is a CardEvent.
 //
 // # Map
 //
 //	codec.go g711.go       Codec; ITU-T G.711 (tables 1 and 2). G.722 is in package g722
-//	session.go             Session, Media, Stats: one leg of a call
-//	session_receive.go     RFC 3550 section 5.1 in; symmetric RTP (RFC 4961) and its one latch; RFC 5761 demultiplexing
-//	session_send.go        RTP out; RFC 6263 section 4.6 keep-alive
-//	reception.go           RFC 3550 A.1, A.3: sequence numbers, loss, one SSRC
+//	session.go             Session, Media, Stats: the sound of one leg of a call
+//	session_receive.go     from the stream to the buffer, the digits and the mix
+//	session_send.go        from the microphone to the stream
 //	event.go               RFC 4733 telephone-events, both ways
-//	rtcp.go                RFC 3550 section 6: SR, RR, CNAME, BYE, round trip
-//	conn.go udp_linux.go   PacketConn and its raw socket
 //	engine.go run.go block.go patch.go echo.go duplex.go   the engine, from its public face to the card
-//	loop.go                the loop test: delay, return loss, distortion, and a verdict for the installer
+//	loopback.go            the loop test: delay, return loss, distortion, and a verdict for the installer
 //	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
 //	poll.go                how the audio thread waits, in system calls
 //	wav.go filecard.go     WAVE files; a card made of them
 //	resample.go            polyphase conversion between all common rates
 //
-// In-band digits are in package dtmf, the jitter buffer and concealment in playout, the canceller in echo, sound cards in alsa.
-//
-// # Figures
-//
-// "scripts/bench sound" makes them, each beside its peer in the same run; those of the canceller are in package echo, those of jitter
-// and concealment in playout. On a machine of two cores:
-//
-//	CPU of a call against baresip 1.0    PCMU 1.17, G.722 1.06 with periods of 20 ms; 1.37 and 1.18 with 10 ms; 2.0 and 1.9 with the canceller
-//	voluntary context switches           330 per second with periods of 20 ms, 377 with 10 ms; baresip 302
-//	mouth to ear, 48 kHz, 10 ms          PCMU 67/68/78 ms, G.722 58/65/75 ms (min, median, max), canceller on, two periods in the ring
-//	the same on a kernel's sound card    175 ms with PCMA and periods of 40 ms, in emulated time (scripts/boardtest)
-//	STOI at 5 % Gilbert loss             PCMA .977 and .972 by direction, G.722 .964 and .964 (device TestSpeech, twenty seeds)
-//	G.722 against spandsp                bit-exact both ways
-//	in-band digits                       160 of 160 at 40/40 ms, -35 dBFS, 10 dB SNR; none false in 43 minutes of synthetic speech
-//
-// A running call allocates nothing per period (TestCallAllocatesNothing, BenchmarkPeriod). PCMA arrives with 37 dB SNR
-// (TestCallCarriesSound). The resampler stops 80 dB (TestResampleStopBand).
+// RTP itself is in package rtp: addresses, sources, sockets and RTCP. In-band digits are in package dtmf, the
+// jitter buffer and concealment in playout, the canceller in echo, sound cards in alsa. "scripts/bench sound"
+// measures them all; what it gave last is in scripts/support/bench/FIGURES.md.
 //
 // # Limits and traps
 //
-//   - One goroutine calls Exchange; a card that blocks in it for ever stops the sound of everything, so a driver has to time out.
+//   - One goroutine calls Exchange. A card that blocks in it for ever stops all sound, so a driver has to
+//     time out.
 //   - Session.OnDigit, CardEvent and Clip.Done are called on the engine's thread and must not block.
-//   - A Session is detached first and closed then; a closed one drops out by itself. Close sends BYE and closes the connections.
-//   - No Opus. The pure-Go codec that encodes too, github.com/thesyncim/gopus v0.1.0, decodes bit-exactly, takes 2 to 5 million ARMv6
-//     instructions for a frame of 20 ms, which a Pi Zero can bear, and is 172,000 young lines: more than this whole program.
-//     pion/opus only decodes. A door station's 16 kHz fit into G.722.
-//   - No comfort noise (RFC 3389), no stereo, no SRTP: an SRTP transform can stand in as a PacketConn.
+//   - A Session is detached first and closed then; a closed one drops out by itself. Close sends BYE and
+//     closes the connections.
+//   - No Opus. The one pure-Go encoder, github.com/thesyncim/gopus, is 172,000 young lines: more than this
+//     whole program. pion/opus only decodes. A door station's 16 kHz fit into G.722.
+//   - No comfort noise (RFC 3389), no stereo, no SRTP: a transform can stand in as an rtp.PacketConn.
 //   - Playback sounds are mono; the sum is limited to -1 dBFS ahead of the canceller's reference.
-//   - A far end that changes its address without signalling is not followed (see SessionConfig.LatchFrom).
+//   - A far end that changes its address without signalling is not followed (see rtp.Config.LatchFrom).
 //   - G.722 counts its RTP clock at 8000 Hz; Codec.ClockRate and Codec.SampleRate differ.
 package audio

@@ -17,5 +17,8 @@ func newCanceller(o EchoOptions) (*echo.Canceller, error) {
 	if o.Off {
 		return nil, nil
 	}
-	return echo.New(echo.Config{Rate: engineRate, Frame: blockLen, NoiseSuppression: o.NoiseSuppression, Gain: o.Gain, Walkie: o.Walkie})
+	return echo.New(echo.Config{
+		Rate: engineRate, Frame: blockLen,
+		NoiseSuppression: o.NoiseSuppression, Gain: o.Gain, Walkie: o.Walkie,
+	})
 }

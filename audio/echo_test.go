@@ -10,7 +10,8 @@ import (
 	"portero/audio/audiotest"
 )
 
-// room is a loudspeaker beside a microphone: the echo comes 35 ms later, at half the level, with two reflections.
+// room is a loudspeaker beside a microphone: the echo comes 35 ms later, at half the level, with two
+// reflections.
 func room(card *audiotest.Card, rate int) {
 	past := make([]int16, rate/10)
 	at := func(ms int) int { return len(past) - rate*ms/1000 }
@@ -25,7 +26,8 @@ func room(card *audiotest.Card, rate int) {
 	}
 }
 
-// What the loudspeaker plays, clip or call, must not come back to the caller; the reference has to fit the microphone in time.
+// The loudspeaker's sound, clip or call, must not come back to the caller; the reference has to fit the
+// microphone in time.
 func TestEngineCancelsEcho(t *testing.T) {
 	level := func(off bool) (heard float64) {
 		synctest.Test(t, func(t *testing.T) {

@@ -8,9 +8,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"portero/audio/rtp"
 )
 
-// The engine's inner format: whatever the card and the codecs run at, sound is mixed and cancelled in blocks of 10 ms at 16 kHz.
+// The engine's inner format: whatever the card and the codecs run at, sound is mixed and cancelled in blocks
+// of 10 ms at 16 kHz.
 const (
 	engineRate      = 16000
 	blockLen        = engineRate / blocksPerSecond
@@ -29,7 +32,7 @@ type EngineOptions struct {
 	Log    *slog.Logger    // nil: slog.Default()
 	Echo   EchoOptions     //
 	Events func(CardEvent) // what happens to the card; called on the engine's thread, must not block
-	Thread func() error    // called once on the engine's locked thread, to raise its priority; an error is logged
+	Thread func() error    // called once on the engine's locked thread, to raise its priority
 }
 
 // CardEvent tells what happened to the card.
@@ -42,7 +45,8 @@ type CardEvent struct {
 // CardState is the kind of a CardEvent.
 type CardState uint8
 
-// The states of the card. Each Lost is followed by Recovered, or by Closed when nobody needs the card any more.
+// The states of the card. Each Lost is followed by Recovered, or by Closed when nobody needs the card any
+// more.
 const (
 	CardOpened CardState = iota + 1
 	CardClosed
@@ -54,9 +58,9 @@ func (s CardState) String() string {
 	return [...]string{"unknown", "opened", "closed", "lost", "recovered"}[min(int(s), 4)%5]
 }
 
-// Engine owns the sound card: it mixes what the sessions receive and the clips into the loudspeaker, cancels the echo and
-// sends the microphone to the sessions. The card is open only while there is something to hear, the microphone only while a
-// session sends.
+// Engine owns the sound card: it mixes what the sessions receive and the clips into the loudspeaker, cancels
+// the echo and sends the microphone to the sessions. The card is open only while there is something to hear,
+// the microphone only while a session sends.
 type Engine struct {
 	opener Opener
 	opt    EngineOptions
@@ -73,12 +77,12 @@ func NewEngine(open Opener, o EngineOptions) *Engine {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Engine{opener: open, opt: o, log: o.Log, wake: make(chan struct{}, 1)}
+	return &Engine{opener: open, opt: o, log: o.Log.With("part", "sound"), wake: make(chan struct{}, 1)}
 }
 
 // Attach lets a session run. Its first packet leaves before Attach returns. Attaching twice does nothing.
 func (e *Engine) Attach(s *Session) {
-	s.open(Monotonic())
+	s.open(rtp.Monotonic())
 	e.mu.Lock()
 	if !slices.Contains(e.sessions, s) {
 		e.sessions = append(slices.Clone(e.sessions), s)
@@ -87,7 +91,8 @@ func (e *Engine) Attach(s *Session) {
 	e.poke()
 }
 
-// Detach stops a session; it may be attached again. The engine may finish the block at hand after Detach returns.
+// Detach stops a session; it may be attached again. The engine may finish the block at hand after Detach
+// returns.
 func (e *Engine) Detach(s *Session) {
 	e.mu.Lock()
 	if i := slices.Index(e.sessions, s); i >= 0 {
@@ -97,12 +102,12 @@ func (e *Engine) Detach(s *Session) {
 	e.poke()
 }
 
-// Play plays a clip, mixed with what else sounds, until it ends or stop is called; stop may be called at any time and again. A
-// clip that cannot be played (no samples, an impossible rate) is logged and done at once.
+// Play plays a clip, mixed with what else sounds, until it ends or stop is called; stop may be called at any
+// time and again. A clip that cannot be played (no samples, an impossible rate) is logged and done at once.
 func (e *Engine) Play(c Clip) (stop func()) {
 	c, err := c.Resample(engineRate)
 	if err != nil || len(c.Samples) == 0 {
-		e.log.Error("clip cannot be played", "samples", len(c.Samples), "rate", c.Rate, "err", err)
+		e.log.Error("clip not played", "samples", len(c.Samples), "rate", c.Rate, "err", err)
 		if c.Done != nil {
 			c.Done()
 		}
@@ -146,15 +151,15 @@ type playing struct {
 	stop   atomic.Bool
 }
 
-// patience is how long a clip waits for the card before time passes over it, unless it must be played: a chime that comes late is
-// worse than none.
-const patience = 2 * blocksPerSecond
+// clipWait is how long a clip waits for the card before time passes over it, unless it must be played: a
+// chime that comes late is worse than none.
+const clipWait = 2 * blocksPerSecond
 
 // add mixes the next block and reports whether the clip has ended. A stopped clip fades out over 5 ms.
 func (p *playing) add(mix []int32, card bool) (ended bool) {
 	stopped := p.stop.Load()
 	if !card {
-		if p.waited++; (p.clip.Must || p.waited <= patience) && !stopped {
+		if p.waited++; (p.clip.Must || p.waited <= clipWait) && !stopped {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package audio_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"math"
@@ -62,7 +63,8 @@ func (p *party) states() []audio.CardState {
 func media(remote string, c *audio.Codec) audio.Media {
 	f := audio.Format{Codec: c, PayloadType: c.PayloadType}
 	return audio.Media{
-		Remote: netip.MustParseAddrPort(remote), Send: f, Receive: []audio.Format{f}, EventPT: 101, EventPTRecv: 101,
+		Remote: netip.MustParseAddrPort(remote), Send: f, Receive: []audio.Format{f},
+		EventPT: 101, EventPTRecv: 101,
 	}
 }
 
@@ -87,7 +89,8 @@ func newParty(t *testing.T, net *audiotest.Net, rate, period int, local string, 
 	return p
 }
 
-func newSession(t *testing.T, net *audiotest.Net, local string, m audio.Media, onDigit func(audio.Digit)) *audio.Session {
+func newSession(t *testing.T, net *audiotest.Net, local string, m audio.Media,
+	onDigit func(audio.Digit)) *audio.Session {
 	t.Helper()
 	s, err := audio.NewSession(audio.SessionConfig{
 		Conn: net.Listen(local), RTCP: net.Listen(above(local)), Media: m, OnDigit: onDigit,
@@ -115,7 +118,8 @@ func run(t *testing.T, parties ...*party) (stop func()) {
 	}
 }
 
-// voice is a signal with the band and the pauses of speech: harmonics of a gliding pitch below 3.2 kHz under a syllable's envelope.
+// voice is a signal with the band and the pauses of speech: harmonics of a gliding pitch below 3.2 kHz under
+// a syllable's envelope.
 func voice(rate, n int) []int16 {
 	s := make([]int16, n)
 	phase := 0.0
@@ -133,8 +137,8 @@ func voice(rate, n int) []int16 {
 	return s
 }
 
-// steady is the median level of a tone in the last half second, by 50 ms: the jitter buffer may cut or stretch it meanwhile, which
-// turns its phase.
+// steady is the median level of a tone in the last half second, by 50 ms: the jitter buffer may cut or
+// stretch it meanwhile, which turns its phase.
 func steady(s []int16, rate int, hz float64) float64 {
 	if len(s) < rate/2 {
 		return -120
@@ -186,7 +190,8 @@ func TestCallCarriesSound(t *testing.T) {
 					t.Errorf("SNR %.1f dB at a lag of %d ms, want %.0f", db, lag*1000/tc.rate, tc.want)
 				}
 				t.Logf("SNR %.1f dB, lag %.1f ms", db, float64(lag)*1000/float64(tc.rate))
-				if st := b.session.Stats(); st.Lost+st.Late+st.Foreign+st.Invalid != 0 || st.Received < uint64(4400/tc.ptime) {
+				if st := b.session.Stats(); st.Lost+st.Late+st.Foreign+st.Invalid != 0 ||
+					st.Received < uint64(4400/tc.ptime) {
 					t.Errorf("statistics %+v", st)
 				}
 				if l := audiotest.Level(a.rec.Samples()); l > -70 { // A-law has no zero
@@ -271,7 +276,8 @@ func TestIdleEngineSleeps(t *testing.T) {
 		stop := run(t, a)
 		played := make(chan time.Duration, 1)
 		start := time.Now()
-		a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, 8000, 800, 8000), Rate: 8000, Done: func() { played <- time.Since(start) }})
+		a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, 8000, 800, 8000), Rate: 8000,
+			Done: func() { played <- time.Since(start) }})
 		if d := <-played; d < 80*time.Millisecond || d > 150*time.Millisecond {
 			t.Errorf("a clip of 100 ms was done after %v", d)
 		}
@@ -292,7 +298,8 @@ func TestClipsMixAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newParty(t, &audiotest.Net{}, 16000, 160, addrA, media(addrB, audio.PCMA))
 		stop := run(t, a)
-		end := a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, 16000, 1600, 8000), Rate: 16000, Loop: true})
+		end := a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, 16000, 1600, 8000),
+			Rate: 16000, Loop: true})
 		a.engine.Play(audio.Clip{Samples: audiotest.Sine(2500, 48000, 48000, 8000), Rate: 48000, Gain: -6})
 		time.Sleep(500 * time.Millisecond)
 		s := a.rec.Samples()
@@ -326,7 +333,8 @@ func TestLoudSumIsLimited(t *testing.T) {
 		stop := run(t, a)
 		var ends []func()
 		for range 4 {
-			ends = append(ends, a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, 16000, 1600, 20000), Rate: 16000, Loop: true}))
+			ends = append(ends, a.engine.Play(audio.Clip{Samples: audiotest.Sine(1000, 16000, 1600, 20000),
+				Rate: 16000, Loop: true}))
 		}
 		time.Sleep(time.Second)
 		s := a.rec.Samples()
@@ -425,8 +433,9 @@ type rtpSeen struct {
 }
 
 func seen(b []byte, at time.Duration) rtpSeen {
-	u32 := func(i int) uint32 { return uint32(b[i])<<24 | uint32(b[i+1])<<16 | uint32(b[i+2])<<8 | uint32(b[i+3]) }
-	return rtpSeen{at, b[1] & 127, b[1]&128 != 0, uint16(b[2])<<8 | uint16(b[3]), u32(4), u32(8), slices.Clone(b[12:])}
+	u32 := func(i int) uint32 { return binary.BigEndian.Uint32(b[i:]) }
+	return rtpSeen{at, b[1] & 127, b[1]&128 != 0, uint16(b[2])<<8 | uint16(b[3]), u32(4),
+		u32(8), slices.Clone(b[12:])}
 }
 
 func TestHoldAndCodecChange(t *testing.T) {

@@ -47,8 +47,8 @@ func parseTelephoneEvent(b []byte) (telephoneEvent, bool) {
 	return telephoneEvent{b[0], b[1]&0x80 != 0, b[1] & 0x3f, binary.BigEndian.Uint16(b[2:])}, true
 }
 
-// eventReceiver turns the packets of telephone events into key presses. A press is known by the time stamp of its start, which all
-// its packets bear; so any one of them is enough, and the others are ignored.
+// eventReceiver turns the packets of telephone events into key presses. A press is known by the time stamp of
+// its start, which all its packets bear; so any one of them is enough, and the others are ignored.
 type eventReceiver struct {
 	known    bool
 	event    uint8
@@ -58,8 +58,8 @@ type eventReceiver struct {
 }
 
 const (
-	segment = 0xe000 // a press of that many units or more may go on under a new time stamp, RFC 4733, 2.5.1.3
-	restart = 10     // s: a time stamp that far back is a sender that started over, not a late packet
+	eventSegment = 0xe000 // units from which on a press may go on under a new time stamp, RFC 4733, 2.5.1.3
+	eventRestart = 10     // s: a time stamp that far back is a sender that started over, not a late packet
 )
 
 // take reports whether the packet belongs to a press not seen before.
@@ -75,11 +75,13 @@ func (r *eventReceiver) take(e telephoneEvent, ts uint32, clockRate int) bool {
 			r.extend(e, 0)
 		}
 		return false
-	case ahead < 0 && ahead > -int32(restart*clockRate):
+	case ahead < 0 && ahead > -int32(eventRestart*clockRate):
 		return false
 	case ahead > 0 && e.event == r.event && !r.ended:
-		// A long press goes on as a new segment where the last one stopped; and some senders move the time stamp with each packet.
-		if uint32(ahead) <= r.duration || uint32(ahead) >= segment && uint32(ahead) <= 0x10000 && r.duration >= segment {
+		// A long press goes on as a new segment where the last one stopped; and some senders move the time
+		// stamp with each packet.
+		boundary := eventSegment <= ahead && ahead <= 0x10000
+		if uint32(ahead) <= r.duration || boundary && r.duration >= eventSegment {
 			r.extend(e, uint32(ahead))
 			return false
 		}
@@ -133,10 +135,14 @@ func (q *eventSender) push(digits string) error {
 
 func (q *eventSender) active() bool { return len(q.queue) > 0 }
 
-// next moves on by one block and tells the packet to send in it and how often (0: none). unit is a block in RTP clock units.
+// next moves on by one block and tells the packet to send in it and how often (0: none). unit is a block in
+// RTP clock units.
 func (q *eventSender) next(unit int) (e telephoneEvent, times int) {
 	q.at++
-	e = telephoneEvent{event: uint8(strings.IndexByte(eventDigits, q.queue[0])), volume: eventLevel, duration: uint16(min(q.at, digitTone) * unit)}
+	e = telephoneEvent{
+		event: uint8(strings.IndexByte(eventDigits, q.queue[0])), volume: eventLevel,
+		duration: uint16(min(q.at, digitTone) * unit),
+	}
 	switch past := q.at - digitTone; {
 	case q.at == 1:
 		times = eventSends

@@ -3,7 +3,6 @@ package audio
 import (
 	"bytes"
 	"testing"
-	"time"
 )
 
 func TestTelephoneEventWire(t *testing.T) {
@@ -31,28 +30,37 @@ func TestEventReceiver(t *testing.T) {
 		fresh    bool
 	}
 	for name, packets := range map[string][]packet{
-		"one press":                 {{5, 1000, 160, false, true}, {5, 1000, 320, false, false}, {5, 1000, 800, true, false}, {5, 1000, 800, true, false}},
-		"only an end":               {{5, 1000, 800, true, true}, {5, 1000, 800, true, false}},
-		"same digit twice":          {{5, 1000, 800, true, true}, {5, 2280, 160, false, true}, {5, 2280, 800, true, false}},
-		"ends lost":                 {{5, 1000, 160, false, true}, {5, 1000, 640, false, false}, {5, 2280, 160, false, true}},
-		"old end late":              {{5, 1000, 160, false, true}, {6, 2280, 160, false, true}, {5, 1000, 800, true, false}},
-		"other digit at once":       {{5, 1000, 800, true, true}, {6, 1800, 160, false, true}},
-		"long press":                {{5, 1000, 0xff80, false, true}, {5, 1000 + 0xff80, 160, false, false}, {5, 1000 + 0xff80, 4000, true, false}},
+		"one press": {{5, 1000, 160, false, true}, {5, 1000, 320, false, false},
+			{5, 1000, 800, true, false}, {5, 1000, 800, true, false}},
+		"only an end": {{5, 1000, 800, true, true}, {5, 1000, 800, true, false}},
+		"same digit twice": {{5, 1000, 800, true, true}, {5, 2280, 160, false, true},
+			{5, 2280, 800, true, false}},
+		"ends lost": {{5, 1000, 160, false, true}, {5, 1000, 640, false, false},
+			{5, 2280, 160, false, true}},
+		"old end late": {{5, 1000, 160, false, true}, {6, 2280, 160, false, true},
+			{5, 1000, 800, true, false}},
+		"other digit at once": {{5, 1000, 800, true, true}, {6, 1800, 160, false, true}},
+		"long press": {{5, 1000, 0xff80, false, true}, {5, 1000 + 0xff80, 160, false, false},
+			{5, 1000 + 0xff80, 4000, true, false}},
 		"long press, boundary lost": {{5, 1000, 0xf000, false, true}, {5, 1000 + 0xffff, 160, false, false}},
-		"moving time stamp":         {{5, 1000, 160, false, true}, {5, 1160, 320, false, false}, {5, 1320, 480, false, false}, {5, 1480, 480, true, false}},
-		"wrap":                      {{5, 0xffffff00, 800, true, true}, {5, 0x500, 800, true, true}, {5, 0xffffff00, 800, true, false}},
-		"sender starts over":        {{5, 0x40000000, 800, true, true}, {5, 160, 800, true, true}},
+		"moving time stamp": {{5, 1000, 160, false, true}, {5, 1160, 320, false, false},
+			{5, 1320, 480, false, false}, {5, 1480, 480, true, false}},
+		"wrap": {{5, 0xffffff00, 800, true, true}, {5, 0x500, 800, true, true},
+			{5, 0xffffff00, 800, true, false}},
+		"sender starts over": {{5, 0x40000000, 800, true, true}, {5, 160, 800, true, true}},
 	} {
 		var r eventReceiver
 		for i, p := range packets {
-			if got := r.take(telephoneEvent{event: p.event, end: p.end, duration: p.duration}, p.ts, 8000); got != p.fresh {
+			e := telephoneEvent{event: p.event, end: p.end, duration: p.duration}
+			if got := r.take(e, p.ts, 8000); got != p.fresh {
 				t.Errorf("%s: packet %d: new %v", name, i, got)
 			}
 		}
 	}
 }
 
-// RFC 4733, 2.5.1: starts with the elapsed duration, one time stamp for all, the end three times with the same duration.
+// RFC 4733, 2.5.1: starts with the elapsed duration, one time stamp for all, the end three times with the
+// same duration.
 func TestEventSender(t *testing.T) {
 	var q eventSender
 	if err := q.push("5#"); err != nil {
@@ -75,7 +83,8 @@ func TestEventSender(t *testing.T) {
 			return telephoneEvent{event: event, end: end, volume: 10, duration: duration}
 		}
 		return []sent{
-			{at, e(80, false), 3}, {at + 1, e(160, false), 1}, {at + 3, e(320, false), 1}, {at + 5, e(480, false), 1}, {at + 7, e(640, false), 1},
+			{at, e(80, false), 3}, {at + 1, e(160, false), 1}, {at + 3, e(320, false), 1},
+			{at + 5, e(480, false), 1}, {at + 7, e(640, false), 1},
 			{at + 9, e(800, true), 1}, {at + 11, e(800, true), 1}, {at + 13, e(800, true), 1},
 		}
 	}
@@ -92,32 +101,3 @@ func TestEventSender(t *testing.T) {
 		t.Errorf("two digits took %d blocks", blocks)
 	}
 }
-
-func TestReception(t *testing.T) {
-	var r reception
-	step := func(ssrc uint32, seq uint16, ms int, event, want bool) {
-		t.Helper()
-		if got := r.admit(ssrc, seq, timeMs(ms), event); got != want {
-			t.Errorf("ssrc %d seq %d: admitted %v", ssrc, seq, got)
-		}
-	}
-	step(1, 65534, 0, false, true)
-	step(1, 65535, 20, false, true)
-	step(1, 1, 40, false, true) // 0 is missing
-	step(2, 50, 41, false, false)
-	step(2, 60, 42, true, false)
-	step(1, 2, 60, false, true)
-	step(2, 51, 61, false, false) // the old one spoke in between
-	if r.lost() != 1 || r.expected() != 5 || r.interval() != 51 || r.interval() != 0 {
-		t.Errorf("lost %d of %d", r.lost(), r.expected())
-	}
-	step(2, 52, 62, false, true) // two in a row
-	step(1, 3, 63, false, false)
-	step(3, 9, 200, true, false) // an event never changes the source
-	step(3, 10, 200, false, true)
-	if r.lost() != 1 {
-		t.Errorf("lost %d", r.lost())
-	}
-}
-
-func timeMs(n int) time.Duration { return time.Duration(n) * time.Millisecond }

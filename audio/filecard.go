@@ -13,7 +13,7 @@ import (
 type FileCardConfig struct {
 	Rate    int           // Hz; 0: 48000
 	Period  time.Duration // 0: 20 ms
-	Capture string        // WAV file that the microphone hears, from its start in the first full-duplex use; empty: silence
+	Capture string        // WAV file for the microphone, from the first full-duplex use on; empty: silence
 	Loop    bool          // and again from its start; else silence follows
 	Record  string        // WAV file that takes what the loudspeaker plays; empty: nothing
 }
@@ -38,7 +38,8 @@ func NewFileCard(c FileCardConfig) (*FileCard, error) {
 	if c.Period == 0 {
 		c.Period = 20 * time.Millisecond
 	}
-	f := &FileCard{rate: c.Rate, period: int(int64(c.Rate) * int64(c.Period) / int64(time.Second)), loop: c.Loop}
+	period := int(int64(c.Rate) * int64(c.Period) / int64(time.Second))
+	f := &FileCard{rate: c.Rate, period: period, loop: c.Loop}
 	if f.period < 1 || f.period > f.rate {
 		return nil, fmt.Errorf("audio: file card of %d Hz with a period of %v", c.Rate, c.Period)
 	}
@@ -123,8 +124,8 @@ func (d *FileDuplex) Rate() int { return d.card.rate }
 // Period returns the frames per Exchange.
 func (d *FileDuplex) Period() int { return d.card.period }
 
-// Exchange waits for the end of the period, in a system call: it does not run in a testing/synctest bubble. If the machine was held
-// up for more than 100 ms, the time is reported as lost.
+// Exchange waits for the end of the period, in a system call: it does not run in a testing/synctest bubble.
+// If the machine was held up for more than 100 ms, the time is reported as lost.
 func (d *FileDuplex) Exchange(play, capture []int16) (Slip, error) {
 	d.n++
 	due := d.start.Add(time.Duration(d.n * int64(d.card.period) * int64(time.Second) / int64(d.card.rate)))

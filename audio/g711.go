@@ -59,7 +59,8 @@ func alawEncode(v int16) byte {
 	return (sign | byte(segment<<4) | byte(x>>(segment-1)&0xf)) ^ 0x55
 }
 
-// ulawEncode works on the upper 14 bits (G.711 table 2), biased by 33 so that every segment starts at a power of two.
+// ulawEncode works on the upper 14 bits (G.711 table 2), biased by 33 so that every segment starts at a power
+// of two.
 func ulawEncode(v int16) byte {
 	sign := byte(0x80)
 	if v < 0 {

@@ -4,8 +4,9 @@ import "fmt"
 
 // patch joins a card of any rate and period to the engine's blocks.
 //
-// In full duplex the card's clock is the captured sound: a block runs as soon as 10 ms of it are there, and what that block plays
-// goes out with the next Exchange. The loudspeaker runs ahead by one period, plus a block where the period is not whole blocks.
+// In full duplex the card's clock is the captured sound: a block runs as soon as 10 ms of it are there, and
+// what that block plays goes out with the next Exchange. The loudspeaker runs ahead by one period, plus a
+// block where the period is not whole blocks.
 type patch struct {
 	card    Duplex
 	use     Use

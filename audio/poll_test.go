@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What preempts goroutines does not end the wait of a period; it does end that of a card which stands still.
+// The signal that preempts goroutines does not end the wait of a period; it does end that of a card which
+// stands still.
 func TestPollAndPreemption(t *testing.T) {
 	for _, c := range []struct {
 		timeout time.Duration
 		want    unix.Errno
-	}{{steady, 0}, {time.Hour, unix.EINTR}} {
+	}{{maskFor, 0}, {time.Hour, unix.EINTR}} {
 		thread, done := make(chan int), make(chan unix.Errno)
 		go func() {
 			runtime.LockOSThread()

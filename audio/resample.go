@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// Resampler converts one stream of samples from one rate to another: a Kaiser-windowed sinc, split into polyphase branches
-// (Crochiere and Rabiner 1983, chapter 3). With f the lower of both rates it passes up to 0.43 f within 0.1 dB and stops from
-// 0.57 f by 80 dB; its delay is 20 periods of the lower rate, 2.5 ms at 8 kHz. Equal rates are copied.
+// Resampler converts one stream of samples from one rate to another: a Kaiser-windowed sinc, split into
+// polyphase branches (Crochiere and Rabiner 1983, chapter 3). With f the lower of both rates it passes up
+// to 0.43 f within 0.1 dB and stops from 0.57 f by 80 dB. Its delay is 20 periods of the lower rate, 2.5 ms
+// at 8 kHz. Equal rates are copied.
 type Resampler struct {
 	up, down int // reduced ratio
 	taps     int // per branch, a multiple of eight
@@ -24,8 +25,8 @@ const (
 	piece         = 480 // samples converted at a time
 )
 
-// NewResampler makes a converter between two rates in Hz whose reduced ratio has no term above 2000, which holds for all pairs of
-// 8000, 11025, 16000, 22050, 32000, 44100, 48000 and 96000.
+// NewResampler makes a converter between two rates in Hz whose reduced ratio has no term above 2000, which
+// holds for all pairs of 8000, 11025, 16000, 22050, 32000, 44100, 48000 and 96000.
 func NewResampler(from, to int) (*Resampler, error) {
 	if from <= 0 || to <= 0 {
 		return nil, fmt.Errorf("audio: resample %d Hz to %d Hz: rates have to be positive", from, to)
@@ -33,7 +34,8 @@ func NewResampler(from, to int) (*Resampler, error) {
 	g := gcd(from, to)
 	r := &Resampler{up: to / g, down: from / g}
 	if r.up > 2000 || r.down > 2000 {
-		return nil, fmt.Errorf("audio: resample %d Hz to %d Hz: ratio %d:%d is not supported", from, to, r.up, r.down)
+		return nil, fmt.Errorf("audio: resample %d Hz to %d Hz: ratio %d:%d is not supported",
+			from, to, r.up, r.down)
 	}
 	if r.up == r.down {
 		return r, nil
@@ -55,8 +57,8 @@ func (r *Resampler) MaxOut(n int) int {
 	return int((int64(n)*int64(r.up)+int64(r.down)-1)/int64(r.down)) + 1
 }
 
-// Process converts src and returns the number of samples written to dst, which needs MaxOut(len(src)) of room. Over time exactly
-// to/from as many come out as go in.
+// Process converts src and returns the number of samples written to dst, which needs MaxOut(len(src)) of
+// room. Over time exactly to/from as many come out as go in.
 func (r *Resampler) Process(dst, src []int16) int {
 	if r.up == r.down {
 		return copy(dst, src)
@@ -89,7 +91,8 @@ func (r *Resampler) process(dst, src []int16) int {
 	return n
 }
 
-// dot is the inner loop of the package: four sums keep the multipliers busy. Both lengths are the same multiple of eight.
+// dot is the inner loop of the package: four sums keep the multipliers busy. Both lengths are the same
+// multiple of eight.
 func dot(a, b []float32) float32 {
 	var s0, s1, s2, s3 float32
 	for len(a) >= 8 && len(b) >= 8 {
@@ -125,7 +128,8 @@ var banks = struct {
 	m map[[2]int]bank
 }{m: map[[2]int]bank{}}
 
-// filterBank returns the branches of a ratio, each reversed so that it runs along the history; they are made once per ratio.
+// filterBank returns the branches of a ratio, each reversed so that it runs along the history; they are made
+// once per ratio.
 func filterBank(up, down int) ([]float32, int) {
 	banks.Lock()
 	defer banks.Unlock()
@@ -141,7 +145,8 @@ func filterBank(up, down int) ([]float32, int) {
 		var sum float64
 		h := make([]float64, taps)
 		for i := range h {
-			// Tap i meets the input that lies taps-1-i before the newest one; the filter is centred half samples back.
+			// Tap i meets the input that lies taps-1-i before the newest one; the filter is centred half
+			// samples back.
 			t := float64(taps-1-i) - half + float64(p)/float64(up)
 			h[i] = sinc(t/stretch) * kaiser(t/half)
 			sum += h[i]

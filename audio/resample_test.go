@@ -60,13 +60,14 @@ func TestResamplePassBand(t *testing.T) {
 	}
 }
 
-// What lies above 0.57 of the lower rate must come out (as an alias, or as an image) 80 dB down. The sum of the frequency
-// response is read from the filter itself: 16-bit samples have a floor of their own.
+// Sound above 0.57 of the lower rate must come out (as an alias, or as an image) 80 dB down. The sum of the
+// frequency response is read from the filter itself: 16-bit samples have a floor of their own.
 func TestResampleStopBand(t *testing.T) {
 	for _, from := range commonRates {
 		for _, to := range commonRates {
 			r, err := NewResampler(from, to)
-			if err != nil || r.up == r.down || from%11025 == 0 && from < 44100 || to%11025 == 0 && to < 44100 {
+			if err != nil || r.up == r.down || from%11025 == 0 && from < 44100 ||
+				to%11025 == 0 && to < 44100 {
 				continue // the rates of old sound files take the same filter
 			}
 			// Interleave the branches into the prototype at the rate from*up.
@@ -100,7 +101,8 @@ func TestResampleStopBand(t *testing.T) {
 }
 
 func TestResampleStreams(t *testing.T) {
-	for _, rates := range [][2]int{{48000, 16000}, {16000, 48000}, {44100, 16000}, {16000, 44100}, {8000, 16000}} {
+	for _, rates := range [][2]int{{48000, 16000}, {16000, 48000}, {44100, 16000},
+		{16000, 44100}, {8000, 16000}} {
 		from, to := rates[0], rates[1]
 		in := sine(440, from, from, 12000)
 		whole, _ := NewResampler(from, to)
@@ -123,7 +125,8 @@ func TestResampleStreams(t *testing.T) {
 }
 
 func TestResampleDelay(t *testing.T) {
-	for _, rates := range [][2]int{{48000, 8000}, {8000, 48000}, {16000, 8000}, {44100, 8000}, {8000, 16000}, {48000, 16000}} {
+	for _, rates := range [][2]int{{48000, 8000}, {8000, 48000}, {16000, 8000}, {44100, 8000},
+		{8000, 16000}, {48000, 16000}} {
 		from, to := rates[0], rates[1]
 		r, _ := NewResampler(from, to)
 		in := make([]int16, from/10)

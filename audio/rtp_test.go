@@ -19,8 +19,11 @@ func TestDigitsOnceUnderLoss(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(loss*100)))
 			net := &audiotest.Net{
-				Drop:  func(audiotest.Packet) bool { return r.Float64() < loss },
-				Delay: func(audiotest.Packet) time.Duration { return time.Duration(r.IntN(30)) * time.Millisecond }, // reorders
+				Drop: func(audiotest.Packet) bool { return r.Float64() < loss },
+				// reorders
+				Delay: func(audiotest.Packet) time.Duration {
+					return time.Duration(r.IntN(30)) * time.Millisecond
+				},
 			}
 			m := media(addrA, audio.PCMA)
 			m.Direction = audio.RecvOnly
@@ -58,7 +61,8 @@ func TestSendDigitsRefuses(t *testing.T) {
 	}
 }
 
-// Without telephone-events, digits travel in the sound and are found there; with them, tones in the sound are not counted again.
+// Without telephone-events, digits travel in the sound and are found there; with them, tones in the sound are
+// not counted again.
 func TestInBandDigits(t *testing.T) {
 	for _, codec := range audio.Codecs() {
 		synctest.Test(t, func(t *testing.T) {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Run is the engine's only thread. With a card, it blocks in Exchange alone and does everything else between two of them;
-// without one, a timer is the clock of the sessions; with nothing to do, it waits and no card is open. It returns nil when
-// ctx ends, with the card closed. Run may be called once at a time.
+// Run is the engine's only thread. With a card, it blocks in Exchange alone and does everything else
+// between two of them. Without one, a timer is the clock of the sessions. With nothing to do, it waits and
+// no card is open. It returns nil when ctx ends, with the card closed. Run may be called once at a time.
 func (e *Engine) Run(ctx context.Context) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if e.opt.Thread != nil {
 		if err := e.opt.Thread(); err != nil {
-			e.log.Warn("audio thread", "err", err)
+			e.log.Warn("sound thread not made a real-time one", "err", err)
 		}
 	}
 	r := &runner{Engine: e, ctx: ctx, opened: make(chan opening, 1), timer: time.NewTimer(time.Hour)}
@@ -171,14 +171,24 @@ func (r *runner) failed(err error) {
 func (r *runner) close() {
 	r.unblock()
 	if err := r.card.card.Close(); err != nil {
-		r.log.Warn("close sound card", "err", err)
+		r.log.Warn("sound card not closed", "err", err)
 	}
 	r.card, r.use = nil, 0
 	r.next = time.Time{}
 }
 
 func (r *runner) tell(ev CardEvent) {
-	r.log.Info("sound card "+ev.State.String(), "microphone", ev.Use == FullDuplex, "err", ev.Err)
+	microphone := ev.Use == FullDuplex
+	switch ev.State {
+	case CardOpened:
+		r.log.Info("sound card opened", "microphone", microphone)
+	case CardClosed:
+		r.log.Info("sound card closed")
+	case CardLost:
+		r.log.Warn("sound card lost", "err", ev.Err)
+	case CardRecovered:
+		r.log.Info("sound card recovered", "microphone", microphone)
+	}
 	if r.opt.Events != nil {
 		r.opt.Events(ev)
 	}
@@ -200,7 +210,8 @@ func (r *runner) exchange() error {
 	return nil
 }
 
-// slip passes on what an xrun lost: the canceller shifts its filter, the time stamps skip the sound that was never captured.
+// slip passes on what an xrun lost: the canceller shifts its filter, the time stamps skip the sound that was
+// never captured.
 func (r *runner) slip(s Slip) {
 	captured, played := r.card.scale(s.Captured), r.card.scale(s.Played)
 	r.log.Warn("sound card xrun", "captured", s.Captured, "played", s.Played)

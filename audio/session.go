@@ -8,10 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/rtp"
-
 	"portero/audio/dtmf"
 	"portero/audio/playout"
+	"portero/audio/rtp"
 )
 
 // Format is a codec under the payload type that was negotiated for it.
@@ -47,7 +46,7 @@ type Media struct {
 	Send    Format
 	Receive []Format // every format that the far end may send; it may change from packet to packet
 
-	EventPT     uint8 // payload type of the telephone-events sent; 0: none negotiated, digits are sent as tones
+	EventPT     uint8 // payload type of the telephone-events sent; 0: none, digits are sent as tones
 	EventPTRecv uint8 // of those received; 0: none
 
 	Direction Direction
@@ -56,145 +55,124 @@ type Media struct {
 
 // SessionConfig describes one RTP stream.
 type SessionConfig struct {
-	Conn PacketConn // RTP
-	RTCP PacketConn // nil: RTCP goes through Conn if Media.RTCPMux, else there is none
+	Conn rtp.PacketConn // RTP
+	RTCP rtp.PacketConn // nil: RTCP goes through Conn if Media.RTCPMux, else there is none
 	Media
-	CNAME string // RFC 3550, 6.5.1; empty: a random one (RFC 7022)
-
-	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from an address for
-	// which it returns true moves the stream to its source, once. Remote's own address is always allowed, whatever the port.
-	// Sound follows the latch, so let in no more than the address that the signalling came from. It must not call the session.
-	LatchFrom func(netip.Addr) bool
+	CNAME     string                // as in rtp.Config
+	LatchFrom func(netip.Addr) bool // as in rtp.Config; it must not call the session
 
 	InBand  bool        // listen for digits in the sound too, until the first telephone-event arrives
 	OnDigit func(Digit) // called once per key press on the engine's thread; must not block
 }
 
-// Session is one RTP stream with its RTCP: one leg of a call. It runs while it is attached to an Engine. Its methods may be called
-// from any goroutine.
+// Session is one RTP stream with its RTCP: one leg of a call. It runs while it is attached to an Engine. Its
+// methods may be called from any goroutine.
 type Session struct {
 	cfg SessionConfig
 
 	mu     sync.Mutex
 	media  Media
+	stream *rtp.Stream
+	opened bool
 	closed bool
-	since  time.Duration // of the attachment, or of the last packet received
+	stats  Stats // but what the stream and the buffer count
 
 	// Receiving, in the order of a packet's way.
-	drained     time.Duration // when the sockets were read
-	drainedRTCP time.Duration
-	in          [1500]byte
-	packet      rtp.Packet
-	source      netip.AddrPort // latched; zero until the first packet
-	arrivals    reception
-	format      int // of media.Receive, that the buffer decodes
-	decoders    []Decoder
-	buffer      *playout.Buffer
-	events      eventReceiver
-	hasEvent    bool // a telephone-event came: tones in the sound are not counted
-	detector    *dtmf.Detector
-	heard       [4]dtmf.Event
-	toCard      *Resampler
-	pcm         [blockLen]int16 // one block at the codec's rate
-	block       [blockLen]int16 // at the engine's
-	digits      [8]Digit        // to be told when the lock is free
-	nDigits     int
+	drained  time.Duration // when the sockets were read
+	format   int           // of media.Receive, that the buffer decodes
+	decoders []Decoder
+	buffer   *playout.Buffer
+	events   eventReceiver
+	hasEvent bool // a telephone-event came: tones in the sound are not counted
+	detector *dtmf.Detector
+	heard    [4]dtmf.Event
+	toCard   *Resampler
+	pcm      [blockLen]int16 // one block at the codec's rate
+	block    [blockLen]int16 // at the engine's
+	digits   [8]Digit        // to be told when the lock is free
+	nDigits  int
 
 	// Sending.
-	header   rtp.Header
-	clock    uint32 // RTP time stamp of the current block
-	encoder  Encoder
-	fromMic  *Resampler
-	frame    []int16 // samples of the packet at hand
-	filled   int
-	queue    eventSender
-	tone     dtmf.Generator
-	talking  bool // the last packet was sound: no marker
-	out      [1500]byte
-	opened   bool
-	keepNext time.Duration
-
-	rtcp  control
-	stats Stats
+	clock   uint32 // RTP time stamp of the current block
+	encoder Encoder
+	fromMic *Resampler
+	frame   []int16 // samples of the packet at hand
+	filled  int
+	queue   eventSender
+	tone    dtmf.Generator
+	talking bool // the last packet was sound: no marker
 }
 
-// Stats are a session's counters since it was made.
+// Stats are a session's counters since it was made. Quiet counts from the attachment on; Invalid holds
+// telephone-events, too.
 type Stats struct {
-	Sent, SentBytes         uint64 // RTP packets, payload octets
-	Received, ReceivedBytes uint64
-	Lost                    uint64 // promised by the sequence numbers and never come
-	Late, Duplicates        uint64
-	Foreign                 uint64 // from another source or SSRC: dropped
-	Invalid                 uint64 // not RTP, or of an unknown payload type: dropped
-	Digits                  uint64
+	rtp.Stats
+	Late, Duplicates uint64
+	Digits           uint64
 
 	Concealed time.Duration // sound made up for what was lost or late
 	Delay     time.Duration // of the jitter buffer
-	Jitter    time.Duration // RFC 3550, 6.4.1
-	Quiet     time.Duration // since the last RTP or RTCP packet of the far end, or since the attachment
-
-	RTT          time.Duration // by RTCP; 0: not known
-	RemoteLost   float64       // share of our packets that the far end missed lately
-	RemoteJitter time.Duration
-	RemoteBye    bool // the far end's RTCP BYE came
-
-	Source netip.AddrPort // where the far end's RTP comes from; zero until it does
 }
 
 // NewSession checks the configuration and makes a session; it sends nothing before it is attached.
 func NewSession(c SessionConfig) (*Session, error) {
-	if c.Conn == nil {
-		return nil, errors.New("audio: session without a connection")
+	if err := c.Media.check(); err != nil {
+		return nil, err
 	}
-	if c.CNAME == "" {
-		c.CNAME = fmt.Sprintf("%016x", rand.Uint64())
+	rc := rtp.Config{Conn: c.Conn, RTCP: c.RTCP, CNAME: c.CNAME, LatchFrom: c.LatchFrom}
+	stream, err := rtp.New(rc, c.Media.params())
+	if err != nil {
+		return nil, err
 	}
-	s := &Session{cfg: c, clock: rand.Uint32()}
-	s.header = rtp.Header{Version: 2, SequenceNumber: uint16(rand.Uint32() >> 17), SSRC: rand.Uint32()} // RFC 3550, 5.1: below 2^15
+	s := &Session{cfg: c, stream: stream, clock: rand.Uint32()}
 	if err := s.Update(c.Media); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
+// check refuses what no stream of sound can be; package rtp looks at addresses and payload types.
 func (m *Media) check() error {
 	if m.PTime == 0 {
 		m.PTime = 20
 	}
-	m.Remote = unmap(m.Remote)
-	m.RemoteRTCP = unmap(m.RemoteRTCP)
 	switch {
-	case !m.Remote.IsValid() || m.Remote.Port() == 0:
-		return fmt.Errorf("audio: session: remote address %q", m.Remote)
 	case m.Send.Codec == nil:
 		return errors.New("audio: session: no codec to send")
 	case m.PTime < 10 || m.PTime > 60 || m.PTime%10 != 0:
 		return fmt.Errorf("audio: session: packets of %d ms, want 10 to 60 in steps of 10", m.PTime)
 	case m.Direction > Inactive:
 		return fmt.Errorf("audio: session: direction %d", m.Direction)
-	case m.Send.PayloadType > 127 || m.EventPT > 127 || m.EventPTRecv > 127:
-		return errors.New("audio: session: payload type above 127")
 	case len(m.Receive) == 0:
 		return errors.New("audio: session: no codec to receive")
 	}
 	for _, f := range m.Receive {
-		if f.Codec == nil || f.PayloadType > 127 || f.PayloadType == m.EventPTRecv && m.EventPTRecv != 0 {
-			return fmt.Errorf("audio: session: payload type %d to receive has no codec, or two", f.PayloadType)
-		}
-	}
-	if !m.RemoteRTCP.IsValid() {
-		m.RemoteRTCP = m.Remote
-		if !m.RTCPMux && m.Remote.Port() < 65535 {
-			m.RemoteRTCP = netip.AddrPortFrom(m.Remote.Addr(), m.Remote.Port()+1)
+		if f.Codec == nil || f.PayloadType == m.EventPTRecv && m.EventPTRecv != 0 {
+			return fmt.Errorf("audio: session: payload type %d to receive has no codec, or two",
+				f.PayloadType)
 		}
 	}
 	return nil
 }
 
-func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+// params are the media as package rtp sees them: without sound.
+func (m *Media) params() rtp.Params {
+	p := rtp.Params{
+		Remote: m.Remote, RemoteRTCP: m.RemoteRTCP, Mux: m.RTCPMux,
+		Receive: map[uint8]rtp.Payload{}, Send: []uint8{m.Send.PayloadType, m.EventPT},
+		SendClockRate: m.Send.Codec.ClockRate, Sends: m.Direction.sends(),
+	}
+	if m.EventPTRecv != 0 {
+		p.Receive[m.EventPTRecv] = rtp.Payload{ClockRate: uint32(m.Receive[0].Codec.ClockRate), Event: true}
+	}
+	for _, f := range m.Receive {
+		p.Receive[f.PayloadType] = rtp.Payload{ClockRate: uint32(f.Codec.ClockRate)}
+	}
+	return p
+}
 
-// Update changes what a re-INVITE has settled: far end, codecs, direction, events. A new Remote undoes the latch; sequence
-// numbers, time stamps and SSRC go on. On error nothing has changed.
+// Update changes what a re-INVITE has settled: far end, codecs, direction, events. A new Remote undoes the
+// latch; sequence numbers, time stamps and SSRC go on. On error nothing has changed.
 func (s *Session) Update(m Media) error {
 	if err := m.check(); err != nil {
 		return err
@@ -214,12 +192,11 @@ func (s *Session) Update(m Media) error {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.stream.Update(m.params()); err != nil {
+		return err
+	}
 	old := s.media
 	s.media = m
-	if old.Remote != m.Remote {
-		s.source = netip.AddrPort{}
-		s.arrivals.restart()
-	}
 	if s.encoder == nil || old.Send.Codec != m.Send.Codec {
 		s.encoder, s.fromMic = m.Send.Codec.NewEncoder(), fromMic
 	}
@@ -261,8 +238,8 @@ func (s *Session) decode(i int) {
 	}
 }
 
-// SendDigits queues digits (0-9, *, #, A-D in any case): RFC 4733 events if they were negotiated, else tones in the sound; each
-// 100 ms with a pause of 60 ms. Nothing is queued on error.
+// SendDigits queues digits (0-9, *, #, A-D in any case): RFC 4733 events if they were negotiated, else tones
+// in the sound; each 100 ms with a pause of 60 ms. Nothing is queued on error.
 func (s *Session) SendDigits(digits string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,19 +251,16 @@ func (s *Session) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, b := s.stats, s.buffer.Stats()
-	st.Lost = s.arrivals.lost()
+	st.Stats = s.stream.Stats()
+	st.Invalid += s.stats.Invalid
 	st.Late, st.Duplicates = b.Late, b.Duplicates
 	st.Concealed = time.Duration(b.ConcealedMs) * time.Millisecond
 	st.Delay = time.Duration(b.DelayMs * float64(time.Millisecond))
-	st.Jitter = time.Duration(b.JitterMs * float64(time.Millisecond))
-	st.Source = s.source
-	if s.opened {
-		st.Quiet = Monotonic() - s.since
-	}
 	return st
 }
 
-// Close says goodbye by RTCP and closes the connections. An engine drops a closed session by itself. A second call does nothing.
+// Close says goodbye by RTCP and closes the connections. An engine drops a closed session by itself. A second
+// call does nothing.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -294,14 +268,7 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	if s.opened {
-		s.sendBye()
-	}
-	err := s.cfg.Conn.Close()
-	if s.cfg.RTCP != nil {
-		err = errors.Join(err, s.cfg.RTCP.Close())
-	}
-	return err
+	return s.stream.Close(s.clock)
 }
 
 // needs tells the engine what the session wants of the card; alive is false once it is closed.
@@ -311,14 +278,15 @@ func (s *Session) needs() (mic, speaker, alive bool) {
 	return s.media.Direction.sends(), s.media.Direction.receives(), !s.closed
 }
 
-// period moves the session on by one block of 10 ms: it takes what has arrived, adds its sound to mix and sends the sound of mic.
+// period moves the session on by one block of 10 ms: it takes what has arrived, adds its sound to mix and
+// sends the sound of mic.
 func (s *Session) period(mic []int16, mix []int32, now time.Duration) {
 	s.mu.Lock()
 	if !s.closed {
 		s.receive(now)
 		s.play(mix, now)
 		s.send(mic, now)
-		s.report(now)
+		s.stream.Report(now, s.clock)
 	}
 	digits, n := s.digits, s.nDigits
 	s.nDigits = 0

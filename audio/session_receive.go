@@ -1,145 +1,49 @@
 package audio
 
 import (
-	"net/netip"
 	"time"
 
 	"portero/audio/dtmf"
 	"portero/audio/playout"
+	"portero/audio/rtp"
 )
 
-// maxDrain bounds the packets taken per block: a flood stays in the kernel's buffer and is dropped there.
-const maxDrain = 64
-
-// receive drains the sockets, RTP's once per wake-up of the thread (a card's long period runs several blocks at once), RTCP's
-// twenty times a second.
+// receive drains the sockets once per wake-up of the thread: a card's long period runs several blocks at
+// once.
 func (s *Session) receive(now time.Duration) {
 	if now-s.drained < blockTime/4 {
 		return
 	}
 	s.drained = now
-	for range maxDrain {
-		n, from, at, err := s.cfg.Conn.ReadPacket(s.in[:])
-		if n == 0 || err != nil {
-			break
-		}
-		s.take(s.in[:n], unmap(from), min(at, now))
-	}
-	if s.cfg.RTCP == nil || now-s.drainedRTCP < 50*time.Millisecond {
-		return
-	}
-	s.drainedRTCP = now
-	for range maxDrain / 8 {
-		n, from, at, err := s.cfg.RTCP.ReadPacket(s.in[:])
-		if n == 0 || err != nil {
-			break
-		}
-		s.takeControl(s.in[:n], unmap(from), min(at, now))
-	}
+	s.stream.Receive(now, s.take)
 }
 
-// take handles one datagram of the RTP port:
-//
-//	 0                   1                   2                   3
-//	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|V=2|P|X|  CC   |M|     PT      |       sequence number         |
-//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|                           timestamp                           |
-//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|           synchronization source (SSRC) identifier            |
-//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//
-// With RTCP-mux, payload types 64 to 95 with the marker are RTCP (RFC 5761, 4).
-func (s *Session) take(b []byte, from netip.AddrPort, at time.Duration) {
-	if len(b) >= 2 && b[1] >= 192 && b[1] <= 223 {
-		if s.media.RTCPMux {
-			s.takeControl(b, from, at)
-		} else {
-			s.stats.Invalid++
-		}
-		return
-	}
-	if len(b) < 12 || b[0]>>6 != 2 || s.packet.Unmarshal(b) != nil {
-		s.stats.Invalid++
-		return
-	}
-	p := &s.packet
-	format, event := s.formatOf(p.PayloadType)
-	if format < 0 && !event {
-		// Comfort noise (13) or a keep-alive (RFC 6263): no sound, but its sequence number is not lost.
-		switch {
-		case from != s.source || !s.arrivals.admit(p.SSRC, p.SequenceNumber, at, true):
-			s.stats.Foreign++
-		case len(p.Payload) > 1:
-			s.stats.Invalid++
-		}
-		return
-	}
-	if !s.fromPeer(from) {
-		s.stats.Foreign++
-		return
-	}
-	if !s.arrivals.admit(p.SSRC, p.SequenceNumber, at, event) {
-		s.stats.Foreign++
-		return
-	}
-	s.since = at
-	s.stats.Received++
-	s.stats.ReceivedBytes += uint64(len(p.Payload))
+// take gets a packet of one of the payload types that Media names.
+func (s *Session) take(p *rtp.Packet) {
 	if !s.media.Direction.receives() {
 		return
 	}
-	if event {
-		s.takeEvent(p.Payload, p.Timestamp, at)
+	format := s.formatOf(p.PayloadType)
+	if format < 0 {
+		s.takeEvent(p.Payload, p.Timestamp, p.At)
 		return
 	}
 	if format != s.format {
 		s.decode(format)
 	}
 	s.buffer.Put(playout.Packet{
-		SSRC: p.SSRC, Seq: p.SequenceNumber, Timestamp: p.Timestamp, Marker: p.Marker, Payload: p.Payload, At: at,
+		Epoch: p.Epoch, Seq: p.Seq, Timestamp: p.Timestamp, Payload: p.Payload, At: p.At,
 	})
 }
 
-func (s *Session) formatOf(pt uint8) (format int, event bool) {
+// formatOf returns the index in media.Receive; -1: telephone-events.
+func (s *Session) formatOf(pt uint8) int {
 	for i := range s.media.Receive {
 		if s.media.Receive[i].PayloadType == pt {
-			return i, false
+			return i
 		}
 	}
-	return -1, pt == s.media.EventPTRecv && pt != 0
-}
-
-// fromPeer applies the one latch: packets come from where the stream comes from already, or from the negotiated address, which
-// outranks a latch; or they are the first ones and their address is allowed.
-func (s *Session) fromPeer(from netip.AddrPort) bool {
-	switch {
-	case from == s.source:
-		return true
-	case same(from, s.media.Remote):
-		s.source = from
-		return true
-	case s.source.IsValid():
-		return false
-	case from.Addr().WithZone("") == s.media.Remote.Addr().WithZone("") || s.cfg.LatchFrom != nil && s.cfg.LatchFrom(from.Addr()):
-		s.source = from
-		return true
-	}
-	return false
-}
-
-// same compares without the IPv6 zone, which signalling does not know.
-func same(a, b netip.AddrPort) bool {
-	return a.Port() == b.Port() && a.Addr().WithZone("") == b.Addr().WithZone("")
-}
-
-// target is where RTP goes: back to where it comes from (RFC 4961).
-func (s *Session) target() netip.AddrPort {
-	if s.source.IsValid() {
-		return s.source
-	}
-	return s.media.Remote
+	return -1
 }
 
 func (s *Session) takeEvent(payload []byte, ts uint32, at time.Duration) {

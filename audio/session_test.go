@@ -7,16 +7,21 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
+	pion "github.com/pion/rtp"
+
+	"portero/audio/rtp"
 )
 
-// A flood of hostile datagrams on both ports must not panic, dial or grow anything; what is not RTP is counted.
+// A flood of hostile datagrams on both ports must not panic, dial or grow anything; what is not RTP is
+// counted.
 func FuzzSessionReceives(f *testing.F) {
-	packet, _ := (&rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 0, SSRC: 7, SequenceNumber: 9}, Payload: make([]byte, 160)}).Marshal()
+	packet, _ := (&pion.Packet{Header: pion.Header{Version: 2, PayloadType: 0, SSRC: 7, SequenceNumber: 9},
+		Payload: make([]byte, 160)}).Marshal()
 	f.Add(packet)
 	f.Add([]byte{0x80, 101, 0, 11, 0, 2, 0, 0, 0, 0, 0, 1, 7, 0x0a, 0, 80})
 	f.Add([]byte{0xb3, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xbe, 0xde, 0xff, 0xff})
-	report, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7, Reports: []rtcp.ReceptionReport{{SSRC: 1}}}})
+	report, _ := rtcp.Marshal([]rtcp.Packet{&rtcp.SenderReport{SSRC: 7,
+		Reports: []rtcp.ReceptionReport{{SSRC: 1}}}})
 	f.Add(report)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := &loop{from: netip.MustParseAddrPort("192.0.2.2:5000")}
@@ -34,12 +39,12 @@ func FuzzSessionReceives(f *testing.F) {
 			if len(b) > 3 {
 				b[3] += byte(i) // a sequence number that may pass
 			}
-			l.r, l.w, s.drained = 0, 0, Monotonic()-time.Second
+			l.r, l.w, s.drained = 0, 0, rtp.Monotonic()-time.Second
 			l.WritePacket(b, l.from)
-			s.receive(Monotonic())
-			s.play(mix[:], Monotonic())
+			s.receive(rtp.Monotonic())
+			s.play(mix[:], rtp.Monotonic())
 			l.r, l.w = 0, 0
-			s.send(mic[:], Monotonic())
+			s.send(mic[:], rtp.Monotonic())
 		}
 		st := s.Stats()
 		if len(b) > 0 && len(b) < 12 && st.Invalid == 0 && st.Quiet == 0 && st.Foreign == 0 {
@@ -51,12 +56,14 @@ func FuzzSessionReceives(f *testing.F) {
 	})
 }
 
-// The first three packets of a stream: marker, then time stamps by the packet's length, sequence numbers by one.
+// The first three packets of a stream: marker, then time stamps by the packet's length, sequence numbers by
+// one.
 func TestRTPHeaders(t *testing.T) {
 	for _, codec := range Codecs() {
 		l := &loop{from: netip.MustParseAddrPort("192.0.2.2:5000")}
 		f := Format{codec, 96}
-		s, err := NewSession(SessionConfig{Conn: l, Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, PTime: 30}})
+		s, err := NewSession(SessionConfig{Conn: l,
+			Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, PTime: 30}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +72,7 @@ func TestRTPHeaders(t *testing.T) {
 		for range 6 {
 			s.send(mic[:], 0)
 		}
-		var first, p rtp.Packet
+		var first, p pion.Packet
 		for i := range 3 {
 			if err := p.Unmarshal(l.ring[i][:l.size[i]]); err != nil {
 				t.Fatal(err)
@@ -74,7 +81,8 @@ func TestRTPHeaders(t *testing.T) {
 				first = p
 			}
 			if p.Marker != (i == 0) || p.PayloadType != 96 || p.SSRC != first.SSRC || len(p.Payload) != 240 ||
-				p.SequenceNumber != first.SequenceNumber+uint16(i) || p.Timestamp != first.Timestamp+uint32(240*i) {
+				p.SequenceNumber != first.SequenceNumber+uint16(i) ||
+				p.Timestamp != first.Timestamp+uint32(240*i) {
 				t.Errorf("%s: packet %d: %+v", codec.Name, i, p.Header)
 			}
 		}
@@ -85,7 +93,8 @@ func TestRTPHeaders(t *testing.T) {
 func TestKeepAlive(t *testing.T) {
 	l := &loop{from: netip.MustParseAddrPort("192.0.2.2:5000")}
 	f := Format{PCMU, 0}
-	s, err := NewSession(SessionConfig{Conn: l, Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, EventPT: 127, Direction: RecvOnly}})
+	s, err := NewSession(SessionConfig{Conn: l,
+		Media: Media{Remote: l.from, Send: f, Receive: []Format{f}, EventPT: 127, Direction: RecvOnly}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package audio
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,8 +16,8 @@ type pulse struct {
 
 const ms = time.Millisecond
 
-// countryTones holds ringing and busy tone by ISO 3166 code, after ITU-T E.180 Supplement 2 and the operators' own sheets
-// (gb, ie: BT SIN 350).
+// countryTones holds ringing and busy tone by ISO 3166 code, after ITU-T E.180 Supplement 2 and the
+// operators' own sheets (gb, ie: BT SIN 350).
 var countryTones = map[string]struct{ ringing, busy []pulse }{
 	"at": {one(420, 1000, 5000), one(420, 400, 400)},
 	"au": {two(413, 438, 400, 200, 2000), one(425, 375, 375)},
@@ -55,22 +57,12 @@ func two(a, b float64, on, gap, off time.Duration) []pulse {
 	return []pulse{{hz, on * ms, gap * ms}, {hz, on * ms, off * ms}}
 }
 
-// ToneCountries returns the ISO 3166 codes, in lower case, whose tones are known.
-func ToneCountries() []string {
-	var codes []string
-	for c := range countryTones {
-		codes = append(codes, c)
-	}
-	return codes
-}
+// ToneCountries returns the ISO 3166 codes, in lower case and in their order, of the countries whose own
+// tones RingbackTone and BusyTone know.
+func ToneCountries() []string { return slices.Sorted(maps.Keys(countryTones)) }
 
-// KnownCountry says whether RingbackTone and BusyTone know the country's own tones.
-func KnownCountry(country string) bool {
-	_, ok := countryTones[strings.ToLower(country)]
-	return ok
-}
-
-// RingbackTone returns the country's ringing tone as an endless clip; an unknown country gets E.180's recommended 425 Hz, 1 s in 5.
+// RingbackTone returns the country's ringing tone as an endless clip; an unknown country gets E.180's
+// recommended 425 Hz, 1 s in 5.
 func RingbackTone(country string) Clip {
 	t, ok := countryTones[strings.ToLower(country)]
 	if !ok {
@@ -79,7 +71,8 @@ func RingbackTone(country string) Clip {
 	return cadence(t.ringing)
 }
 
-// BusyTone returns the country's busy tone as an endless clip; an unknown country gets E.180's recommended 425 Hz, 500 ms in 1 s.
+// BusyTone returns the country's busy tone as an endless clip; an unknown country gets E.180's recommended
+// 425 Hz, 500 ms in 1 s.
 func BusyTone(country string) Clip {
 	t, ok := countryTones[strings.ToLower(country)]
 	if !ok {
@@ -134,13 +127,16 @@ func strike(notes ...note) Clip {
 		end = max(end, n.at+n.long)
 	}
 	sum := make([]float64, count(end))
-	partials := [...]struct{ ratio, level, decay float64 }{{1, 1, 1}, {2, 0.30, 1.7}, {2.76, 0.12, 3}, {5.40, 0.05, 6}}
+	partials := [...]struct{ ratio, level, decay float64 }{
+		{1, 1, 1}, {2, 0.30, 1.7}, {2.76, 0.12, 3}, {5.40, 0.05, 6},
+	}
 	for _, n := range notes {
 		out := sum[count(n.at):][:count(n.long)]
 		for _, p := range partials {
 			for i := range out {
 				t := float64(i) / engineRate
-				out[i] += n.level * p.level * math.Exp(-n.decay*p.decay*t) * math.Sin(2*math.Pi*n.hz*p.ratio*t) * edge(i, len(out))
+				now := n.level * p.level * math.Exp(-n.decay*p.decay*t)
+				out[i] += now * math.Sin(2*math.Pi*n.hz*p.ratio*t) * edge(i, len(out))
 			}
 		}
 	}
@@ -174,9 +170,4 @@ func RefusedTone() Clip {
 		note{hz: 311.13, long: 300 * ms, level: 0.45, decay: 6},
 		note{hz: 233.08, at: 250 * ms, long: 450 * ms, level: 0.45, decay: 6},
 	)
-}
-
-// KeyTone is the click of a key on a keypad, 60 ms.
-func KeyTone() Clip {
-	return strike(note{hz: 1046.5, long: 60 * ms, level: 0.25, decay: 40})
 }

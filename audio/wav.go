@@ -20,8 +20,8 @@ const (
 // maxWAV bounds the data that ReadWAV takes: ten minutes at 48 kHz, 16 bit, stereo.
 const maxWAV = 120 << 20
 
-// ReadWAV reads a WAVE file of 8, 16, 24 or 32-bit PCM or 32-bit float samples, at any rate; several channels are averaged
-// into one. A data chunk that is cut short gives what is there.
+// ReadWAV reads a WAVE file of 8, 16, 24 or 32-bit PCM or 32-bit float samples, at any rate; several channels
+// are averaged into one. A data chunk that is cut short gives what is there.
 func ReadWAV(r io.Reader) (Clip, error) {
 	br := bufio.NewReader(r)
 	var head [12]byte
@@ -29,7 +29,8 @@ func ReadWAV(r io.Reader) (Clip, error) {
 		return Clip{}, fmt.Errorf("audio: read WAV: header: %w", noEOF(err))
 	}
 	if string(head[:4]) != "RIFF" || string(head[8:]) != "WAVE" {
-		return Clip{}, fmt.Errorf("audio: read WAV: starts with %q and %q, want RIFF and WAVE", head[:4], head[8:])
+		return Clip{}, fmt.Errorf("audio: read WAV: starts with %q and %q, want RIFF and WAVE",
+			head[:4], head[8:])
 	}
 	var f waveFormat
 	for {
@@ -122,7 +123,8 @@ func (f *waveFormat) parse(b []byte) error {
 func (f *waveFormat) read(r io.Reader, size int64) ([]int16, error) {
 	width := f.bits / 8
 	frame := make([]byte, width*f.channels)
-	// A recorder that was killed leaves 0 or the maximum as size: then the end of the file is the end of the sound.
+	// A recorder that was killed leaves 0 or the maximum as size: then the end of the file is the end of the
+	// sound.
 	open := size == 0 || size >= math.MaxUint32-64
 	var samples []int16
 	for n := int64(0); open || n+int64(len(frame)) <= size; n += int64(len(frame)) {
@@ -190,7 +192,8 @@ func wavHeader(b []byte, rate, dataLen int) {
 	le.PutUint32(b[40:], uint32(min(int64(dataLen), math.MaxUint32)))
 }
 
-// WAVWriter writes a WAVE file of 16 bits and one channel as the samples come; Close puts the lengths into the header.
+// WAVWriter writes a WAVE file of 16 bits and one channel as the samples come; Close puts the lengths into
+// the header.
 type WAVWriter struct {
 	w    io.WriteSeeker
 	rate int

@@ -43,11 +43,12 @@ func TestReadWAVFormats(t *testing.T) {
 		file []byte
 		want []int16
 	}{
-		"8 bit":   {wave(1, 1, 8000, 8, []byte{0, 128, 255}), []int16{-32768, 0, 32512}},
-		"16 bit":  {wave(1, 1, 8000, 16, []byte{0, 128, 1, 0, 255, 127}), []int16{-32768, 1, 32767}},
-		"24 bit":  {wave(1, 1, 8000, 24, []byte{0, 0, 128, 0, 1, 0, 0, 255, 127}), []int16{-32768, 1, 32767}},
-		"32 bit":  {wave(1, 1, 8000, 32, []byte{0, 0, 0, 128, 0, 0, 1, 0}), []int16{-32768, 1}},
-		"float":   {wave(3, 1, 8000, 32, float(-1, 0.5, 2, float32(math.NaN()), float32(math.Inf(-1)))), []int16{-32768, 16384, 32767, 0, -32768}},
+		"8 bit":  {wave(1, 1, 8000, 8, []byte{0, 128, 255}), []int16{-32768, 0, 32512}},
+		"16 bit": {wave(1, 1, 8000, 16, []byte{0, 128, 1, 0, 255, 127}), []int16{-32768, 1, 32767}},
+		"24 bit": {wave(1, 1, 8000, 24, []byte{0, 0, 128, 0, 1, 0, 0, 255, 127}), []int16{-32768, 1, 32767}},
+		"32 bit": {wave(1, 1, 8000, 32, []byte{0, 0, 0, 128, 0, 0, 1, 0}), []int16{-32768, 1}},
+		"float": {wave(3, 1, 8000, 32, float(-1, 0.5, 2, float32(math.NaN()), float32(math.Inf(-1)))),
+			[]int16{-32768, 16384, 32767, 0, -32768}},
 		"stereo":  {wave(1, 2, 8000, 16, []byte{10, 0, 20, 0, 255, 255, 1, 0}), []int16{15, 0}},
 		"partial": {wave(1, 2, 8000, 16, []byte{10, 0, 20, 0, 5}), []int16{15}},
 	} {
@@ -64,14 +65,15 @@ func TestReadWAVRefuses(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":    {nil, "header"},
-		"text":     {[]byte("hello, this is not sound at all"), "RIFF"},
-		"mp3 tag":  {wave(0x55, 1, 8000, 16, nil), "0x0055"},
-		"12 bit":   {wave(1, 1, 8000, 12, nil), "12 bits"},
-		"no chan":  {wave(1, 0, 8000, 16, nil), "0 channels"},
-		"no rate":  {wave(1, 1, 0, 16, nil), "0 Hz"},
-		"no data":  {good[:len(good)-10], "no data"},
-		"no fmt":   {append([]byte("RIFF\x00\x00\x00\x00WAVE"), "data\x02\x00\x00\x00ab"...), "ahead of the fmt"},
+		"empty":   {nil, "header"},
+		"text":    {[]byte("hello, this is not sound at all"), "RIFF"},
+		"mp3 tag": {wave(0x55, 1, 8000, 16, nil), "0x0055"},
+		"12 bit":  {wave(1, 1, 8000, 12, nil), "12 bits"},
+		"no chan": {wave(1, 0, 8000, 16, nil), "0 channels"},
+		"no rate": {wave(1, 1, 0, 16, nil), "0 Hz"},
+		"no data": {good[:len(good)-10], "no data"},
+		"no fmt": {append([]byte("RIFF\x00\x00\x00\x00WAVE"),
+			"data\x02\x00\x00\x00ab"...), "ahead of the fmt"},
 		"big fmt":  {append([]byte("RIFF\x00\x00\x00\x00WAVE"), "fmt \xff\xff\xff\x7fab"...), "fmt chunk of"},
 		"cut list": {[]byte("RIFF\x00\x00\x00\x00WAVELIST\xff\xff\xff\xffab"), "LIST"},
 	} {
@@ -89,7 +91,8 @@ func TestReadWAVEveryPrefix(t *testing.T) {
 	good := wave(1, 1, 8000, 16, []byte{1, 0, 2, 0, 3, 0})
 	for n := range good {
 		c, err := ReadWAV(bytes.NewReader(good[:n]))
-		if header := len(good) - 6; (err == nil) != (n >= header) || err == nil && len(c.Samples) != (n-header)/2 {
+		if header := len(good) - 6; (err == nil) != (n >= header) ||
+			err == nil && len(c.Samples) != (n-header)/2 {
 			t.Errorf("%d bytes: %v, %v", n, c.Samples, err)
 		}
 	}

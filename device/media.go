@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"portero/audio"
+	"portero/audio/rtp"
 	"portero/sip/sdp"
 )
 
@@ -14,7 +15,7 @@ import (
 const eventsPayload = 101
 
 // ListenRTP binds a pair of ports for RTP and RTCP on a local address.
-type ListenRTP func(netip.Addr) (rtp, rtcp audio.PacketConn, err error)
+type ListenRTP func(netip.Addr) (rtp, rtcp rtp.PacketConn, err error)
 
 // mediaConfig is what all streams of a station share.
 type mediaConfig struct {
@@ -36,7 +37,7 @@ type media struct {
 	mu        sync.Mutex
 	closed    bool
 	local     sdp.Local
-	rtp, rtcp audio.PacketConn
+	rtp, rtcp rtp.PacketConn
 	session   *audio.Session
 	agreed    sdp.Result
 	held      bool // the microphone is kept out of the session

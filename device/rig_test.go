@@ -17,6 +17,7 @@ import (
 
 	"portero/audio"
 	"portero/audio/audiotest"
+	"portero/audio/rtp"
 	"portero/board"
 	"portero/device/config"
 	"portero/device/event"
@@ -70,7 +71,7 @@ const cardRate = 16000
 var nextPort atomic.Uint32
 
 // listen gives pairs of ports of the test network.
-func (r *rig) listen(addr netip.Addr) (audio.PacketConn, audio.PacketConn, error) {
+func (r *rig) listen(addr netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
 	port := 10000 + 2*nextPort.Add(1)%20000
 	return r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port)), r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port+1)), nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"portero/audio"
+	"portero/audio/rtp"
 	"portero/board"
 	"portero/device/access"
 	"portero/device/config"
@@ -112,8 +113,8 @@ func New(p Parts) (*Station, error) {
 		if err != nil {
 			return nil, err
 		}
-		listen = func(addr netip.Addr) (audio.PacketConn, audio.PacketConn, error) {
-			return audio.ListenRTP(addr, int(first), int(last))
+		listen = func(addr netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
+			return rtp.Listen(addr, int(first), int(last))
 		}
 	}
 	s.media = mediaConfig{engine: p.Engine, listen: listen, inBand: p.Config.Access.InBand, public: publicAddress(p.Config).Addr()}

@@ -36,8 +36,8 @@ type system struct {
 
 var host = system{linux{}, ""}
 
-// Cards returns the cards present, by number. A card that cannot be asked is left out and named in the error, which
-// comes with the other cards.
+// Cards returns the cards present, by number. A card that cannot be asked is left out and named in the error,
+// which comes with the other cards.
 func Cards() ([]Card, error) { return host.cards() }
 
 func (s system) cards() ([]Card, error) {
@@ -94,7 +94,8 @@ func (s system) card(number int) (Card, error) {
 			break
 		}
 		for direction := range int32(2) {
-			err := ctl.control(ctlPCMInfo, unsafe.Pointer(&pcmInfo{device: uint32(*device), stream: direction}))
+			err := ctl.control(ctlPCMInfo,
+				unsafe.Pointer(&pcmInfo{device: uint32(*device), stream: direction}))
 			switch {
 			case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENXIO): // the device lacks this direction
 			case err != nil:
@@ -120,8 +121,8 @@ func (s system) openControl(number int) (*stream, error) {
 	return &stream{k: s.kernel, path: path, fd: fd}, nil
 }
 
-// usb returns the ids of the USB device whose interface the card is. The path goes to the kernel as it is: ".." is of
-// the device that the link leads to.
+// usb returns the ids of the USB device whose interface the card is. The path goes to the kernel as it is:
+// ".." is of the device that the link leads to.
 func (s system) usb(number int) string {
 	dir := fmt.Sprintf("%s/sys/class/sound/card%d/device/../", s.root, number)
 	vendor, err1 := os.ReadFile(dir + "idVendor")
@@ -140,8 +141,8 @@ func text(b []byte) string {
 // pcm is one PCM device of a card.
 type pcm struct{ card, device int }
 
-// find returns the first card that selector means and its first device of that direction. A device with both directions
-// comes before others, and so does a card with both where the selector leaves it open.
+// find returns the first card that selector means and its first device of that direction. A device with both
+// directions comes before others, and so does a card with both where the selector leaves it open.
 func find(cards []Card, selector string, direction int) (pcm, error) {
 	name, device := parse(cards, selector)
 	best := -1
@@ -174,15 +175,16 @@ func find(cards []Card, selector string, direction int) (pcm, error) {
 		}
 	}
 	if best < 0 {
-		return pcm{}, fmt.Errorf("alsa: %s card %q: %w (have %s)", directionName[direction], selector, ErrNoCard, summary(cards))
+		return pcm{}, fmt.Errorf("alsa: %s card %q: %w (have %s)",
+			directionName[direction], selector, ErrNoCard, summary(cards))
 	}
 	return found, nil
 }
 
 var directionName = [2]string{streamPlayback: "playback", streamCapture: "capture"}
 
-// parse splits a selector into the card and the device, -1 for any. A card that is called like the whole selector wins
-// over a suffix.
+// parse splits a selector into the card and the device, -1 for any. A card that is called like the whole
+// selector wins over a suffix.
 func parse(cards []Card, selector string) (name string, device int) {
 	name = strings.TrimPrefix(selector, "plug")
 	if !strings.HasPrefix(name, "hw:") {

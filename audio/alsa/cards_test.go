@@ -18,12 +18,14 @@ func pi() []*fakeCard {
 	usb := usbCard(2)
 	usb.pcms[streamPlayback][1] = plainSpec()
 	webcam := usbCard(5)
-	webcam.info.ID, webcam.info.Name, webcam.info.LongName, webcam.info.USB = "C270", "C270 HD WEBCAM", "webcam at usb-1.4", "046d:0825"
+	webcam.info.ID, webcam.info.Name, webcam.info.LongName, webcam.info.USB = "C270", "C270 HD WEBCAM",
+		"webcam at usb-1.4", "046d:0825"
 	webcam.pcms[streamPlayback] = nil
 	return []*fakeCard{
 		{info: Card{Number: 0, ID: "vc4hdmi", Driver: "vc4-hdmi", Name: "Device", LongName: "vc4-hdmi"},
 			pcms: [2]map[int]*fakeSpec{{0: plainSpec()}, nil}},
-		{info: Card{Number: 1, ID: "Headphones", Driver: "bcm2835_headpho", Name: "bcm2835 Headphones", LongName: "bcm2835 Headphones, 1"},
+		{info: Card{Number: 1, ID: "Headphones", Driver: "bcm2835_headpho", Name: "bcm2835 Headphones",
+			LongName: "bcm2835 Headphones, 1"},
 			pcms: [2]map[int]*fakeSpec{{0: plainSpec()}, nil}},
 		usb, webcam,
 	}
@@ -109,7 +111,8 @@ func TestRouteApart(t *testing.T) {
 }
 
 func FuzzSelector(f *testing.F) {
-	for _, s := range []string{"", "Device", "hw:1,0", "plughw:CARD=Device,DEV=0", "usb:0d8c:0014,0", "hw:,", "plughw:", ",DEV="} {
+	for _, s := range []string{"", "Device", "hw:1,0", "plughw:CARD=Device,DEV=0", "usb:0d8c:0014,0",
+		"hw:,", "plughw:", ",DEV="} {
 		f.Add(s)
 	}
 	c := usbCard(1).info

@@ -13,8 +13,8 @@ import (
 	"portero/audio"
 )
 
-// ErrGone is wrapped by every final error of Exchange but the one after Close: the card was pulled out, hangs or failed.
-// The cause (unix.ENODEV, unix.EIO, unix.ETIMEDOUT, ...) is wrapped too.
+// ErrGone is wrapped by every final error of Exchange but the one after Close: the card was pulled out, hangs
+// or failed. The cause (unix.ENODEV, unix.EIO, unix.ETIMEDOUT, ...) is wrapped too.
 var ErrGone = errors.New("sound card gone")
 
 // A card without a period for this long hangs: a driver's own waits end with EIO only after 10 s.
@@ -47,7 +47,8 @@ type duplex struct {
 func (d *duplex) Rate() int   { return d.rate }
 func (d *duplex) Period() int { return d.period }
 
-// Exchange is audio.Duplex's. The period goes into the ring before the wait, so that the wait is the ring's slack.
+// Exchange is audio.Duplex's. The period goes into the ring before the wait, so that the wait is the ring's
+// slack.
 func (d *duplex) Exchange(play, capture []int16) (audio.Slip, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,7 +56,8 @@ func (d *duplex) Exchange(play, capture []int16) (audio.Slip, error) {
 		return audio.Slip{}, d.err
 	}
 	if len(play) != d.period || d.capture != nil && len(capture) != d.period {
-		return audio.Slip{}, fmt.Errorf("alsa: exchange %d and %d frames: the period has %d", len(play), len(capture), d.period)
+		return audio.Slip{}, fmt.Errorf("alsa: exchange %d and %d frames: the period has %d",
+			len(play), len(capture), d.period)
 	}
 	d.play.format.encode(d.play.buf, d.play.channels, play)
 	slip, err := d.exchange()
@@ -142,8 +144,8 @@ func (d *duplex) start(slip *audio.Slip) error {
 		gap := min(max(0, s.stat.trigger.nanos()-d.since[i]), int64(time.Minute))
 		n[i] = max(0, d.lost[i]+int((gap*int64(d.rate)+5e8)/1e9))
 	}
-	// On one clock both sides lose the same time. The side that did not fail may have stopped on an old reading of its
-	// position, which hides some of it.
+	// On one clock both sides lose the same time. The side that did not fail may have stopped on an old
+	// reading of its position, which hides some of it.
 	if d.capture != nil && !d.clocks {
 		n[0] = max(n[0], n[1])
 		n[1] = n[0]
@@ -168,8 +170,8 @@ func (d *duplex) halt() error {
 	return nil
 }
 
-// assess notes when each stream stopped and what that costs beside the pause: the microphone what its ring held, the
-// loudspeaker the new silence less what the old run had yet to play.
+// assess notes when each stream stopped and what that costs beside the pause: the microphone what its ring
+// held, the loudspeaker the new silence less what the old run had yet to play.
 func (d *duplex) assess() error {
 	for i, s := range d.streams() {
 		if s == nil {
@@ -189,7 +191,8 @@ func (d *duplex) assess() error {
 	return nil
 }
 
-// align takes out the drift between two cards' clocks: what both rings hold together stays the same whenever it is asked.
+// align takes out the drift between two cards' clocks: what both rings hold together stays the same whenever
+// it is asked.
 func (d *duplex) align(slip *audio.Slip) error {
 	for _, s := range d.streams() {
 		if err := s.status(); err != nil {
@@ -280,7 +283,8 @@ func (d *duplex) final(err error) error {
 	return fmt.Errorf("alsa: %s: %w: %w", d.play.path, ErrGone, err)
 }
 
-// Close drops what the rings hold: a caller that wants its last sound heard plays three periods of silence first.
+// Close drops what the rings hold: a caller that wants its last sound heard plays three periods of silence
+// first.
 func (d *duplex) Close() error {
 	if d.closed.Swap(true) {
 		return nil

@@ -66,7 +66,8 @@ func (c *caller) exchange() error {
 		}
 	}
 	for i := 1; i < len(c.capture); i++ {
-		if a, b := c.capture[i-1], c.capture[i]; a != 0 && b != 0 && b != a+1 && b != 1 && !(c.drifts && (b == a || b == a+2)) {
+		if a, b := c.capture[i-1], c.capture[i]; a != 0 && b != 0 && b != a+1 && b != 1 &&
+			!(c.drifts && (b == a || b == a+2)) {
 			c.t.Fatalf("sample %d: %d after %d", c.heard+i, b, a)
 		}
 	}
@@ -106,20 +107,24 @@ func TestSequence(t *testing.T) {
 	}
 	f.late(time.Second)
 	c.run(1)
-	expect("p WRITEI 160, p STATUS, c STATUS, p DROP, p PREPARE, p WRITEI 320, p WRITEI 160, p START, p STATUS, c STATUS, c READI 160")
+	expect("p WRITEI 160, p STATUS, c STATUS, p DROP, p PREPARE, p WRITEI 320, p WRITEI 160, p START, " +
+		"p STATUS, c STATUS, c READI 160")
 }
 
-// Whatever the hardware, a sample comes back the same and the offset is the silence laid ahead, before and after xruns.
+// Whatever the hardware, a sample comes back the same and the offset is the silence laid ahead, before and
+// after xruns.
 func TestConstantOffset(t *testing.T) {
 	for _, format := range []uint32{formatS16, formatS24, formatS32, formatS24in3} {
 		for _, channels := range []uint32{1, 2, 8} {
 			for _, rate := range []uint32{8000, 16000, 44100, 48000} {
-				for _, alone := range []bool{false, true}[:2-min(rate/16001, 1)] { // unlinked at the low rates
+				// unlinked at the low rates
+				for _, alone := range []bool{false, true}[:2-min(rate/16001, 1)] {
 					t.Run(fmt.Sprint(format, channels, rate, alone), func(t *testing.T) {
 						card := usbCard(0)
 						card.alone = alone
 						for _, m := range card.pcms {
-							m[0].formats, m[0].channels, m[0].rates = []uint32{format}, [2]uint32{channels, 8}, []uint32{rate}
+							m[0].formats, m[0].channels, m[0].rates = []uint32{format},
+								[2]uint32{channels, 8}, []uint32{rate}
 						}
 						s, f := newFake(t, card)
 						f.logging = false
@@ -128,7 +133,8 @@ func TestConstantOffset(t *testing.T) {
 							t.Fatalf("rate %d, period %d, linked %v", d.Rate(), d.Period(), d.linked)
 						}
 						c := newCaller(t, d)
-						for _, pause := range []time.Duration{0, 3 * time.Millisecond, 19 * time.Millisecond, 35 * time.Millisecond, time.Second} {
+						for _, pause := range []time.Duration{0, 3 * time.Millisecond, 19 * time.Millisecond,
+							35 * time.Millisecond, time.Second} {
 							microphone := f.streams(streamCapture)
 							due := float64(microphone.start) + float64(microphone.appl)/microphone.speed()
 							f.late(pause)
@@ -139,7 +145,8 @@ func TestConstantOffset(t *testing.T) {
 							} else if pause == 0 {
 								lost = 0 // the first start
 							}
-							if slip := (audio.Slip{Captured: lost, Played: lost}); near(c.slip.Captured, slip.Captured) != 0 || c.slip.Captured != c.slip.Played {
+							if slip := (audio.Slip{Captured: lost, Played: lost}); near(c.slip.Captured,
+								slip.Captured) != 0 || c.slip.Captured != c.slip.Played {
 								t.Errorf("pause of %v: slip %v, want %v", pause, c.slip, slip)
 							}
 							if (lost > 0) != (pause > 30*time.Millisecond) {
@@ -165,7 +172,8 @@ func near(a, b int) int {
 	return a - b
 }
 
-// Long and odd hardware periods and coarse positions take a longer offset, still a constant one, without an xrun.
+// Long and odd hardware periods and coarse positions take a longer offset, still a constant one, without an
+// xrun.
 func TestHardwarePeriods(t *testing.T) {
 	for _, c := range []struct {
 		periods []uint32
@@ -222,7 +230,8 @@ func TestPlaybackAlone(t *testing.T) {
 	}
 	// Two periods are queued; half a second later the next one sounds 480 ms and the new silence late.
 	f.late(500 * time.Millisecond)
-	if slip, err := d.Exchange(play, nil); err != nil || near(slip.Played, 480*16+320) != 0 || slip.Captured != 0 {
+	if slip, err := d.Exchange(play, nil); err != nil ||
+		near(slip.Played, 480*16+320) != 0 || slip.Captured != 0 {
 		t.Errorf("slip %v, %v", slip, err)
 	}
 }
@@ -257,7 +266,9 @@ func TestGone(t *testing.T) {
 	}{
 		"unplugged": {func(c *fakeCard, _ *fake) { c.gone = true }, unix.ENODEV},
 		"EIO":       {func(c *fakeCard, _ *fake) { c.fail = unix.EIO }, unix.EIO},
-		"EBADFD":    {func(_ *fakeCard, f *fake) { f.streams(streamCapture).halt(stateSetup, f.now) }, unix.EBADFD},
+		"EBADFD": {func(_ *fakeCard, f *fake) {
+			f.streams(streamCapture).halt(stateSetup, f.now)
+		}, unix.EBADFD},
 		"stuck":     {func(c *fakeCard, _ *fake) { c.stuck = true }, unix.ETIMEDOUT},
 		"storm":     {func(c *fakeCard, _ *fake) { c.fail = unix.EPIPE }, unix.EPIPE},
 		"no frames": {func(c *fakeCard, _ *fake) { c.fail = unix.EAGAIN }, unix.EIO},
@@ -355,8 +366,8 @@ func TestCloseAnytime(t *testing.T) {
 	}
 }
 
-// Two cards' clocks drift apart: a period now and then is skipped, both streams go on, and what was reported explains
-// where the samples are.
+// Two cards' clocks drift apart: a period now and then is skipped, both streams go on, and what was reported
+// explains where the samples are.
 func TestTwoClocks(t *testing.T) {
 	for _, ppm := range []float64{0, 4000, -4000} {
 		t.Run(fmt.Sprint(ppm), func(t *testing.T) {
@@ -396,7 +407,8 @@ func TestTwoClocks(t *testing.T) {
 				t.Error("the streams were restarted")
 			}
 			want := int(periods * 160 * ppm / 1e6)
-			if got := total.Captured - total.Played; got < want-320 || got > want+320 || ppm == 0 && got != 0 {
+			if got := total.Captured - total.Played; got < want-320 ||
+				got > want+320 || ppm == 0 && got != 0 {
 				t.Errorf("slips of %v for a drift of %d", total, want)
 			}
 		})

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fake is a kernel with sound cards in virtual time: poll moves the clock to the next event. What a card plays, its
-// microphone hears in the same instant.
+// fake is a kernel with sound cards in virtual time: poll moves the clock to the next event. A card's
+// microphone hears its loudspeaker in the same instant.
 type fake struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -28,9 +28,10 @@ type fake struct {
 	log     []string // ioctls, where logging
 	logging bool
 
-	interrupts int           // polls to answer with EINTR
-	polls      int           // polls answered otherwise
-	hold       chan struct{} // gets a value when a poll blocks for good instead of running out of virtual time
+	interrupts int // polls to answer with EINTR
+	polls      int // polls answered otherwise
+	// gets a value when a poll blocks for good instead of running out of virtual time
+	hold chan struct{}
 }
 
 type fakeCard struct {
@@ -103,7 +104,8 @@ func usbCard(number int) *fakeCard {
 
 // newFake returns the system with these cards; at the end of the test every descriptor must be closed.
 func newFake(t testing.TB, cards ...*fakeCard) (system, *fake) {
-	f := &fake{now: int64(time.Hour), cards: map[int]*fakeCard{}, fds: map[int]*fakeFD{}, lastFD: 2, logging: true}
+	f := &fake{now: int64(time.Hour), cards: map[int]*fakeCard{}, fds: map[int]*fakeFD{},
+		lastFD: 2, logging: true}
 	f.changed = sync.NewCond(&f.mu)
 	root := t.TempDir()
 	must := func(err error) {
@@ -356,7 +358,8 @@ func (f *fake) poll(fds []unix.PollFd, timeout time.Duration) (int, unix.Errno) 
 }
 
 var requestName = map[uintptr]string{
-	pcmHWParams: "HW_PARAMS", pcmSWParams: "SW_PARAMS", pcmGetState: "STATUS", pcmPrepare: "PREPARE", pcmStart: "START",
+	pcmHWParams: "HW_PARAMS", pcmSWParams: "SW_PARAMS", pcmGetState: "STATUS",
+	pcmPrepare: "PREPARE", pcmStart: "START",
 	pcmDrop: "DROP", pcmWriteI: "WRITEI", pcmReadI: "READI",
 }
 
@@ -403,7 +406,8 @@ func (f *fake) ioctl(fd int, req uintptr, arg unsafe.Pointer) unix.Errno {
 		if d.state == stateOpen {
 			return unix.EBADFD
 		}
-		if p.availMin == 0 || p.startThreshold <= p.stopThreshold || p.tstampType != tstampMonotonic || p.proto < protoTstampType {
+		if p.availMin == 0 || p.startThreshold <= p.stopThreshold || p.tstampType != tstampMonotonic ||
+			p.proto < protoTstampType {
 			return unix.EINVAL
 		}
 		d.availMin, d.stopThreshold = int(p.availMin), p.stopThreshold
@@ -642,7 +646,8 @@ func (c *fakeCard) elem(id elemID) *fakeElem {
 }
 
 func (c *fakeCard) addElem(name string, typ int32, min, most, value int, count uint32) {
-	e := fakeElem{info: elemInfo{typ: typ, access: elemAccessRead | elemAccessWrite, count: count, min: min, max: most}}
+	e := fakeElem{info: elemInfo{typ: typ, access: elemAccessRead | elemAccessWrite,
+		count: count, min: min, max: most}}
 	e.info.id = elemID{numid: uint32(len(c.elems) + 1), iface: ifaceMixer}
 	copy(e.info.id.name[:], name)
 	for i := range int(count) {

@@ -26,8 +26,8 @@ type kernel interface {
 
 type linux struct{}
 
-// O_NONBLOCK makes a busy card answer EBUSY instead of blocking the open, and keeps every wait in poll, where Close
-// reaches it.
+// O_NONBLOCK makes a busy card answer EBUSY instead of blocking the open, and keeps every wait in poll, where
+// Close reaches it.
 func (linux) open(path string) (int, unix.Errno) {
 	for {
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

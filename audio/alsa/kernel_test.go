@@ -111,7 +111,8 @@ func TestRealtime(t *testing.T) {
 		}
 		t.Skip(r.err)
 	}
-	if r.attr.Policy != unix.SCHED_FIFO || r.attr.Flags&unix.SCHED_FLAG_RESET_ON_FORK == 0 || r.attr.Priority == 0 {
+	if r.attr.Policy != unix.SCHED_FIFO ||
+		r.attr.Flags&unix.SCHED_FLAG_RESET_ON_FORK == 0 || r.attr.Priority == 0 {
 		t.Errorf("%+v", r.attr)
 	}
 }

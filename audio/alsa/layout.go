@@ -2,8 +2,9 @@ package alsa
 
 import "unsafe"
 
-// The structures of <sound/asound.h>. Go's int and uint have the size and alignment of C's long on every architecture
-// that this package is built for; where C aligns a 64-bit member to 8 and Go on arm to 4, the pad is written out.
+// The structures of <sound/asound.h>. Go's int and uint have the size and alignment of C's long on every
+// architecture that this package is built for. Where C aligns a 64-bit member to 8 and Go on arm to 4, the
+// pad is written out.
 
 type (
 	mask     [8]uint32

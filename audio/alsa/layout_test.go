@@ -38,16 +38,23 @@ func layout() map[string]string {
 	}
 	number("size", map[string]uintptr{
 		"snd_interval": unsafe.Sizeof(interval{}), "snd_mask": unsafe.Sizeof(mask{}),
-		"snd_pcm_hw_params": unsafe.Sizeof(hw), "snd_pcm_sw_params": unsafe.Sizeof(sw), "snd_pcm_status": unsafe.Sizeof(st),
-		"snd_xferi": unsafe.Sizeof(xf), "snd_pcm_info": unsafe.Sizeof(pi), "snd_ctl_card_info": unsafe.Sizeof(ci),
-		"snd_ctl_elem_id": unsafe.Sizeof(id), "snd_ctl_elem_list": unsafe.Sizeof(el), "snd_ctl_elem_info": unsafe.Sizeof(ei),
+		"snd_pcm_hw_params": unsafe.Sizeof(hw), "snd_pcm_sw_params": unsafe.Sizeof(sw),
+		"snd_pcm_status": unsafe.Sizeof(st),
+		"snd_xferi":      unsafe.Sizeof(xf), "snd_pcm_info": unsafe.Sizeof(pi),
+		"snd_ctl_card_info": unsafe.Sizeof(ci),
+		"snd_ctl_elem_id":   unsafe.Sizeof(id), "snd_ctl_elem_list": unsafe.Sizeof(el),
+		"snd_ctl_elem_info":  unsafe.Sizeof(ei),
 		"snd_ctl_elem_value": unsafe.Sizeof(ev),
 	})
 	number("offset", map[string]uintptr{
-		"snd_pcm_hw_params.masks": unsafe.Offsetof(hw.masks), "snd_pcm_hw_params.intervals": unsafe.Offsetof(hw.intervals),
-		"snd_pcm_hw_params.rmask": unsafe.Offsetof(hw.rmask), "snd_pcm_hw_params.cmask": unsafe.Offsetof(hw.cmask),
-		"snd_pcm_hw_params.info": unsafe.Offsetof(hw.info), "snd_pcm_hw_params.msbits": unsafe.Offsetof(hw.msbits),
-		"snd_pcm_hw_params.rate_num": unsafe.Offsetof(hw.rateNum), "snd_pcm_hw_params.rate_den": unsafe.Offsetof(hw.rateDen),
+		"snd_pcm_hw_params.masks":             unsafe.Offsetof(hw.masks),
+		"snd_pcm_hw_params.intervals":         unsafe.Offsetof(hw.intervals),
+		"snd_pcm_hw_params.rmask":             unsafe.Offsetof(hw.rmask),
+		"snd_pcm_hw_params.cmask":             unsafe.Offsetof(hw.cmask),
+		"snd_pcm_hw_params.info":              unsafe.Offsetof(hw.info),
+		"snd_pcm_hw_params.msbits":            unsafe.Offsetof(hw.msbits),
+		"snd_pcm_hw_params.rate_num":          unsafe.Offsetof(hw.rateNum),
+		"snd_pcm_hw_params.rate_den":          unsafe.Offsetof(hw.rateDen),
 		"snd_pcm_hw_params.fifo_size":         unsafe.Offsetof(hw.fifoSize),
 		"snd_pcm_sw_params.tstamp_mode":       unsafe.Offsetof(sw.tstampMode),
 		"snd_pcm_sw_params.period_step":       unsafe.Offsetof(sw.periodStep),
@@ -99,7 +106,8 @@ func layout() map[string]string {
 	number("ioctl", map[string]uintptr{
 		"SNDRV_PCM_IOCTL_HW_REFINE": pcmHWRefine, "SNDRV_PCM_IOCTL_HW_PARAMS": pcmHWParams,
 		"SNDRV_PCM_IOCTL_SW_PARAMS": pcmSWParams, "SNDRV_PCM_IOCTL_STATUS": pcmGetState,
-		"SNDRV_PCM_IOCTL_PREPARE": pcmPrepare, "SNDRV_PCM_IOCTL_START": pcmStart, "SNDRV_PCM_IOCTL_DROP": pcmDrop,
+		"SNDRV_PCM_IOCTL_PREPARE": pcmPrepare, "SNDRV_PCM_IOCTL_START": pcmStart,
+		"SNDRV_PCM_IOCTL_DROP":          pcmDrop,
 		"SNDRV_PCM_IOCTL_WRITEI_FRAMES": pcmWriteI, "SNDRV_PCM_IOCTL_READI_FRAMES": pcmReadI,
 		"SNDRV_PCM_IOCTL_LINK": pcmLink, "SNDRV_CTL_IOCTL_CARD_INFO": ctlCardInfo,
 		"SNDRV_CTL_IOCTL_ELEM_LIST": ctlElemList, "SNDRV_CTL_IOCTL_ELEM_INFO": ctlElemInfo,
@@ -110,8 +118,9 @@ func layout() map[string]string {
 		"SNDRV_PCM_HW_PARAM_ACCESS": paramAccess, "SNDRV_PCM_HW_PARAM_FORMAT": paramFormat,
 		"SNDRV_PCM_HW_PARAM_FIRST_INTERVAL": firstInterval, "SNDRV_PCM_HW_PARAM_CHANNELS": paramChannels,
 		"SNDRV_PCM_HW_PARAM_RATE": paramRate, "SNDRV_PCM_HW_PARAM_PERIOD_SIZE": paramPeriodSize,
-		"SNDRV_PCM_HW_PARAM_BUFFER_SIZE": paramBufferSize, "SNDRV_PCM_ACCESS_RW_INTERLEAVED": accessRWInterleaved,
-		"SNDRV_PCM_STATE_RUNNING": stateRunning, "SNDRV_PCM_STATE_XRUN": stateXrun,
+		"SNDRV_PCM_HW_PARAM_BUFFER_SIZE":  paramBufferSize,
+		"SNDRV_PCM_ACCESS_RW_INTERLEAVED": accessRWInterleaved,
+		"SNDRV_PCM_STATE_RUNNING":         stateRunning, "SNDRV_PCM_STATE_XRUN": stateXrun,
 		"SNDRV_PCM_TSTAMP_ENABLE": tstampEnable, "SNDRV_PCM_TSTAMP_TYPE_MONOTONIC": tstampMonotonic,
 		"SNDRV_CTL_ELEM_IFACE_MIXER": ifaceMixer, "SNDRV_CTL_ELEM_TYPE_BOOLEAN": elemBoolean,
 		"SNDRV_CTL_ELEM_TYPE_INTEGER": elemInteger, "SNDRV_CTL_ELEM_ACCESS_READ": elemAccessRead,
@@ -148,10 +157,11 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// Every compiler that is installed compiles against its own headers, and its program, where it runs here, must print
-// what testdata holds.
+// Every compiler that is installed compiles against its own headers, and its program, where it runs here,
+// must print what testdata holds.
 func TestLayoutOfHeader(t *testing.T) {
-	for _, c := range [][2]string{{"gcc"}, {"aarch64-linux-gnu-gcc", "qemu-aarch64-static"}, {"arm-linux-gnueabihf-gcc", "qemu-arm-static"}} {
+	for _, c := range [][2]string{{"gcc"}, {"aarch64-linux-gnu-gcc", "qemu-aarch64-static"},
+		{"arm-linux-gnueabihf-gcc", "qemu-arm-static"}} {
 		t.Run(c[0], func(t *testing.T) {
 			gcc, err := exec.LookPath(c[0])
 			if err != nil {
@@ -163,7 +173,8 @@ func TestLayoutOfHeader(t *testing.T) {
 				}
 			}
 			program := filepath.Join(t.TempDir(), "layout")
-			if out, err := exec.Command(gcc, "-static", "-o", program, "testdata/layout.c").CombinedOutput(); err != nil {
+			if out, err := exec.Command(gcc, "-static", "-o", program,
+				"testdata/layout.c").CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			run := exec.Command(program)

@@ -10,72 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Control is a volume or switch of a card's mixer.
-type Control struct {
-	Name     string // the kernel's: "Speaker Playback Volume", "Auto Gain Control"
-	Index    int    // tells controls of one name apart
-	Switch   bool   // 0 % or 100 %
-	Percent  int    // of its range, the mean of its channels
-	Writable bool
-}
-
-// Controls returns the volumes and switches of the card that selector means (see Config.Card).
-func Controls(selector string) ([]Control, error) { return host.controls(selector) }
-
-// SetVolume sets all channels of a control to percent of its range, a switch to on by more than 0 %. The name is the
-// kernel's, with ",index" where needed; without its last word it means both the volume and the switch: "Speaker Playback"
-// sets "Speaker Playback Volume" and turns on "Speaker Playback Switch". The direction is not left out, as "Mic Playback"
-// would feed the microphone to the loudspeaker.
-func SetVolume(selector, name string, percent int) error {
-	cards, listErr := host.cards()
-	n, err := mixerCard(cards, selector)
-	if err != nil {
-		return errors.Join(err, listErr)
-	}
-	return host.setVolume([]int{n}, name, percent)
-}
-
-func mixerCard(cards []Card, selector string) (int, error) {
-	p, err := find(cards, selector, streamPlayback)
-	if err != nil {
-		var captureErr error
-		if p, captureErr = find(cards, selector, streamCapture); captureErr != nil {
-			return 0, err
-		}
-	}
-	return p.card, nil
-}
-
-func (s system) controls(selector string) ([]Control, error) {
-	cards, listErr := s.cards()
-	number, err := mixerCard(cards, selector)
-	if err != nil {
-		return nil, errors.Join(err, listErr)
-	}
-	var controls []Control
-	err = s.eachElem(number, func(ctl *stream, info *elemInfo) error {
-		if info.access&elemAccessRead == 0 {
-			return nil
-		}
-		v := &elemValue{id: info.id}
-		if err := ctl.control(ctlElemRead, unsafe.Pointer(v)); err != nil {
-			return fmt.Errorf("alsa: card %d: read %q: %w", number, text(info.id.name[:]), err)
-		}
-		sum := 0
-		for _, x := range v.value[:info.channels()] {
-			sum += info.percent(x)
-		}
-		controls = append(controls, Control{
-			Name: text(info.id.name[:]), Index: int(info.id.index), Switch: info.typ == elemBoolean,
-			Percent: sum / info.channels(), Writable: info.access&elemAccessWrite != 0,
-		})
-		return nil
-	})
-	return controls, err
-}
-
 var errNoControl = errors.New("no such control")
 
+// setVolume sets all channels of a control to percent of its range, a switch to on by more than 0 % (see
+// Config.Volumes).
 func (s system) setVolume(cards []int, name string, percent int) error {
 	if percent < 0 || percent > 100 {
 		return fmt.Errorf("alsa: volume of %q: %d %%: not within 0 to 100", name, percent)
@@ -140,7 +78,8 @@ func (s system) eachElem(number int, f func(*stream, *elemInfo) error) error {
 		if err != nil {
 			return fmt.Errorf("alsa: %s: info of %q: %w", ctl.path, text(id.name[:]), err)
 		}
-		if info.typ != elemBoolean && info.typ != elemInteger || info.access&elemAccessInactive != 0 || info.count == 0 {
+		if info.typ != elemBoolean && info.typ != elemInteger ||
+			info.access&elemAccessInactive != 0 || info.count == 0 {
 			continue
 		}
 		if err := f(ctl, info); err != nil {
@@ -184,14 +123,6 @@ func (e *elemInfo) span() (int, int) {
 		return 0, 1
 	}
 	return e.min, e.max
-}
-
-func (e *elemInfo) percent(value int) int {
-	lo, hi := e.span()
-	if hi <= lo {
-		return 0
-	}
-	return int((int64(min(max(value, lo), hi)-lo)*100 + int64(hi-lo)/2) / int64(hi-lo))
 }
 
 func (e *elemInfo) level(percent int) int {

@@ -2,7 +2,6 @@ package alsa
 
 import (
 	"errors"
-	"reflect"
 	"testing"
 
 	"portero/audio"
@@ -29,32 +28,6 @@ func mixerCardFake() *fakeCard {
 	c.addElem("Line Volume", elemInteger, 0, 100, 20, 1)
 	c.elems[len(c.elems)-1].info.id.index = 1
 	return c
-}
-
-func TestControls(t *testing.T) {
-	s, _ := newFake(t, mixerCardFake())
-	got, err := s.controls("usb:0d8c:0014")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Control{
-		{"Speaker Playback Switch", 0, true, 0, true},
-		{"Speaker Playback Volume", 0, false, 54, true},
-		{"Mic Playback Switch", 0, true, 0, true},
-		{"Mic Playback Volume", 0, false, 0, true},
-		{"Mic Capture Switch", 0, true, 0, true},
-		{"Mic Capture Volume", 0, false, 46, true},
-		{"Auto Gain Control", 0, true, 100, true},
-		{"Meter", 0, false, 50, false},
-		{"Line Volume", 0, false, 10, true},
-		{"Line Volume", 1, false, 20, true},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %+v\nwant %+v", got, want)
-	}
-	if _, err := s.controls("nix"); !errors.Is(err, ErrNoCard) {
-		t.Error(err)
-	}
 }
 
 func TestSetVolume(t *testing.T) {

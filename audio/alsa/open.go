@@ -14,15 +14,19 @@ import (
 
 // Config says which card to open and how.
 type Config struct {
-	// Card is an id ("Device"), a name ("USB Audio Device"), the ids of a USB card ("usb:0d8c:0014"), or "hw:1", each
-	// with the PCM device behind a comma if not the first ("hw:1,0", "Device,0"). "" is the first card with both
-	// directions, else the first with the direction needed.
+	// Card is an id ("Device"), a name ("USB Audio Device"), the ids of a USB card ("usb:0d8c:0014"), or
+	// "hw:1", each with the PCM device behind a comma if not the first ("hw:1,0", "Device,0"). "" is the
+	// first card with both directions, else the first with the direction needed.
 	Card string
 	// Playback and Capture stand in for Card where one direction is on another card.
 	Playback, Capture string
-	Rate              int            // Hz to prefer, 4000 to 192000; 0 is 16000
-	Period            time.Duration  // of one Exchange, 2 ms to 100 ms; 0 is 10 ms
-	Volumes           map[string]int // percent by the name of a mixer control, as SetVolume takes it
+	Rate              int           // Hz to prefer, 4000 to 192000; 0 is 16000
+	Period            time.Duration // of one Exchange, 2 ms to 100 ms; 0 is 10 ms
+	// Volumes are percent of a mixer control's range, by its name. That is the kernel's, with ",index" where
+	// needed; without its last word it means both the volume and the switch: "Speaker Playback" sets "Speaker
+	// Playback Volume" and turns on "Speaker Playback Switch". The direction is not left out: "Mic Playback"
+	// would feed the microphone to the loudspeaker.
+	Volumes map[string]int
 }
 
 func (c Config) normal() (Config, error) {
@@ -42,9 +46,10 @@ func (c Config) normal() (Config, error) {
 	return c, nil
 }
 
-// Open opens the card for playback alone, without touching the microphone, or for both directions, and sets the volumes.
-// The streams start with the first Exchange. Where the hardware refuses Config.Rate, Rate tells the one taken.
-// A volume that cannot be set is no error here, as a wrong volume must not silence the bell: Check finds it.
+// Open opens the card for playback alone, without touching the microphone, or for both directions, and sets
+// the volumes. The streams start with the first Exchange. Where the hardware refuses Config.Rate, Rate tells
+// the one taken. A volume that cannot be set is no error here, as a wrong volume must not silence the bell:
+// Check finds it.
 func Open(ctx context.Context, c Config, use audio.Use) (audio.Duplex, error) {
 	return host.openDuplex(ctx, c, use)
 }
@@ -148,8 +153,9 @@ func (d *duplex) open(s system, c Config, play, capture pcm, use audio.Use) erro
 	return nil
 }
 
-// Check reports what Open for both directions would refuse, and the controls of Volumes that it would pass over. It asks
-// the hardware for rate, format and period, but starts and sets nothing; a busy card is no error.
+// Check reports what Open for both directions would refuse, and the controls of Volumes that it would pass
+// over. It asks the hardware for rate, format and period, but starts and sets nothing; a busy card is no
+// error.
 func Check(c Config) error { return host.check(c) }
 
 func (s system) check(c Config) error {

@@ -95,10 +95,12 @@ func (s *stream) settle(p *hwParams, param int, spans []span) error {
 	return unix.EINVAL
 }
 
-// rates returns the rates in Hz to ask for, best first: want itself, its multiples (an integer ratio resamples best),
-// higher standard rates, then lower ones.
+// rates returns the rates in Hz to ask for, best first: want itself, its multiples (an integer ratio
+// resamples best), higher standard rates, then lower ones.
 func rates(want int) []int {
-	standard := []int{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000}
+	standard := []int{
+		8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000,
+	}
 	rank := func(r int) int {
 		switch {
 		case r == want:
@@ -125,8 +127,8 @@ func rates(want int) []int {
 	return standard
 }
 
-// negotiate finds one rate for all streams, one format and number of channels where it can, and narrows the streams' spaces
-// to them.
+// negotiate finds one rate for all streams, one format and number of channels where it can, and narrows the
+// streams' spaces to them.
 func negotiate(want int, streams ...*stream) (int, error) {
 	for _, s := range streams {
 		s.params = anyParams()
@@ -150,7 +152,8 @@ func negotiate(want int, streams ...*stream) (int, error) {
 	for _, s := range streams {
 		if s.format = alike; sharedErr != nil {
 			if s.format, err = pickFormat(s.params.masks[paramFormat]); err != nil {
-				return 0, fmt.Errorf("alsa: %s: no format of S16_LE, S32_LE, S24_LE, S24_3LE: %w", s.path, err)
+				return 0, fmt.Errorf("alsa: %s: no format of S16_LE, S32_LE, S24_LE, S24_3LE: %w",
+					s.path, err)
 			}
 		}
 		s.params.only(paramFormat, s.format.code)
@@ -174,7 +177,8 @@ func negotiate(want int, streams ...*stream) (int, error) {
 	return rate, nil
 }
 
-// common fixes param to the first value that all streams take; EINVAL, and nothing is fixed, if there is none.
+// common fixes param to the first value that all streams take; EINVAL, and nothing is fixed, if there is
+// none.
 func common(param int, values []int, streams []*stream) (int, error) {
 next:
 	for _, v := range values {
@@ -216,7 +220,8 @@ func (s *stream) install(rate, ring int) error {
 		return fmt.Errorf("alsa: %s: set hardware parameters: %w", s.path, err)
 	}
 	if r, _ := p.bounds(paramRate); int(r) != rate {
-		return fmt.Errorf("alsa: %s: asked for %d Hz, the driver took %d Hz: %w", s.path, rate, r, unix.EINVAL)
+		return fmt.Errorf("alsa: %s: asked for %d Hz, the driver took %d Hz: %w",
+			s.path, rate, r, unix.EINVAL)
 	}
 	b, _ := p.bounds(paramBufferSize)
 	if int(b) < ring {
@@ -226,7 +231,8 @@ func (s *stream) install(rate, ring int) error {
 	return nil
 }
 
-// watch sets when poll wakes (availMin frames), forbids the stream to start of itself, and stops it on an xrun.
+// watch sets when poll wakes (availMin frames), forbids the stream to start of itself, and stops it on an
+// xrun.
 func (s *stream) watch(availMin int) error {
 	p := &swParams{
 		tstampMode: tstampEnable, tstampType: tstampMonotonic, proto: protoTstampType,

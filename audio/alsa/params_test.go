@@ -45,11 +45,13 @@ func TestRate(t *testing.T) {
 }
 
 func TestRatesOrder(t *testing.T) {
-	if got, want := rates(16000), []int{16000, 32000, 48000, 64000, 96000, 176400}; !slices.Equal(got[:5], want[:5]) {
+	if got, want := rates(16000), []int{16000, 32000, 48000, 64000, 96000,
+		176400}; !slices.Equal(got[:5], want[:5]) {
 		t.Errorf("got %v", got)
 	}
 	got := rates(16000)
-	if !slices.Equal(got[len(got)-4:], []int{12000, 11025, 8000}) && !slices.Equal(got[len(got)-3:], []int{12000, 11025, 8000}) {
+	if !slices.Equal(got[len(got)-4:], []int{12000, 11025, 8000}) &&
+		!slices.Equal(got[len(got)-3:], []int{12000, 11025, 8000}) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -73,9 +75,12 @@ func TestAlike(t *testing.T) {
 		formats, channels [2][]uint32 // playback, capture; channels from, to
 		want              [4]int      // format and channels of playback, of capture
 	}{
-		{[2][]uint32{{formatS16, formatS24, formatS32}, {formatS32}}, [2][]uint32{{1, 2}, {2, 2}}, [4]int{formatS32, 2, formatS32, 2}},
-		{[2][]uint32{{formatS16, formatS32}, {formatS16, formatS32}}, [2][]uint32{{2, 2}, {1, 1}}, [4]int{formatS16, 2, formatS16, 1}},
-		{[2][]uint32{{formatS16}, {formatS24in3}}, [2][]uint32{{1, 8}, {1, 1}}, [4]int{formatS16, 1, formatS24in3, 1}},
+		{[2][]uint32{{formatS16, formatS24, formatS32}, {formatS32}}, [2][]uint32{{1, 2}, {2, 2}},
+			[4]int{formatS32, 2, formatS32, 2}},
+		{[2][]uint32{{formatS16, formatS32}, {formatS16, formatS32}}, [2][]uint32{{2, 2}, {1, 1}},
+			[4]int{formatS16, 2, formatS16, 1}},
+		{[2][]uint32{{formatS16}, {formatS24in3}}, [2][]uint32{{1, 8}, {1, 1}},
+			[4]int{formatS16, 1, formatS24in3, 1}},
 	} {
 		card := usbCard(0)
 		for i, m := range card.pcms {
@@ -83,7 +88,8 @@ func TestAlike(t *testing.T) {
 		}
 		s, _ := newFake(t, card)
 		d := mustOpen(t, s, Config{}, audio.FullDuplex)
-		got := [4]int{int(d.play.format.code), d.play.channels, int(d.capture.format.code), d.capture.channels}
+		got := [4]int{int(d.play.format.code), d.play.channels,
+			int(d.capture.format.code), d.capture.channels}
 		if got != c.want {
 			t.Errorf("%v: got %v", c, got)
 		}

@@ -10,10 +10,10 @@ import (
 // Below the kernel's interrupt threads (50), above whatever else wants to be on time.
 const priority = 40
 
-// Realtime locks the calling goroutine to its thread and schedules that SCHED_FIFO, at priority 40 or at most what
-// RLIMIT_RTPRIO allows. Threads that the runtime clones from it are ordinary ones (SCHED_RESET_ON_FORK). The goroutine must
-// end without unlocking, so that the thread ends too. On an error, as EPERM, the thread is locked and stays as it was: sound
-// goes on, less sure of its time.
+// Realtime locks the calling goroutine to its thread and schedules that SCHED_FIFO, at priority 40 or at most
+// what RLIMIT_RTPRIO allows. Threads that the runtime clones from it are ordinary ones (SCHED_RESET_ON_FORK).
+// The goroutine must end without unlocking, so that the thread ends too. On an error, as EPERM, the thread is
+// locked and stays as it was: sound goes on, less sure of its time.
 func Realtime() error {
 	runtime.LockOSThread()
 	err := setFIFO(priority)
@@ -31,6 +31,7 @@ func Realtime() error {
 
 func setFIFO(priority uint32) error {
 	return unix.SchedSetAttr(0, &unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: priority,
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
+		Priority: priority,
 	}, 0)
 }

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sampleFormat is a little-endian signed format: the bytes of a sample and where in them the upper 16 bits lie.
+// sampleFormat is a little-endian signed format: the bytes of a sample and where in them the upper 16 bits
+// lie.
 type sampleFormat struct {
 	name      string
 	code      uint32 // SNDRV_PCM_FORMAT_*

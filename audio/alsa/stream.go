@@ -52,7 +52,8 @@ func (s *stream) control(req uintptr, arg unsafe.Pointer) error {
 	}
 }
 
-// transfer moves frames between p and the ring; it returns the bytes moved, and EAGAIN where the ring ended before p.
+// transfer moves frames between p and the ring; it returns the bytes moved, and EAGAIN where the ring ended
+// before p.
 func (s *stream) transfer(req uintptr, p []byte) (int, unix.Errno) {
 	s.xfer = xferi{buf: unsafe.Pointer(unsafe.SliceData(p)), frames: uint(len(p) / s.frameBytes())}
 	e := s.k.ioctl(s.fd, req, unsafe.Pointer(&s.xfer))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portero/audio"
+	"portero/audio/rtp"
 )
 
 func TestNet(t *testing.T) {
@@ -26,7 +27,7 @@ func TestNet(t *testing.T) {
 		buf := make([]byte, 10)
 		for i, want := range []string{"a1", "b2", "c3"} {
 			k, from, at, err := b.ReadPacket(buf)
-			if string(buf[:k]) != want || from != a.LocalAddr() || err != nil || at > audio.Monotonic() {
+			if string(buf[:k]) != want || from != a.LocalAddr() || err != nil || at > rtp.Monotonic() {
 				t.Errorf("packet %d: %q from %s, %v", i, buf[:k], from, err)
 			}
 			if k, _, _, _ := b.ReadPacket(buf); k != 0 {

@@ -9,8 +9,8 @@ import (
 	"portero/audio"
 )
 
-// Card is a sound card in the test's hands. It keeps the pace of the clock, so that in a bubble it is exact and costs no time. The
-// fields are set before it is opened.
+// Card is a sound card in the test's hands. It keeps the pace of the clock, so that in a bubble it is exact
+// and costs no time. The fields are set before it is opened.
 type Card struct {
 	Mic     func(capture []int16) // fills one period; nil: silence
 	Speaker func(play []int16)    // takes one period; nil: nobody listens
@@ -123,7 +123,8 @@ func (d *duplex) Close() error {
 	return nil
 }
 
-// Pipe makes two cards joined by the air: each one's microphone hears the other's loudspeaker, up to half a second late.
+// Pipe makes two cards joined by the air: each one's microphone hears the other's loudspeaker, up to half a
+// second late.
 func Pipe(rate, period int) (a, b *Card) {
 	a, b = NewCard(rate, period), NewCard(rate, period)
 	ab, ba := &air{limit: rate / 2}, &air{limit: rate / 2}

@@ -1,7 +1,8 @@
-// Package audiotest holds the fakes beside package audio's interfaces: a network made of queues, a sound card whose microphone and
-// loudspeaker the test holds in its hands, two cards joined, and the instruments to judge what arrives.
+// Package audiotest holds the fakes beside package audio's interfaces: a network made of queues, two cards
+// joined, and a sound card whose microphone and loudspeaker the test holds in its hands. Instruments judge
+// what arrives.
 //
-//	net.go         Net, an audio.PacketConn network with delay, loss and reordering
+//	net.go         Net, an rtp.PacketConn network with delay, loss and reordering
 //	card.go        Card and Pipe, audio.Duplex at the pace of the (bubble's) clock
 //	instruments.go Recorder, Level, ToneLevel, SNR
 //	stoi.go        STOI, how much of speech can be understood (Taal et al. 2011)

@@ -84,8 +84,9 @@ func decibels(power float64) float64 {
 	return max(-120, 10*math.Log10(power/(32768*32768)+1e-30))
 }
 
-// SNR finds where got follows want best, within maxLag samples, fits the gain and returns the ratio of signal to what is left in
-// dB, and the lag. Both have the same rate; the part of want that is compared is all that got covers.
+// SNR finds where got follows want best, within maxLag samples, fits the gain and returns the ratio of signal
+// to what is left in dB, and the lag. Both have the same rate; the part of want that is compared is all that
+// got covers.
 func SNR(want, got []int16, maxLag int) (db float64, lag int) {
 	n := min(len(want), len(got)-maxLag)
 	if n <= 0 {

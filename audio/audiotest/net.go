@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"portero/audio"
+	"portero/audio/rtp"
 )
 
 // Packet is a datagram on its way.
@@ -15,7 +15,8 @@ type Packet struct {
 	Data     []byte
 }
 
-// Net is a network without sockets. The zero value delivers everything at once; set the functions before traffic starts.
+// Net is a network without sockets. The zero value delivers everything at once; set the functions before
+// traffic starts.
 type Net struct {
 	Drop  func(Packet) bool          // true loses the packet
 	Delay func(Packet) time.Duration // how long it travels; different values reorder
@@ -46,7 +47,7 @@ func (n *Net) send(p Packet) {
 	if to == nil || n.Drop != nil && n.Drop(p) {
 		return
 	}
-	at := audio.Monotonic()
+	at := rtp.Monotonic()
 	if n.Delay != nil {
 		at += n.Delay(p)
 	}
@@ -71,7 +72,7 @@ type arrival struct {
 	data []byte
 }
 
-// Conn is a bound audio.PacketConn.
+// Conn is a bound rtp.PacketConn.
 type Conn struct {
 	net    *Net
 	local  netip.AddrPort
@@ -87,7 +88,7 @@ func (c *Conn) ReadPacket(b []byte) (int, netip.AddrPort, time.Duration, error) 
 	if c.closed {
 		return 0, netip.AddrPort{}, 0, net.ErrClosed
 	}
-	if len(c.queue) == 0 || c.queue[0].at > audio.Monotonic() {
+	if len(c.queue) == 0 || c.queue[0].at > rtp.Monotonic() {
 		return 0, netip.AddrPort{}, 0, nil
 	}
 	a := c.queue[0]

@@ -17,13 +17,15 @@ const (
 	stoiLowest  = 150.0           // Hz, centre of the first band
 	stoiSegment = 30              // frames: 384 ms
 	stoiSilence = 40.0            // dB under the loudest frame
-	stoiClip    = 6.6234132519035 // 1 + 10^(15/20): a signal to distortion ratio of -15 dB bounds what one cell can cost
+	stoiClip    = 6.6234132519035 // 1 + 10^(15/20): -15 dB of signal to distortion bound a cell's cost
 )
 
-// STOI returns the short-time objective intelligibility of degraded, about 0 to 1, where 1 is what clean itself has (Taal, Hendriks,
-// Heusdens and Jensen, "An Algorithm for Intelligibility Prediction of Time-Frequency Weighted Noisy Speech", IEEE TASLP 19(7), 2011).
-// Both have the same rate in Hz and are aligned by the caller, within a few ms; gains do not matter. The shorter one's length counts.
-// It is 0 where nothing can be judged: less than 410 ms of sound in clean, or a rate that audio.NewResampler refuses.
+// STOI returns the short-time objective intelligibility of degraded, about 0 to 1, where 1 is what clean
+// itself has. It is that of Taal, Hendriks, Heusdens and Jensen, "An Algorithm for Intelligibility
+// Prediction of Time-Frequency Weighted Noisy Speech", IEEE TASLP 19(7), 2011. Both have the same rate in
+// Hz and are aligned by the caller, within a few ms; gains do not matter. The shorter one's length counts.
+// It is 0 where nothing can be judged: less than 410 ms of sound in clean, or a rate that
+// audio.NewResampler refuses.
 func STOI(clean, degraded []int16, rate int) float64 {
 	n := min(len(clean), len(degraded))
 	a, errA := audio.Clip{Samples: clean[:n], Rate: rate}.Resample(stoiRate)
@@ -112,7 +114,8 @@ func thirdOctaves(s []float64) (out [][stoiBands]float64) {
 	return out
 }
 
-// resemblance is the correlation of one band's course in a segment, where y has x's energy and its bursts are clipped (equations 3 to 5).
+// resemblance is the correlation of one band's course in a segment, where y has x's energy and its bursts are
+// clipped (equations 3 to 5).
 func resemblance(x, y [][stoiBands]float64, band int) float64 {
 	const tiny = 1e-12
 	var xx, yy float64

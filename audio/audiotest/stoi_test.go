@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// vowels is something like speech: harmonics of a gliding pitch under moving formants, in syllables, with a pause in every two seconds.
+// vowels is something like speech: harmonics of a gliding pitch under moving formants, in syllables, with a
+// pause in every two seconds.
 func vowels(rate, n int) []int16 {
 	s := make([]int16, n)
 	var phase float64
@@ -19,7 +20,9 @@ func vowels(rate, n int) []int16 {
 		var v float64
 		for h := 1.0; h <= 30; h++ {
 			f := h * pitch
-			v += (hill(f, 500+300*turn(1.3), 150) + 0.5*hill(f, 1700-600*turn(0.9), 250) + 0.2*hill(f, 2900, 400)) * math.Sin(h*phase)
+			mouth := hill(f, 500+300*turn(1.3), 150) + 0.5*hill(f, 1700-600*turn(0.9), 250) +
+				0.2*hill(f, 2900, 400)
+			v += mouth * math.Sin(h*phase)
 		}
 		if math.Mod(t, 2) < 1.5 {
 			s[i] = int16(math.Floor(4000*v*max(0, turn(2.1)) + 0.5))
@@ -46,7 +49,8 @@ func sum(a, b []int16) []int16 {
 	return s
 }
 
-// TestSTOI holds the measure against a second implementation, in Python on numpy, whose figures for the same signals are typed in here.
+// TestSTOI holds the measure against a second implementation, in Python on numpy, whose figures for the same
+// signals are typed in here.
 func TestSTOI(t *testing.T) {
 	for _, c := range []struct {
 		rate                              int

@@ -9,10 +9,10 @@ type Event struct {
 	Length int // samples of tone heard when the digit was certain
 }
 
-// Detector finds digits in a stream. A window of 20 ms, Hann-weighted, moves in steps of 5 ms. In each, the strongest row and
-// column are measured at the tones' own frequency: the phase's advance from step to step tells how far it is off, and the
-// level is corrected for that. The pair counts if together it makes up most of the window's energy. Four windows in a row
-// make a digit, six without it end it.
+// Detector finds digits in a stream. A window of 20 ms, Hann-weighted, moves in steps of 5 ms. In each, the
+// strongest row and column are measured at the tones' own frequency: the phase's advance from step to step
+// tells how far it is off, and the level is corrected for that. The pair counts if together it makes up most
+// of the window's energy. Four windows in a row make a digit, six without it end it.
 type Detector struct {
 	wide        bool // 16 kHz
 	window, hop int
@@ -56,7 +56,9 @@ const (
 // NewDetector makes a detector for samples at 8000 Hz, or at 16000 Hz of which it hears the lower half.
 func NewDetector(sampleRate int) *Detector {
 	const rate = 8000
-	d := &Detector{wide: sampleRate == 16000, window: rate / 50, hop: rate / 200, bin: 50, digit: -1, last: -1}
+	d := &Detector{
+		wide: sampleRate == 16000, window: rate / 50, hop: rate / 200, bin: 50, digit: -1, last: -1,
+	}
 	d.weight = make([]float64, d.window)
 	d.ring = make([]float64, d.window)
 	var sum float64
@@ -180,7 +182,8 @@ func strongest(t []tone) int {
 	return best
 }
 
-// measure takes amplitude and phase at the nominal frequency, and the true frequency from the phase's advance.
+// measure takes amplitude and phase at the nominal frequency, and the true frequency from the phase's
+// advance.
 func (t *tone) measure(x []float64) {
 	var re, im float64
 	for i, v := range x {
@@ -196,8 +199,8 @@ func (t *tone) measure(x []float64) {
 
 func (t *tone) near() bool { return math.Abs(t.off) <= maxOff*t.hz }
 
-// corrected is the tone's mean square, made up for what the window loses off its nominal frequency: bin is the width of a
-// bin in Hz.
+// corrected is the tone's mean square, made up for what the window loses off its nominal frequency: bin is
+// the width of a bin in Hz.
 func (t *tone) corrected(bin float64) float64 {
 	g := hann(t.off / bin)
 	return t.power / (g * g)

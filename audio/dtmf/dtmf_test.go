@@ -155,7 +155,8 @@ func TestEventTime(t *testing.T) {
 	pcm := make([]int16, 4000)
 	g.Fill(pcm[2000:])
 	e := NewDetector(8000).Process(pcm, nil)
-	if len(e) != 1 || e[0].Digit != '8' || e[0].At < 1880 || e[0].At > 2120 || e[0].Length < 200 || e[0].Length > 400 {
+	if len(e) != 1 || e[0].Digit != '8' || e[0].At < 1880 || e[0].At > 2120 ||
+		e[0].Length < 200 || e[0].Length > 400 {
 		t.Errorf("%+v", e)
 	}
 }

@@ -30,7 +30,9 @@ type Generator struct {
 // Start begins a digit at a rate in Hz; it returns false, and Fill gives silence, if there is no such digit.
 func (g *Generator) Start(digit rune, rate int) bool {
 	row, column, ok := Frequencies(digit)
-	*g = Generator{stepRow: 2 * math.Pi * row / float64(rate), stepColumn: 2 * math.Pi * column / float64(rate)}
+	*g = Generator{
+		stepRow: 2 * math.Pi * row / float64(rate), stepColumn: 2 * math.Pi * column / float64(rate),
+	}
 	return ok
 }
 

@@ -14,7 +14,8 @@ func BenchmarkProcess(b *testing.B) {
 				b.Fatal(err)
 			}
 			x := voice(rate, 4, .1, 1)
-			far, mic := pcm(x), pcm(add(through(x, room(rate, .1, 2), rate/50, 2), hum(rate, len(x), 1e-3, 3)))
+			far, mic := pcm(x), pcm(add(through(x, room(rate, .1, 2), rate/50, 2),
+				hum(rate, len(x), 1e-3, 3)))
 			n, i := rate/100, 0
 			out := make([]int16, n)
 			b.ReportAllocs()

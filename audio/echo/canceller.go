@@ -9,14 +9,14 @@ import (
 type Config struct {
 	Rate             int           // 8000 or 16000 Hz
 	Frame            int           // samples per Process; must be Rate/100, 0 means that
-	NoiseSuppression bool          // steady noise down by up to 8 dB, and a high-pass at 250 Hz while it is windy
+	NoiseSuppression bool          // steady noise down by up to 8 dB; a high-pass at 250 Hz in the wind
 	Gain             bool          // slow gain control of the visitor towards -20 dBFS, -6 to +15 dB
 	Walkie           bool          // half duplex: the microphone is mute while the far end talks
-	Tail             time.Duration // echo path behind the delay: 40 to 200 ms, in steps of 20 ms; 0 means 100 ms
+	Tail             time.Duration // echo path behind the delay, 40 to 200 ms by 20 ms; 0: 100 ms
 }
 
-// Canceller removes the far end's voice, as the microphone hears it from the loudspeaker, from what the microphone hears.
-// It is not safe for concurrent use.
+// Canceller removes the far end's voice, as the microphone hears it from the loudspeaker, from what the
+// microphone hears. It is not safe for concurrent use.
 type Canceller struct {
 	cfg     Config
 	mic     [2]biquad
@@ -38,7 +38,7 @@ type Canceller struct {
 // Stats is a snapshot of a canceller's state.
 type Stats struct {
 	Delay      time.Duration // of the echo's strongest path behind the reference; 0 while unknown
-	ERLE       float64       // dB between microphone and output while the far end talks, over the last second of that
+	ERLE       float64       // dB between microphone and output, over the far end's last second of talk
 	DoubleTalk bool          // both ends talk now
 	Drift      float64       // ppm by which the microphone's clock is slower than the loudspeaker's
 }
@@ -66,7 +66,8 @@ func New(cfg Config) (*Canceller, error) {
 		cfg.Frame = cfg.Rate / 100
 	}
 	if cfg.Frame != cfg.Rate/100 {
-		return nil, fmt.Errorf("echo: new: frame of %d samples at %d Hz: want %d", cfg.Frame, cfg.Rate, cfg.Rate/100)
+		return nil, fmt.Errorf("echo: new: frame of %d samples at %d Hz: want %d",
+			cfg.Frame, cfg.Rate, cfg.Rate/100)
 	}
 	if cfg.Tail == 0 {
 		cfg.Tail = 100 * time.Millisecond
@@ -76,9 +77,10 @@ func New(cfg Config) (*Canceller, error) {
 	}
 	const partition = 20 * time.Millisecond
 	f := newFilter(cfg.Frame, int((cfg.Tail+partition-1)/partition))
+	kept := cfg.Rate*maxDelay/1000 + f.size + (f.slots+3)*cfg.Frame
 	c := &Canceller{
 		cfg:    cfg,
-		ref:    newReference(cfg.Rate*maxDelay/1000+f.size+(f.slots+3)*cfg.Frame, cfg.Frame, modelRate/cfg.Rate),
+		ref:    newReference(kept, cfg.Frame, modelRate/cfg.Rate),
 		finder: newDelayFinder(cfg.Rate),
 		filter: f,
 		sup:    newSuppressor(cfg.Rate, cfg.NoiseSuppression),
@@ -95,8 +97,9 @@ func New(cfg Config) (*Canceller, error) {
 	return c, nil
 }
 
-// Process takes the frame that the loudspeaker was given and the frame that the microphone captured in the same exchange,
-// and writes the frame to send, 10 ms late. Each holds Config.Frame samples, else Process panics; out may be mic or far.
+// Process takes the frame that the loudspeaker was given and the frame that the microphone captured in the
+// same exchange, and writes the frame to send, 10 ms late. Each holds Config.Frame samples, else Process
+// panics; out may be mic or far.
 func (c *Canceller) Process(far, mic, out []int16) {
 	n := c.cfg.Frame
 	far, mic, out = far[:n], mic[:n], out[:n]
@@ -174,7 +177,7 @@ func (c *Canceller) idle() {
 	c.filter.hush()
 	copy(c.e, c.d)
 	clear(c.sup.py)
-	c.sup.alike = 0
+	c.sup.coherence = 0
 }
 
 func (c *Canceller) cancel() {
@@ -188,9 +191,9 @@ func (c *Canceller) cancel() {
 		copy(c.e, c.d)
 		return
 	}
-	c.sup.alike = c.filter.alike
-	if c.filter.astray {
-		c.sup.distrust()
+	c.sup.coherence = c.filter.coherence
+	if c.filter.diverged {
+		c.sup.resetLeak()
 	}
 	every := learnEvery
 	if c.frame++; c.frame >= settled {
@@ -232,12 +235,12 @@ func (c *Canceller) relocate() {
 		return
 	}
 	off := max(0, lag-c.ref.latency()-insideMs*ms)
-	// What the filter has learnt at the very lag that the finder sees stays there; otherwise the path itself has moved, and
-	// the filter moves with it.
+	// If the filter's own peak lies at the lag that the finder sees, what it has learnt stays there;
+	// otherwise the path itself has moved, and the filter moves with it.
 	if peak := c.filter.peak() + late; peak >= lag-4*ms && peak <= lag+4*ms {
 		c.filter.shift(int(c.ref.off) - off)
 	}
-	c.filter.doubt(doubtShare)
+	c.filter.inflateCov(movedCov)
 	c.move(float64(off))
 }
 
@@ -252,16 +255,17 @@ func (c *Canceller) move(off float64) {
 	}
 }
 
-// Slip tells that an xrun has cost captured frames of the microphone, which the card heard and never delivered, and played
-// frames of time in which the loudspeaker was given nothing. The echo then comes by the difference later. What the filter
-// knows stays; the delay is measured anew, so that a card which counts otherwise costs half a second.
+// Slip tells that an xrun has cost captured frames of the microphone, which the card heard and never
+// delivered, and played frames of time in which the loudspeaker was given nothing. The echo then comes by
+// the difference later. The filter keeps its knowledge. The delay is measured again, so that a card which
+// counts otherwise costs half a second.
 func (c *Canceller) Slip(captured, played int) {
 	if captured == 0 && played == 0 {
 		return
 	}
 	c.finder.forget()
-	c.sup.distrust()
-	c.filter.doubt(doubtShare)
+	c.sup.resetLeak()
+	c.filter.inflateCov(movedCov)
 	limit := c.cfg.Rate * maxDelay / 1000
 	off := int(c.ref.off) + max(-limit, min(limit, played)) - max(-limit, min(limit, captured))
 	if off < 0 {

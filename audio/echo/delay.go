@@ -2,8 +2,8 @@ package echo
 
 import "math"
 
-// delayFinder measures how far the echo lags the reference: the cross-correlation of both at 4 kHz, whitened (GCC-PHAT,
-// Knapp and Carter 1976) and averaged over half a second of far-end activity. It sees 0 to 125 ms.
+// delayFinder measures how far the echo lags the reference: the cross-correlation of both at 4 kHz, whitened
+// (GCC-PHAT, Knapp and Carter 1976) and averaged over half a second of far-end activity. It sees 0 to 125 ms.
 type delayFinder struct {
 	decim          int
 	lpX, lpD       biquad
@@ -95,8 +95,8 @@ func (f *delayFinder) measure() bool {
 	if ex < delaySize*delayFar || ed < delaySize*delayMic {
 		return false
 	}
-	// The reference in full against the microphone's second half: every lag up to half the size is free of wrapping. Both end
-	// at the same moment, so without a taper their edges would correlate at lag 0.
+	// The reference in full against the microphone's second half: every lag up to half the size is free of
+	// wrapping. Both end at the same moment, so without a taper their edges would correlate at lag 0.
 	const half = delaySize / 2
 	for i := range f.corr {
 		f.corr[i] = f.x[i] * f.taper[i/2]

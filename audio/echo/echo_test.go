@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// voice synthesises seconds of a speech-like signal with an active RMS of rms: pulses at a wandering pitch and noise, through
-// three resonances that change with every syllable, with pauses between the words.
+// voice synthesises seconds of a speech-like signal with an active RMS of rms: pulses at a wandering pitch
+// and noise, through three resonances that change with every syllable, with pauses between the words.
 func voice(rate int, seconds float64, rms float64, seed uint64) []float64 {
 	rng := rand.New(rand.NewPCG(seed, 77))
 	n := int(seconds * float64(rate))
@@ -22,7 +22,8 @@ func voice(rate int, seconds float64, rms float64, seed uint64) []float64 {
 		}
 		pitch, hiss := 90+120*rng.Float64(), rng.Float64() < .25
 		var form [3]biquad
-		for j, f := range []float64{300 + 500*rng.Float64(), 900 + 1200*rng.Float64(), 2300 + 900*rng.Float64()} {
+		for j, f := range []float64{300 + 500*rng.Float64(), 900 + 1200*rng.Float64(),
+			2300 + 900*rng.Float64()} {
 			form[j] = lowPass(rate, f, 6)
 		}
 		phase := 0.
@@ -166,7 +167,8 @@ func erle(mic, out []int16, rate int, from, to float64) float64 {
 	return decibel(power(mic, rate, from, to) / power(out, rate, from, to))
 }
 
-// heard returns the near end that went in as it should come out: 10 ms later and through the microphone's high-pass.
+// heard returns the near end that went in as it should come out: 10 ms later and through the microphone's
+// high-pass.
 func heard(near []float64, rate int) []float64 {
 	var hp [2]biquad
 	for i, q := range butterworth4 {
@@ -275,7 +277,8 @@ func every(x []float64, n int) []float64 {
 	return y
 }
 
-// A loudspeaker that clips softly leaves -12 dB of distortion, beyond a linear filter; the model has to find it.
+// A loudspeaker that clips softly leaves -12 dB of distortion, beyond a linear filter; the model has to find
+// it.
 func TestDistortion(t *testing.T) {
 	rates(t, func(t *testing.T, rate int) {
 		// The loudspeaker distorts at the full bandwidth; the converters come after it.
@@ -361,7 +364,8 @@ func TestNearEndAlonePasses(t *testing.T) {
 func TestPathChange(t *testing.T) {
 	rates(t, func(t *testing.T, rate int) {
 		x := voice(rate, 10, .1, 31)
-		a, b := through(x, room(rate, .1, 32), rate/50, 0), through(x, room(rate, .12, 33), rate/50+rate/1000, 0)
+		a, b := through(x, room(rate, .1, 32), rate/50, 0),
+			through(x, room(rate, .12, 33), rate/50+rate/1000, 0)
 		mic := pcm(add(append(a[:4*rate:4*rate], b[4*rate:]...), hum(rate, len(x), 1e-4, 34)))
 		_, out := run(t, Config{Rate: rate}, pcm(x), mic, nil)
 		if e := erle(mic, out, rate, 5.5, 7); e < 20 {
@@ -415,7 +419,8 @@ func TestSlip(t *testing.T) {
 	const rate = 8000
 	t.Parallel()
 	{
-		for _, lost := range []struct{ captured, played int }{{rate / 100, 0}, {0, rate / 25}, {rate / 20, 0}, {-7, 1 << 30}} {
+		for _, lost := range []struct{ captured, played int }{{rate / 100, 0}, {0, rate / 25},
+			{rate / 20, 0}, {-7, 1 << 30}} {
 			x := voice(rate, 7, .1, 51)
 			h := room(rate, .08, 52)
 			before := rate / 20
@@ -448,7 +453,8 @@ func TestDrift(t *testing.T) {
 		x := voice(rate, 10, .1, 61)
 		y := through(x, room(rate, .08, 62), rate/25, 0)
 		const ppm = 80
-		ref := newReference(1<<20, rate/100, 1) // the interpolator under test at 0 ppm; here it only makes the signal
+		// the interpolator under test at 0 ppm; here it only makes the signal
+		ref := newReference(1<<20, rate/100, 1)
 		slow := make([]float64, len(y))
 		n := rate / 100
 		frame := make([]float32, n)
@@ -488,7 +494,8 @@ func TestWalkie(t *testing.T) {
 				near[i] = 0
 			}
 		}
-		// Hopeless hardware: the echo comes back squared and clipped, 6 dB louder than it was sent, and the delay jumps.
+		// Hopeless hardware: the echo comes back squared and clipped, 6 dB louder than it was sent, and the
+		// delay jumps.
 		echo := make([]float64, len(x))
 		for i := range echo {
 			j := i - rate/50 - i/rate*rate/100
@@ -591,7 +598,8 @@ func TestSilence(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, cfg := range []Config{{}, {Rate: 48000}, {Rate: 8000, Frame: 160}, {Rate: 16000, Tail: time.Second}, {Rate: 16000, Tail: -1}} {
+	for _, cfg := range []Config{{}, {Rate: 48000}, {Rate: 8000, Frame: 160},
+		{Rate: 16000, Tail: time.Second}, {Rate: 16000, Tail: -1}} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%+v accepted", cfg)
 		}
@@ -645,8 +653,8 @@ func noAllocs(t *testing.T, rate int) {
 	}
 }
 
-// FuzzProcess feeds arbitrary samples, slips included, and then asks for an ordinary cancellation: no input may break the
-// canceller for good.
+// FuzzProcess feeds arbitrary samples, slips included, and then asks for an ordinary cancellation: no input
+// may break the canceller for good.
 func FuzzProcess(f *testing.F) {
 	f.Add([]byte{0, 0, 255, 127, 0, 128}, uint8(1), false)
 	f.Add([]byte{255, 127, 0, 128, 255, 127, 1, 1, 0, 128}, uint8(7), true)
@@ -679,7 +687,8 @@ func FuzzProcess(f *testing.F) {
 			}
 			c.Process(junkFar, junkMic, out)
 		}
-		for _, p := range [][]float32{c.filter.fr, c.filter.br, c.filter.cov, c.sup.res, c.sup.noise.psd, c.o} {
+		for _, p := range [][]float32{c.filter.fr, c.filter.br, c.filter.cov, c.sup.res,
+			c.sup.noise.psd, c.o} {
 			for _, v := range p {
 				if v-v != 0 {
 					t.Fatal("NaN or infinity in the state")

@@ -2,9 +2,9 @@ package echo
 
 import "math"
 
-// fft transforms real blocks of a power-of-two length: a radix-4 Stockham transform of half the length (the block's even
-// and odd samples as one complex sequence) and the split that separates the two. Forward is unscaled; inverse divides by n.
-// It owns its scratch space, so one fft serves one goroutine.
+// fft transforms real blocks of a power-of-two length: a radix-4 Stockham transform of half the length (the
+// block's even and odd samples as one complex sequence) and the split that separates the two. Forward is
+// unscaled; inverse divides by n. It owns its scratch space, so one fft serves one goroutine.
 type fft struct {
 	n, half int
 	twiddle [][3]point // of every radix-4 stage of the half-length transform, first stage first
@@ -72,7 +72,8 @@ func stage(x, y []point, tw [][3]point, stride int) {
 		w1, w2, w3 := tw[p][0], tw[p][1], tw[p][2]
 		i, o := stride*p, stride*4*p
 		x0, x1, x2, x3 := x[i:][:stride], x[i+q:][:stride], x[i+2*q:][:stride], x[i+3*q:][:stride]
-		y0, y1, y2, y3 := y[o:][:stride], y[o+stride:][:stride], y[o+2*stride:][:stride], y[o+3*stride:][:stride]
+		y0, y1 := y[o:][:stride], y[o+stride:][:stride]
+		y2, y3 := y[o+2*stride:][:stride], y[o+3*stride:][:stride]
 		for s := range x0 {
 			a, b, c, d := x0[s], x1[s], x2[s], x3[s]
 			pr, pi, mr, mi := a.re+c.re, a.im+c.im, a.re-c.re, a.im-c.im

@@ -2,14 +2,16 @@ package echo
 
 import "math"
 
-// filter is the linear part of the canceller: a partitioned-block frequency-domain adaptive filter in two copies. The
-// background copy is a Kalman filter with a diagonal state covariance (Enzner and Vary 2006; Kuech, Mabande and Enzner
-// 2014): the near end's spectrum and the filter's own uncertainty set the step of every bin, so double talk slows it and a
-// fresh start does not. The foreground copy does not adapt; it takes the background's weights when they have proved
-// better, and gives them back when the background has gone astray (Ochiai 1977; Valin 2007).
+// filter is the linear part of the canceller: a partitioned-block frequency-domain adaptive filter in two
+// copies. The background copy is a Kalman filter with a diagonal state covariance (Enzner and Vary 2006;
+// Kuech, Mabande and Enzner 2014). The near end's spectrum and the filter's own uncertainty set the step of
+// every bin, so double talk slows it and a fresh start does not. The foreground copy does not adapt. It
+// takes the background's weights when they have proved better, and gives them back when the background has
+// diverged (Ochiai 1977; Valin 2007).
 //
-// A partition is two hops long, so one spectrum of the reference per hop serves all of them: partition p reads the one of
-// 2p hops ago. The transform is at least 3.2 hops long, so overlap-save leaves more than one hop of valid output.
+// A partition is two hops long, so one spectrum of the reference per hop serves all of them: partition p
+// reads the one of 2p hops ago. The transform is at least 3.2 hops long, so overlap-save leaves more than one
+// hop of valid output.
 type filter struct {
 	hop, size, bins, parts int
 	taps                   int // per partition
@@ -40,11 +42,11 @@ type filter struct {
 	d1, d2     float32 // smoothed difference of foreground and background error power, fast and slow
 	v1, v2     float32 // and their variances
 	pMic, pOut float32 // energy before and behind the foreground, over 200 ms
-	like       []coherence
-	alike      float32 // share of the background's error that follows the foreground's echo estimate
-	proven     bool    // the foreground has fitted since the last suspicion
-	calm       int     // frames until the next change of path is believed
-	astray     bool    // the last cancel found the echo path changed
+	cross      []crossSpectrum
+	coherence  float32 // share of the background's error that follows the foreground's echo estimate
+	proven     bool    // the foreground has fitted since it last diverged
+	holdOff    int     // frames until the next change of path is believed
+	diverged   bool    // the last cancel found the echo path changed
 }
 
 const (
@@ -53,13 +55,16 @@ const (
 	forget     = 5e-4  // process noise per hop over |W|^2: the echo path's pace
 	leastCov   = 1e-6  // what an unexcited bin keeps, so that it can still learn
 	nearKeep   = .85   // smoothing of the measurement noise
-	doubtShare = .01   // of freshCov, after the path has changed
+	movedCov   = .01   // of freshCov, after the path has changed
 	leastPower = 1e-12 // of a bin, so that no division meets a zero
 )
 
 func newFilter(hop, parts int) *filter {
 	size := transformSize(hop)
-	f := &filter{hop: hop, size: size, bins: size/2 + 1, parts: parts, taps: 2 * hop, fft: newFFT(size), slots: 2*parts - 1}
+	f := &filter{
+		hop: hop, size: size, bins: size/2 + 1, fft: newFFT(size),
+		parts: parts, taps: 2 * hop, slots: 2*parts - 1,
+	}
 	for _, p := range []*[]float32{&f.xr, &f.xi, &f.xp} {
 		*p = make([]float32, f.slots*f.bins)
 	}
@@ -76,7 +81,7 @@ func newFilter(hop, parts int) *filter {
 		*p = make([]float32, hop)
 	}
 	f.long = make([]float32, parts*f.taps)
-	f.like = make([]coherence, (f.bins-alikeFirst)/2)
+	f.cross = make([]crossSpectrum, (f.bins-coherenceFirst)/2)
 	f.reset()
 	return f
 }
@@ -95,15 +100,15 @@ func (f *filter) reset() {
 	for _, p := range [][]float32{f.fr, f.fi, f.br, f.bi, f.cov, f.near} {
 		clear(p)
 	}
-	clear(f.like)
-	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.alike, f.proven = 0, 0, 0, 0, 0, 0, 0, false
+	clear(f.cross)
+	f.d1, f.d2, f.v1, f.v2, f.pMic, f.pOut, f.coherence, f.proven = 0, 0, 0, 0, 0, 0, 0, false
 	f.farSum, f.micSum, f.coupling = 1e-9, 0, coupleLeast
 	f.fresh, f.quiet = coupleFresh, coupleHold+1
-	f.doubt(1)
+	f.inflateCov(1)
 }
 
-// doubt raises the background's uncertainty to at least share of a fresh filter's.
-func (f *filter) doubt(share float32) {
+// inflateCov raises the background's uncertainty to at least share of a fresh filter's.
+func (f *filter) inflateCov(share float32) {
 	g := freshCov * share * f.coupling
 	for p := range f.parts {
 		for k, c := range f.cov[p*f.bins:][:f.bins] {
@@ -150,8 +155,8 @@ func (f *filter) weights(p int) (re, im []float32) {
 	return f.fr[p*f.bins:][:f.bins], f.fi[p*f.bins:][:f.bins]
 }
 
-// cancel writes mic minus the echo to out, the echo to echo and the echo's power spectrum to power, and adapts. It returns
-// the energy that both paths leave.
+// cancel writes mic minus the echo to out, the echo to echo and the echo's power spectrum to power, and
+// adapts. It returns the energy that both paths leave.
 func (f *filter) cancel(mic, out, echo, power []float32) float32 {
 	f.convolve(f.br, f.bi)
 	f.fft.inverse(f.block, f.yr, f.yi)
@@ -233,8 +238,8 @@ func (f *filter) uncertainty() {
 	}
 }
 
-// hann sets power to the power spectrum of yr, yi as a Hann window would have given it: the sum of three bins stands in for
-// one more transform.
+// hann sets power to the power spectrum of yr, yi as a Hann window would have given it: the sum of three bins
+// stands in for one more transform.
 func (f *filter) hann(power []float32) {
 	n := f.bins - 1
 	yr, yi := f.yr[:n+1], f.yi[:n+1]

@@ -2,8 +2,8 @@ package echo
 
 import "math"
 
-// gain brings the visitor slowly to a telephone's level. It listens only while the visitor talks alone: an echo's remains
-// would turn it up.
+// gain brings the visitor slowly to a telephone's level. It listens only while the visitor talks alone: an
+// echo's remains would turn it up.
 type gain struct {
 	level   float32 // mean square of the visitor's voice, before the gain
 	now     float32
@@ -45,7 +45,10 @@ type limiter struct {
 
 // newLimiter returns a limiter for the rate in Hz and the ceiling in dBFS, 0 or below.
 func newLimiter(rate int, ceiling float64) *limiter {
-	return &limiter{ceiling: float32(math.Pow(10, min(ceiling, 0)/20)), now: 1, release: float32(1 - math.Exp(-1/(.2*float64(rate))))}
+	return &limiter{
+		ceiling: float32(math.Pow(10, min(ceiling, 0)/20)), now: 1,
+		release: float32(1 - math.Exp(-1/(.2*float64(rate)))),
+	}
 }
 
 func (l *limiter) step(v float32) float32 {

@@ -1,8 +1,9 @@
 package echo
 
-// noiseFloor tracks the steady noise's PSD by minimum statistics (Martin 2001, simplified): the minimum over 1.5 s of the
-// periodogram smoothed over 60 ms, corrected for the bias of a minimum. It rises quickly only under what is as steady as noise:
-// between the words of a long sentence the minima are the voice's own reverberation.
+// noiseFloor tracks the steady noise's PSD by minimum statistics (Martin 2001, simplified): the minimum over
+// 1.5 s of the periodogram smoothed over 60 ms, corrected for the bias of a minimum. It rises quickly only
+// under what is as steady as noise: between the words of a long sentence the minima are the voice's own
+// reverberation.
 type noiseFloor struct {
 	psd     []float32
 	smooth  []float32
@@ -24,7 +25,10 @@ const (
 )
 
 func newNoiseFloor(bins int) *noiseFloor {
-	n := &noiseFloor{psd: make([]float32, bins), smooth: make([]float32, bins), mean: make([]float32, bins), current: make([]float32, bins)}
+	n := &noiseFloor{
+		psd: make([]float32, bins), smooth: make([]float32, bins),
+		mean: make([]float32, bins), current: make([]float32, bins),
+	}
 	for i := range n.minima {
 		n.minima[i] = make([]float32, bins)
 		for k := range n.minima[i] {

@@ -2,11 +2,11 @@ package echo
 
 import "math"
 
-// reference holds what the loudspeaker was given and reads it back delayed by the offset, a number of samples with a
-// fraction, so that the filter covers the echo path and not the card's buffers before it.
+// reference holds what the loudspeaker was given and reads it back delayed by the offset, a number of
+// samples with a fraction. So the filter covers the echo path and not the card's buffers before it.
 //
-// At 8 kHz it keeps twice the rate: distortion makes harmonics that a loudspeaker radiates and a converter filters out, and that
-// would fold back if they were made at 8 kHz.
+// At 8 kHz it keeps twice the rate: distortion makes harmonics that a loudspeaker radiates and a converter
+// filters out, and that would fold back if they were made at 8 kHz.
 type reference struct {
 	over int       // samples kept per sample
 	ring []float32 // power of two
@@ -56,7 +56,8 @@ func decimate(dst, w []float32) {
 	}
 }
 
-// newReference returns a delay line of at least capacity samples for frames of hop, kept at over (1 or 2) times their rate.
+// newReference returns a delay line of at least capacity samples for frames of hop, kept at over (1 or 2)
+// times their rate.
 func newReference(capacity, hop, over int) *reference {
 	size := 1
 	for size < over*capacity {
@@ -124,8 +125,8 @@ func (r *reference) put(v float32) {
 	r.n = (r.n + 1) & (1<<30 - 1)
 }
 
-// read fills dst with the kept samples that end age samples of the canceller's rate before the newest, further delayed by the
-// offset.
+// read fills dst with the kept samples that end age samples of the canceller's rate before the newest,
+// further delayed by the offset.
 func (r *reference) read(dst []float32, age int) {
 	mask := len(r.ring) - 1
 	off := r.off * float64(r.over)

@@ -2,14 +2,16 @@ package echo
 
 import "math"
 
-// speaker models the loudspeaker's memoryless distortion ahead of the linear filter (a Hammerstein model with an adaptive
-// preprocessor; Stenger and Kellermann 2000): the reference becomes x + sum theta_j basis_j(x), two saturations of which one
-// sets in early and one late, and an even term for asymmetry. Small loudspeakers at door volume distort by -25 to -10 dB, which
-// is all that a linear filter alone could ever reach.
+// speaker models the loudspeaker's memoryless distortion ahead of the linear filter: a Hammerstein model
+// with an adaptive preprocessor (Stenger and Kellermann 2000). The reference becomes x + sum theta_j
+// basis_j(x): two saturations of which one sets in early and one late, and an even term for asymmetry.
+// Small loudspeakers at door volume distort by -25 to -10 dB, and a linear filter alone could never reach
+// more.
 //
-// The weights, and the clock drift with them, come from one small regularised recursive least-squares problem: the filter's
-// error regressed on what each basis would add through the filter's strongest partition, on the echo itself (whose level is
-// the filter's own business) and on the echo's slope, which is what a late or early reference leaves.
+// The weights, and the clock drift with them, come from one small regularised recursive least-squares
+// problem. The filter's error is regressed on what each basis would add through the filter's strongest
+// partition, on the echo itself, whose level is the filter's own business, and on the echo's slope. The
+// slope is the part that a late or early reference leaves.
 type speaker struct {
 	theta  [bases]float32
 	drift  float64 // samples per frame by which the echo comes earlier
@@ -39,7 +41,10 @@ const (
 )
 
 func newSpeaker(size, hop, wide int) *speaker {
-	s := &speaker{wide: make([]float32, wide), fft: newFFT(size), phi: make([]float32, size), re: make([]float32, size/2+1), im: make([]float32, size/2+1)}
+	s := &speaker{
+		wide: make([]float32, wide), fft: newFFT(size), phi: make([]float32, size),
+		re: make([]float32, size/2+1), im: make([]float32, size/2+1),
+	}
 	s.e = make([]float32, hop)
 	for i := range s.u {
 		s.u[i] = make([]float32, hop)
@@ -85,8 +90,8 @@ func (s *speaker) distort(x []float32) {
 	}
 }
 
-// learn takes the undistorted window of the reference, as the reference keeps it, that a partition of the filter saw in this
-// block, that partition's weights, the echo estimate and the error.
+// learn takes the undistorted window of the reference, as the reference keeps it, that a partition of the
+// filter saw in this block, that partition's weights, the echo estimate and the error.
 func (s *speaker) learn(window, wr, wi, echo, e []float32) {
 	hop, size := len(e), len(s.phi)
 	for j := range bases {
@@ -148,7 +153,8 @@ func dot(a, b []float32) float64 {
 	return float64(sum)
 }
 
-// update moves theta and the drift by a share of the solution and takes the same share out of b, as the error will.
+// update moves theta and the drift by a share of the solution and takes the same share out of b, as the error
+// will.
 func (s *speaker) update() {
 	var x [regressors]float64
 	if !s.solve(&x) {

@@ -2,8 +2,9 @@ package echo
 
 import "math"
 
-// suppressor takes what the filter leaves of the echo down to the background noise, and the noise down a little. It works
-// bin by bin on a spectrum with 10 ms of delay; what it leaves out it fills with comfort noise.
+// suppressor takes what the filter leaves of the echo down to the background noise, and the noise down a
+// little. It works bin by bin on a spectrum with 10 ms of delay; what it leaves out it fills with comfort
+// noise.
 type suppressor struct {
 	hop, size, bins int
 	ns              bool
@@ -21,39 +22,39 @@ type suppressor struct {
 	edges           []int // band b is bins edges[b] to edges[b+1]
 	eb, rb, nb      []float32
 	leak            []float32 // residual over echo, per band
-	heard           int       // frames of echo since the leak was last distrusted
-	alike           float32   // share of the error that follows the echo estimate; the filter tells it
+	heard           int       // frames of echo since the leak was last reset
+	coherence       float32   // share of the error that follows the echo estimate; the filter tells it
 	near            float32   // share of the near end, 0 to 1
 	seed            uint32
 	cos             [256]float32
 }
 
 const (
-	bandFirst  = 3   // bin: 94 Hz
-	bandWidth  = .16 // of its lower edge
-	leakFirst  = .9  // step per frame of a leak that knows nothing,
-	leakLearn  = 200 // over the frames of echo heard from then on,
-	leakStep   = .06 // and at last
-	leakRank   = .6  // the quantile of error over echo that the leak follows
-	leakTalk   = .97 // of a rise is withheld while the near end talks
-	leakMost   = 4
-	leakLeast  = 1e-5
-	resDecay   = .5 // of the residual per frame, at least: reverberation behind the filter, T60 200 ms
-	nearFactor = 3  // a band shows the near end where the error exceeds this much residual
-	nearNoise  = 2  // and this much noise
-	nearLow    = .15
-	nearHigh   = .35 // share of bands between which the near end comes to dominate
-	nearUnlike = .08 // alike from which on the error is taken for echo,
-	nearAlike  = .16 // and is nothing else
-	nearAttack = .7
-	nearDecay  = .75
-	overAlone  = 8 // oversubtraction of the residual while the far end is alone
-	overNear   = 1.2
-	leastAlone = .005 // gain, -46 dB
-	leastNear  = .25  // -12 dB
-	deepen     = 2    // exponent, above 1, of the gain while the far end is alone
-	smoothPrio = .9   // decision-directed a priori SNR
-	noiseGain  = .4   // -8 dB
+	bandFirst     = 3   // bin: 94 Hz
+	bandWidth     = .16 // of its lower edge
+	leakFirst     = .9  // step per frame of a leak that knows nothing,
+	leakLearn     = 200 // over the frames of echo heard from then on,
+	leakStep      = .06 // and at last
+	leakRank      = .6  // the quantile of error over echo that the leak follows
+	leakTalk      = .97 // of a rise is withheld while the near end talks
+	leakMost      = 4
+	leakLeast     = 1e-5
+	resDecay      = .5 // of the residual per frame, at least: reverberation behind the filter, T60 200 ms
+	nearFactor    = 3  // a band shows the near end where the error exceeds this much residual
+	nearNoise     = 2  // and this much noise
+	nearLow       = .15
+	nearHigh      = .35 // share of bands between which the near end comes to dominate
+	coherenceLow  = .08 // from which on the error is taken for echo,
+	coherenceHigh = .16 // and is nothing else
+	nearAttack    = .7
+	nearDecay     = .75
+	overAlone     = 8 // oversubtraction of the residual while the far end is alone
+	overNear      = 1.2
+	leastAlone    = .005 // gain, -46 dB
+	leastNear     = .25  // -12 dB
+	deepen        = 2    // exponent, above 1, of the gain while the far end is alone
+	smoothPrio    = .9   // decision-directed a priori SNR
+	noiseGain     = .4   // -8 dB
 )
 
 func newSuppressor(rate int, ns bool) *suppressor {
@@ -85,8 +86,9 @@ func newSuppressor(rate int, ns bool) *suppressor {
 	return s
 }
 
-// windows returns an analysis window with a long rise and a fall of one hop, and the synthesis window over the last two hops
-// that makes their product a Hann window: the resolution of the long window at one hop of delay (Mauler and Martin 2007).
+// windows returns an analysis window with a long rise and a fall of one hop, and the synthesis window over
+// the last two hops that makes their product a Hann window. That gives the resolution of the long window at
+// one hop of delay (Mauler and Martin 2007).
 func windows(size, hop int) (analysis, synth []float32) {
 	analysis, synth = make([]float32, size), make([]float32, size)
 	rise := size - hop
@@ -104,15 +106,16 @@ func windows(size, hop int) (analysis, synth []float32) {
 	return analysis, synth
 }
 
-// distrust makes the suppressor expect as much residual as there is echo, until it has seen otherwise.
-func (s *suppressor) distrust() {
+// resetLeak makes the suppressor expect as much residual as there is echo, until it has seen otherwise.
+func (s *suppressor) resetLeak() {
 	for b := range s.leak {
 		s.leak[b] = max(s.leak[b], 1)
 	}
 	s.heard = 0
 }
 
-// process takes a frame of the filter's error and writes the frame that left one hop ago; mute lets only comfort noise out.
+// process takes a frame of the filter's error and writes the frame that left one hop ago; mute lets only
+// comfort noise out.
 func (s *suppressor) process(e, out []float32, mute bool) {
 	copy(s.in, s.in[s.hop:])
 	copy(s.in[s.size-s.hop:], e)
@@ -173,8 +176,9 @@ func (s *suppressor) residual() {
 	}
 }
 
-// dominance judges the share of the near end by the bands in which more is left than residual echo and noise explain, unless what
-// is left follows the echo: then the residual is more than was thought.
+// dominance judges the share of the near end by the bands in which more is left than residual echo and
+// noise explain. A remainder that follows the echo does not count: then the residual is more than was
+// thought.
 func (s *suppressor) dominance() {
 	var sum float32
 	for b, e := range s.eb {
@@ -182,7 +186,7 @@ func (s *suppressor) dominance() {
 		sum += max(0, min(1, excess*.5))
 	}
 	p := max(0, min(1, (sum/float32(len(s.eb))-nearLow)/(nearHigh-nearLow)))
-	p *= max(0, min(1, (nearAlike-s.alike)/(nearAlike-nearUnlike)))
+	p *= max(0, min(1, (coherenceHigh-s.coherence)/(coherenceHigh-coherenceLow)))
 	if p > s.near {
 		s.near += nearAttack * (p - s.near)
 	} else {
@@ -198,8 +202,8 @@ func (s *suppressor) noiseLeft() float32 {
 	return 1
 }
 
-// gains sets the Wiener gain of every bin, with the a priori SNR of Ephraim and Malah 1984: deep while the far end is alone,
-// shallow while the near end talks.
+// gains sets the Wiener gain of every bin, with the a priori SNR of Ephraim and Malah 1984: deep while the
+// far end is alone, shallow while the near end talks.
 func (s *suppressor) gains() {
 	over := overAlone + (overNear-overAlone)*s.near
 	least := leastAlone + (leastNear-leastAlone)*s.near

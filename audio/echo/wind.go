@@ -2,8 +2,9 @@ package echo
 
 import "math"
 
-// wind is a high-pass at 250 Hz that fades in while the steady background is mostly rumble. Voices and echoes come and go,
-// so the judgement rests on the noise floor behind the filter. It scales the suppressor's spectrum, so it turns no phase.
+// wind is a high-pass at 250 Hz that fades in while the steady background is mostly rumble. Voices and echoes
+// come and go, so the judgement rests on the noise floor behind the filter. It scales the suppressor's
+// spectrum, so it turns no phase.
 type wind struct {
 	cut   []float32 // 1-|H| of the high-pass, per bin, while it does anything
 	frame int

@@ -1,6 +1,7 @@
 package g722
 
-// band is the adaptive predictor and quantiser scale of one sub-band; encoder and decoder run the same one in step.
+// band is the adaptive predictor and quantiser scale of one sub-band; encoder and decoder run the same one in
+// step.
 type band struct {
 	s, sz  int32 // signal estimate: of both predictors, of the zero predictor alone
 	nb     int32 // logarithmic scale factor
@@ -35,7 +36,8 @@ func linear(nb, shift int32) int32 {
 	return mantissa >> down << 2
 }
 
-// adapt takes the quantised difference d, updates the six zeros and two poles by their signs and computes the next estimate.
+// adapt takes the quantised difference d, updates the six zeros and two poles by their signs and computes the
+// next estimate.
 func (b *band) adapt(d int32) {
 	r, p := saturate(b.s+d), saturate(b.sz+d)
 

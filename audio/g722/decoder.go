@@ -16,8 +16,8 @@ func NewDecoder() *Decoder {
 	return &Decoder{bands: bands{low: band{det: 32}, high: band{det: 8}}}
 }
 
-// Decode writes two 16 kHz samples for each octet and returns the number of samples; octets for which pcm has no room are
-// not decoded.
+// Decode writes two 16 kHz samples for each octet and returns the number of samples; octets for which pcm has
+// no room are not decoded.
 func (d *Decoder) Decode(pcm []int16, payload []byte) int {
 	n := min(len(payload), len(pcm)/2)
 	if d.led > 0 && n > 0 {

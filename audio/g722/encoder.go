@@ -11,8 +11,8 @@ func NewEncoder() *Encoder {
 	return &Encoder{low: band{det: 32}, high: band{det: 8}}
 }
 
-// Encode codes len(pcm)/2 pairs of 16 kHz samples, one octet each, and returns the number of octets; payload must have room
-// for them. An odd last sample is left out.
+// Encode codes len(pcm)/2 pairs of 16 kHz samples, one octet each, and returns the number of octets; payload
+// must have room for them. An odd last sample is left out.
 func (e *Encoder) Encode(payload []byte, pcm []int16) int {
 	n := min(len(pcm)/2, len(payload))
 	for i := range n {
@@ -42,7 +42,8 @@ func quantise(x *history, low, high *band, x0, x1 int32) (il, ih uint8) {
 	return quantiseLow(saturate(xl-low.s), low.det), quantiseHigh(saturate(xh-high.s), high.det)
 }
 
-// quantiseLow finds the first level whose bound lies above the difference; the bounds rise, so it halves the interval.
+// quantiseLow finds the first level whose bound lies above the difference; the bounds rise, so it halves the
+// interval.
 func quantiseLow(el, det int32) uint8 {
 	magnitude := el
 	if el < 0 {

@@ -39,7 +39,8 @@ func TestEncodeEqualsSpandsp(t *testing.T) {
 	}
 }
 
-// spandsp 0.0.6 lets an overloaded output wrap around where the standard limits it: so the octets are compared ahead of the limit.
+// spandsp 0.0.6 lets an overloaded output wrap around where the standard limits it: so the octets are
+// compared ahead of the limit.
 func TestDecodeEqualsSpandsp(t *testing.T) {
 	for code, pcm := range map[string]string{"sound.g722": "sound.out", "all.g722": "noise.out"} {
 		payload, want := read(t, code), samples(read(t, pcm))
@@ -90,7 +91,8 @@ func TestShortBuffers(t *testing.T) {
 	}
 }
 
-// The quantiser's binary search must agree with the standard's linear one for every scale factor and difference.
+// The quantiser's binary search must agree with the standard's linear one for every scale factor and
+// difference.
 func TestQuantiserSearch(t *testing.T) {
 	for det := int32(32); det < 33000; det += 331 {
 		for el := int32(-32768); el < 32768; el += 97 {

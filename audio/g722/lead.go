@@ -7,9 +7,10 @@ const (
 	keep    = 320 // samples of loss that halve what the state from before it is worth
 )
 
-// Lead takes the decoder through lost payloads, as G.722 Appendix III does: lost is the sound, at 16 kHz, that was made up in their
-// place, or the end of it, and next how it would have gone on, 22 samples at least. Both bands and the synthesis filter follow it by
-// way of coding it anew. The payload decoded next is not taken at this word: see settle.
+// Lead takes the decoder through lost payloads, as G.722 Appendix III does. lost is the sound, at 16 kHz,
+// that was made up in their place, or the end of it; next is how it would have gone on, 22 samples at
+// least. Both bands and the synthesis filter follow it as it is coded again. The payload decoded next does
+// not rely on that: see settle.
 func (d *Decoder) Lead(lost, next []int16) {
 	if len(lost) < 2 || len(next) < filters {
 		return
@@ -18,7 +19,7 @@ func (d *Decoder) Lead(lost, next []int16) {
 		d.before = d.bands
 	}
 	d.led += len(lost)
-	// What is heard at one moment was sent the filters' delay before.
+	// Sound heard at one moment was sent the filters' delay before.
 	sent := func(i int) int32 {
 		if i += filters; i >= len(lost) {
 			return int32(next[i-len(lost)])
@@ -35,11 +36,12 @@ func (d *Decoder) Lead(lost, next []int16) {
 	}
 }
 
-// settle sets scale factors and predictors for the first payload after a loss: the encoder's are unknown and the made-up sound tells
-// little of them, but most of each one's course within the payload is given by the codes alone, for what it began from is forgotten on
-// the way (a scale factor's to a quarter in 20 ms). So a first decoding shows about where they are in the payload's middle, and speech
-// being what it is, that is about where they began; the shorter the loss, the more the state from before it counts. The end of the
-// payload would tell a little more, but an onset that it holds would come out too loud from the beginning.
+// settle sets scale factors and predictors for the first payload after a loss. The encoder's are unknown
+// and the made-up sound tells little of them. But most of each one's course within the payload is given by
+// the codes alone, for its beginning is forgotten on the way (a scale factor's to a quarter in 20 ms). So a
+// first decoding shows about where they are in the payload's middle, and in speech that is about where they
+// began. The shorter the loss, the more the state from before it counts. The end of the payload would tell
+// a little more, but an onset that it holds would come out too loud from the beginning.
 func (d *Decoder) settle(payload []byte) {
 	kept := min(1, 0.55*math.Exp2(1-float64(d.led)/keep))
 	d.led = 0
@@ -53,7 +55,8 @@ func (d *Decoder) settle(payload []byte) {
 	d.high.det = linear(d.high.nb, shiftHigh)
 }
 
-// between takes the weighted means of what adapts; they lie within the bounds of scale and adapt, for those are convex.
+// between takes the weighted means of what adapts; they lie within the bounds of scale and adapt, for those
+// are convex.
 func (b *band) between(kept float64, before, half *band) {
 	mean := func(x, y int32) int32 { return int32(math.Round(kept*float64(x) + (1-kept)*float64(y))) }
 	b.nb = mean(before.nb, half.nb)

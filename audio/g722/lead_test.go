@@ -22,8 +22,9 @@ func babble(n int, seed uint64) []int16 {
 
 const packet = 160 // octets
 
-// after decodes with three packets of every twenty lost and returns the error of the first one behind each loss against what a decoder
-// without loss hears, in dB of the signal. The decoder is led by sound, if there is any: at 0 begins what a decoder without loss hears.
+// after decodes with three packets of every twenty lost and returns the error of the first one behind each
+// loss against what a decoder without loss hears, in dB of the signal. The decoder is led by sound, if there
+// is any: at 0 begins what a decoder without loss hears.
 func after(t *testing.T, payload []byte, whole, sound []int16) float64 {
 	t.Helper()
 	d, pcm := NewDecoder(), make([]int16, 2*packet)
@@ -48,8 +49,8 @@ func after(t *testing.T, payload []byte, whole, sound []int16) float64 {
 	return 10 * math.Log10(failure/signal)
 }
 
-// Led by what was said, the decoder is where it would be; led by something else of the same kind, it still finds back to scale
-// sooner than by itself.
+// Led by what was said, the decoder is where it would be; led by something else of the same kind, it still
+// finds back to scale sooner than by itself.
 func TestLead(t *testing.T) {
 	pcm := babble(20*16000, 1)
 	payload, whole := make([]byte, len(pcm)/2), make([]int16, len(pcm))
@@ -58,13 +59,15 @@ func TestLead(t *testing.T) {
 	alone := after(t, payload, whole, nil)
 	truth := after(t, payload, whole, whole)
 	other := after(t, payload, whole, babble(len(pcm), 2))
-	t.Logf("error of the first packet: %.1f dB alone, %.1f led by the truth, %.1f by its like", alone, truth, other)
+	t.Logf("error of the first packet: %.1f dB alone, %.1f led by the truth, %.1f by its like",
+		alone, truth, other)
 	if truth > alone-8 || other > alone-1.5 {
-		t.Error("that is too much: want 8 dB less than alone when led by the truth, and 1.5 dB less by its like")
+		t.Error("too much: want 8 dB less than alone when led by the truth, and 1.5 dB less by its like")
 	}
 }
 
-// What is too short to tell anything changes nothing, and a lost packet of any sound leaves a decoder that decodes.
+// A sound too short to tell anything changes nothing, and a lost packet of any sound leaves a decoder that
+// decodes.
 func TestLeadEdges(t *testing.T) {
 	payload := read(t, "sound.g722")
 	d, want, got := NewDecoder(), make([]int16, 2*len(payload)), make([]int16, 2*len(payload))
@@ -93,7 +96,8 @@ func TestLeadEdges(t *testing.T) {
 			t.Errorf("%d octets gave %d samples, %d samples of loss are remembered", n, k, d.led)
 		}
 		for i, b := range []*band{&d.low, &d.high} {
-			if b.nb < 0 || b.nb > limitHigh || b.a2 < -12288 || b.a2 > 12288 || b.a1 > 15360-b.a2 || b.a1 < b.a2-15360 {
+			if b.nb < 0 || b.nb > limitHigh || b.a2 < -12288 || b.a2 > 12288 ||
+				b.a1 > 15360-b.a2 || b.a1 < b.a2-15360 {
 				t.Errorf("band %d is out of bounds: %+v", i, *b)
 			}
 		}

@@ -1,6 +1,7 @@
 package g722
 
-// history is a delay line of 24 samples in two phases; writing each sample twice keeps the last 12 of a phase contiguous.
+// history is a delay line of 24 samples in two phases; writing each sample twice keeps the last 12 of a phase
+// contiguous.
 type history struct {
 	even, odd [24]int32
 	at        int
@@ -16,7 +17,8 @@ func (h *history) push(even, odd int32) (e, o *[12]int32) {
 	return (*[12]int32)(h.even[h.at:]), (*[12]int32)(h.odd[h.at:])
 }
 
-// convolve returns the sums of both phases; the filter is symmetric, so the odd phase runs through it backwards.
+// convolve returns the sums of both phases; the filter is symmetric, so the odd phase runs through it
+// backwards.
 func convolve(e, o *[12]int32) (even, odd int32) {
 	for i, c := range qmf {
 		even += e[i] * c

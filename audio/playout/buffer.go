@@ -2,26 +2,28 @@ package playout
 
 import "time"
 
-// Decoder turns one payload into PCM. It is called in play-out order, once per payload that is played; it may keep
-// state from one payload to the next. It returns the samples written to pcm, and 0 for a payload that it refuses.
+// Decoder turns one payload into PCM. It is called in play-out order, once per payload that is played; it may
+// keep state from one payload to the next. It returns the samples written to pcm, and 0 for a payload that it
+// refuses.
 type Decoder interface {
 	Decode(pcm []int16, payload []byte) int
 }
 
-// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first payload behind a loss is decoded;
-// lost is the sound made up for the payloads that never came, or the last 60 ms of it, next is how that would have gone on for 5 ms.
-// What Decode then returns is trusted from 2 ms on.
+// Leader is a Decoder with a memory that can be taken through a loss. Lead is called before the first
+// payload behind a loss is decoded. lost is the sound made up for the payloads that never came, or the last
+// 60 ms of it; next is how that would have gone on for 5 ms. From 2 ms on, the decoder's output is then
+// trusted.
 type Leader interface {
 	Decoder
 	Lead(lost, next []int16)
 }
 
-// Packet is one received RTP packet.
+// Packet is one received RTP packet of a source and a sequence that have been judged (package audio/rtp). The
+// marker of a talkspurt is not needed: the numbers tell a pause from a loss.
 type Packet struct {
-	SSRC      uint32
-	Seq       uint16
+	Epoch     uint32 // another one means a new source or a new numbering
+	Seq       int64  // extended sequence number within the epoch
 	Timestamp uint32 // units of Config.ClockRate
-	Marker    bool   // first packet of a talkspurt, RFC 3551 4.1; not needed: the numbers tell a pause from a loss
 	Payload   []byte // copied by Put; 1 to 1500 bytes
 	At        time.Duration
 }
@@ -29,7 +31,7 @@ type Packet struct {
 // Config names the two clocks of a stream, both in Hz. Zero values mean 8000.
 type Config struct {
 	Rate      int // PCM samples per second: 8000 or 16000
-	ClockRate int // RTP time-stamp units per second: 8000 for G.722 although its samples are 16 kHz (RFC 3551 4.5.2)
+	ClockRate int // RTP time-stamp units per second: for G.722 8000, half its Rate (RFC 3551, 4.5.2)
 }
 
 const (
@@ -43,8 +45,9 @@ const (
 
 // Buffer is the jitter buffer of one stream. Its methods are for one goroutine. It never grows after New.
 //
-// All positions are counted in PCM samples: clock is what Get handed out since New, media positions are RTP time
-// stamps unwrapped and scaled. Their difference is the play-out delay against an arbitrary but fixed origin.
+// All positions are counted in PCM samples: clock is what Get handed out since New, media positions are RTP
+// time stamps unwrapped and scaled. Their difference is the play-out delay against an arbitrary but fixed
+// origin.
 type Buffer struct {
 	rate, clockRate int
 	dec             Decoder
@@ -59,24 +62,24 @@ type Buffer struct {
 	line   line
 	fill   concealer
 	noise  noise
-	next   [joint * 16]int16 // how the extrapolation goes on behind what was made up
-	led    bool              // the decoder was led up to the last packet, and next is valid
-	voiced bool              // what stands at the end of the line came from the sender
+	next   [joinFade * 16]int16 // how the extrapolation goes on behind what was made up
+	led    bool                 // the decoder was led up to the last packet, and next is valid
+	voiced bool                 // what stands at the end of the line came from the sender
 
-	started   bool    // a packet has been played since the last restart
-	idle      bool    // a pause: the line has no position until the next packet
-	end       int64   // media position behind the last sample in line
-	seq       int64   // extended sequence number last decoded
-	heard     int64   // clock at the last good packet
-	lastEnd   int64   // media position behind the last packet decoded
-	lost      float32 // share of packets that never came, over some hundreds
-	badLast   bool    // the decoder refused the last payload: the gap behind it is a loss
-	unmatched int     // samples synthesised since the last packet: idle when they exceed idleAfter
-	pending   int     // of these, what concealed counts: given back when they prove to be a pause
-	rested    int     // samples of pause since the last packet
-	packet    int     // samples in the last packet
-	cool      int     // samples until the next stretch
-	waited    int     // samples for which a surplus has waited for a pause
+	started      bool    // a packet has been played since the last restart
+	idle         bool    // a pause: the line has no position until the next packet
+	end          int64   // media position behind the last sample in line
+	seq          int64   // extended sequence number last decoded
+	heard        int64   // clock at the last good packet
+	lastEnd      int64   // media position behind the last packet decoded
+	lost         float32 // share of packets that never came, over some hundreds
+	badLast      bool    // the decoder refused the last payload: the gap behind it is a loss
+	unmatched    int     // samples synthesised since the last packet: idle when they exceed idleAfter
+	pending      int     // of these, what concealed counts: given back when they prove to be a pause
+	rested       int     // samples of pause since the last packet
+	packet       int     // samples in the last packet
+	untilStretch int     // samples until the next stretch
+	waited       int     // samples for which a surplus has waited for a pause
 
 	news    [16]news // packets since the last Get
 	newsLen int
@@ -101,8 +104,8 @@ func New(c Config, d Decoder) *Buffer {
 	return b
 }
 
-// SetDecoder starts over with another codec, as after a re-INVITE. What waits undecoded is dropped; counters and the
-// learned jitter stay unless the PCM rate changes.
+// SetDecoder starts over with another codec, as after a re-INVITE. Undecoded payloads are dropped; counters
+// and the learned jitter stay unless the PCM rate changes.
 func (b *Buffer) SetDecoder(d Decoder, c Config) {
 	if c.Rate != 16000 {
 		c.Rate = 8000
@@ -121,11 +124,11 @@ func (b *Buffer) SetDecoder(d Decoder, c Config) {
 		b.line.reset(c.Rate)
 		b.fill.reset(c.Rate)
 		b.noise.reset(c.Rate)
-		b.clock, b.heard, b.end, b.lastEnd, b.cool = 0, 0, 0, 0, 0
+		b.clock, b.heard, b.end, b.lastEnd, b.untilStretch = 0, 0, 0, 0, 0
 		b.voiced = false
 	}
 	b.rate, b.clockRate = c.Rate, c.ClockRate
-	b.in.reset()
+	b.in.live = false
 	b.restart()
 }
 
@@ -149,55 +152,50 @@ func (b *Buffer) Put(p Packet) {
 		b.stats.Invalid++
 		return
 	}
-	v := b.in.accept(&p)
-	switch v {
-	case probation:
-		b.stats.Invalid++
-		return
-	case fresh:
+	fresh := b.in.accept(&p)
+	if fresh {
 		b.restart()
 	}
 	at := b.in.media(b.rate, b.clockRate)
-	// The packet can be heard from the next Get on, so its transit ends there: the phase between the sender's grid and
-	// the card's is part of what must be buffered.
+	// The packet can be heard from the next Get on, so its transit ends there: the phase between the sender's
+	// grid and the card's is part of what must be buffered.
 	transit := b.clock - at
-	if v == known && b.delay.known {
+	if !fresh && b.delay.known {
 		d := transit - b.delay.ref
 		switch {
 		case d < -int64(b.ms(maxAhead)) || d > int64(b.ms(maxLate)):
-			if !b.in.strange(b.clock, at) { // one stray time stamp moves nothing, nor does the burst after a stall
+			// One stray time stamp moves nothing, nor does the burst after a stall.
+			if !b.in.strange(b.clock, at) {
 				b.stats.Late++
-				b.in.unique++
 				return
 			}
 			b.restart()
-			v = fresh
+			fresh = true
 		case b.clock-b.heard > int64(b.ms(1000)) && (d < 0 || at-b.lastEnd > int64(b.ms(500))):
-			if b.in.ext == b.seq+1 && at > b.lastEnd {
+			if b.in.seq == b.seq+1 && at > b.lastEnd {
 				b.total.concealed -= int64(b.pending) // what was made up stood for a pause
 			}
 			b.restart() // after a pause, unlike after a stall, the clocks may have drifted apart
-			v = fresh
+			fresh = true
 		}
 	}
-	if v == fresh {
+	if fresh {
 		// A new time line keeps what was learned of the path: its first packet is taken for a punctual one.
 		at = b.clock - b.delay.ref - int64(b.rate/100)
 		b.in.rebase(at)
 		transit = b.clock - at
-		b.seq = b.in.ext - 1
+		b.seq = b.in.seq - 1
 	}
-	b.in.commit(p.At)
+	b.in.commit()
 	b.heard = b.clock
-	b.in.interarrival(p.At, b.clockRate)
-	if b.started && b.in.ext <= b.seq {
-		if b.store.played(b.in.ext) {
+	if b.started && b.in.seq <= b.seq {
+		if b.store.played(b.in.seq) {
 			b.stats.Duplicates++
 			return
 		}
 		b.stats.Late++
 	} else {
-		switch b.store.put(b.in.ext, at, p.Payload) {
+		switch b.store.put(b.in.seq, at, p.Payload) {
 		case duplicate:
 			b.stats.Duplicates++
 			return
@@ -205,13 +203,12 @@ func (b *Buffer) Put(p Packet) {
 			b.stats.Late++
 		}
 	}
-	b.in.unique++
 	b.news[b.newsLen%len(b.news)] = news{transit, p.At}
 	b.newsLen++
 }
 
-// Get fills out with the next len(out) samples. now is the monotonic clock of Packet.At: a leap in it (the card was
-// closed, the machine slept) skips what became old meanwhile.
+// Get fills out with the next len(out) samples. now is the monotonic clock of Packet.At: a leap in it (the
+// card was closed, the machine slept) skips what became old meanwhile.
 func (b *Buffer) Get(out []int16, now time.Duration) {
 	period := time.Duration(len(out)) * time.Second / time.Duration(b.rate)
 	if late := now - b.lastNow - period; b.pulled && late > pullGap && late < 24*time.Hour {
@@ -262,8 +259,8 @@ func (b *Buffer) skip(n int64) {
 func (b *Buffer) block(out []int16) {
 	n := len(out)
 	b.delay.update(b.clock)
-	if b.cool > 0 {
-		b.cool -= n
+	if b.untilStretch > 0 {
+		b.untilStretch -= n
 	}
 	b.advance(n)
 	b.adjust(n)

@@ -9,16 +9,17 @@ const (
 
 	fadeFrom  = 10 // ms of concealment at full level
 	fadeOver  = 140
-	roughFrom = 30 // ms until noise mixes in, lest the repetition buzzes
-	roughOver = 120
+	noiseFrom = 30 // ms until noise mixes in, lest the repetition buzzes
+	noiseOver = 120
 
-	likeness = 5 // ms compared for the pitch: longer follows a pitch that moves less well, shorter takes formants for it
+	pitchCompare = 5 // ms: longer follows a moving pitch less well, shorter takes formants for the pitch
 )
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
-// concealer extrapolates speech: the last pitch period, repeated (as ITU-T G.711 Appendix I does), blended with noise of the same spectrum
-// (an LPC filter) to the degree that the signal was unvoiced and as time goes by, and faded into the background.
+// concealer extrapolates speech. It repeats the last pitch period, as ITU-T G.711 Appendix I does. Noise of
+// the same spectrum (an LPC filter) is blended in, to the degree that the signal was unvoiced and as time
+// goes by. The whole fades into the background.
 type concealer struct {
 	perMs  int
 	active bool
@@ -56,9 +57,10 @@ func (c *concealer) start(past []int16) {
 	}
 	x := c.x[:c.n]
 	c.at, c.active = 0, true
-	c.pitch, c.voice = findPitch(x, c.perMs, likeness)
+	c.pitch, c.voice = findPitch(x, c.perMs, pitchCompare)
 	p := c.pitch
-	// The repetition starts where the past ends: the step between them is spread over a quarter of the period.
+	// The repetition starts where the past ends: the step between them is spread over a quarter of the
+	// period.
 	seg := x[c.n-p:]
 	step := x[c.n-1] - x[c.n-p-1]
 	q := p / 4
@@ -75,7 +77,8 @@ func (c *concealer) start(past []int16) {
 	}
 }
 
-// findPitch returns the lag of the best correlation of the last w ms of x with what lies 2.5 to 15 ms before, and how voiced that is.
+// findPitch returns the lag of the best correlation of the last w ms of x with what lies 2.5 to 15 ms before,
+// and how voiced that is.
 func findPitch(x []float32, perMs, w int) (lag int, voice float32) {
 	n := len(x)
 	w *= perMs
@@ -140,7 +143,7 @@ func (c *concealer) sample(ms float32) float32 {
 		c.at++
 		return 0
 	}
-	v := c.voice * min(max(1-(ms-roughFrom)/roughOver, 0), 1)
+	v := c.voice * min(max(1-(ms-noiseFrom)/noiseOver, 0), 1)
 	u := c.gain * c.random()
 	for k := range c.ord {
 		u += c.lpc[k] * c.mem[k]
@@ -159,7 +162,7 @@ func (c *concealer) bridge(gap, next []int16) {
 	for i := range x {
 		x[i] = float32(next[n-1-i]) // reversed in time
 	}
-	p, _ := findPitch(x, c.perMs, likeness)
+	p, _ := findPitch(x, c.perMs, pitchCompare)
 	m := len(gap)
 	for i := range m {
 		back := x[n-p+i%p]
@@ -179,7 +182,8 @@ func clip(x float32) int16 {
 	return int16(math.Floor(float64(x) + 0.5))
 }
 
-// predictor fits a (the coefficients of a linear prediction of x) by Levinson and Durbin's recursion and returns the rms of the residual.
+// predictor fits a (the coefficients of a linear prediction of x) by Levinson and Durbin's recursion and
+// returns the rms of the residual.
 func predictor(a []float32, x []float32) float32 {
 	var r [order + 1]float64
 	n := len(x)

@@ -22,7 +22,7 @@ func load(b *Buffer, rate int) func() {
 	return func() {
 		now := time.Duration(i) * 20 * time.Millisecond
 		if i%25 != 24 {
-			b.Put(Packet{SSRC: 1, Seq: uint16(i), Timestamp: uint32(i * len(payload) / 2), Payload: payload, At: now})
+			b.Put(Packet{Seq: int64(i), Timestamp: uint32(i * len(payload) / 2), Payload: payload, At: now})
 		}
 		b.Get(pcm, now)
 		b.Get(pcm, now+10*time.Millisecond)
@@ -76,7 +76,8 @@ func FuzzBuffer(f *testing.F) {
 			for i := range size {
 				payload[i] = in[i%8] * byte(i)
 			}
-			b.Put(Packet{SSRC: uint32(in[1] >> 6), Seq: seq, Timestamp: ts, Payload: payload[:size], At: now})
+			b.Put(Packet{Epoch: uint32(in[1] >> 6), Seq: int64(seq), Timestamp: ts,
+				Payload: payload[:size], At: now})
 			switch {
 			case in[7] < 200:
 				for range in[7] & 3 {

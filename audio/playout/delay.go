@@ -1,24 +1,26 @@
 package playout
 
 const (
-	bins       = maxLate // 1 ms each
-	memory     = 2500    // packets: 50 s of 20 ms packets
-	patience   = 2.6e-4  // late share tolerated per ms of delay
-	refWindow  = 4       // s, half the span over which the fastest path is searched
-	thrift     = 0.03    // a smaller target has to save so many late ms per packet
-	care       = 0.01    // and a greater one: under drift the grid leaves the right one behind
-	startDelay = 10      // ms, the guess before anything is known
-	wary       = 300     // packets before a smaller delay is believed: a talk's first sentence is not to be stretched to and fro
+	bins        = maxLate // 1 ms each
+	histPackets = 2500    // packets: 50 s of 20 ms packets
+	latePerMs   = 2.6e-4  // late share tolerated per ms of delay
+	refWindow   = 4       // s, half the span over which the fastest path is searched
+	shrinkGain  = 0.03    // a smaller target has to save so many late ms per packet
+	growGain    = 0.01    // and a greater one: under drift the grid leaves the right one behind
+	startDelay  = 10      // ms, the guess before anything is known
+	warmUp      = 300     // packets before a smaller delay is believed: nobody stretches a first sentence
 )
 
 // delay learns how long packets take over the fastest path and sets the delay at which to play.
 //
-// Transit times are taken relative to ref, the fastest of the last seconds, into a histogram that forgets. The target
-// is the smallest delay D with P(a packet misses its turn) <= patience * D: a quantile that slides, because the tenth
-// ms of delay costs a talk less than the hundredth. It is the minimum of the expected late time plus patience/2 * D^2.
+// Transit times are taken relative to ref, the fastest of the last seconds, into a histogram that forgets.
+// The target is the smallest delay D with P(a packet misses its turn) <= latePerMs * D: a quantile that
+// slides, because the tenth ms of delay costs a talk less than the hundredth. It is the minimum of the
+// expected late time plus latePerMs/2 * D^2.
 //
-// A packet can be heard from the first Get after its arrival on, so what counts is its transit rounded up to the grid
-// of Gets as seen from the sender's time stamps. Under drift this grid slides while the histogram, which holds unrounded times, stays.
+// A packet can be heard from the first Get after its arrival on, so what counts is its transit rounded up to
+// the grid of Gets as seen from the sender's time stamps. Under drift this grid slides while the histogram,
+// which holds unrounded times, stays.
 type delay struct {
 	perMs   int
 	known   bool
@@ -61,7 +63,7 @@ func (d *delay) add(transit, heard int64) {
 	if late > bins {
 		return // beyond what is followed: it cannot be served by waiting
 	}
-	if d.count < memory {
+	if d.count < histPackets {
 		d.count++
 	}
 	d.weight /= 1 - 1/float32(d.count+1)
@@ -98,12 +100,12 @@ func (d *delay) update(clock int64) {
 	}
 	d.changed = false
 	best, least := d.optimum()
-	if best < d.target && d.count < wary {
+	if best < d.target && d.count < warmUp {
 		return
 	}
-	slack := float32(thrift)
+	slack := float32(shrinkGain)
 	if best > d.target {
-		slack = care
+		slack = growGain
 	}
 	if now := d.cost(d.target); now > least+min(0.3*least, slack)+0.03*least {
 		d.target = best
@@ -122,7 +124,7 @@ func (d *delay) optimum() (best int, least float32) {
 		}
 		// From this point to the next, waiting saves the same share of late packets per ms.
 		p := share / d.sum
-		need := int(p/patience) * d.perMs
+		need := int(p/latePerMs) * d.perMs
 		if need >= point+d.block {
 			break
 		}
@@ -149,7 +151,7 @@ func (d *delay) cost(at int) float32 {
 
 func price(delay, perMs int) float32 {
 	ms := float32(delay) / float32(perMs)
-	return patience / 2 * ms * ms
+	return latePerMs / 2 * ms * ms
 }
 
 // grid0 returns the first grid point at or after ref, in samples over ref.
@@ -158,7 +160,8 @@ func (d *delay) grid0() int {
 	return int(((d.grid-d.ref)%step + step) % step)
 }
 
-// move sets the reference. A leap shifts the histogram, so that what was learned keeps its place in time; steps of drift do not.
+// move sets the reference. A leap shifts the histogram, so that what was learned keeps its place in time;
+// steps of drift do not.
 func (d *delay) move(ref int64) {
 	by := int(ref-d.ref) / d.perMs
 	d.ref = ref

@@ -7,12 +7,47 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"portero/audio/rtp"
 )
+
+// wire is an RTP packet as its sender numbers it.
+type wire struct {
+	SSRC      uint32
+	Seq       uint16
+	Timestamp uint32
+	Payload   []byte
+	At        time.Duration
+}
 
 // sent is a packet on its way; times in ms.
 type sent struct {
 	at float64
-	p  Packet
+	p  wire
+}
+
+// receiver is a buffer behind the judge of its packets, as in a session.
+type receiver struct {
+	*Buffer
+	source rtp.Source
+}
+
+func (r *receiver) put(p wire) {
+	if seq, ok := r.source.Admit(p.SSRC, p.Seq, p.At, false); ok {
+		r.Put(Packet{Epoch: r.source.Epoch(), Seq: seq, Timestamp: p.Timestamp, Payload: p.Payload, At: p.At})
+	}
+}
+
+// judged are the counters of both.
+type judged struct {
+	Stats
+	Lost uint64
+}
+
+func (r *receiver) Stats() judged { return judged{r.Buffer.Stats(), r.source.Lost()} }
+
+func receive(rate, clockRate int, d Decoder) *receiver {
+	return &receiver{Buffer: New(Config{Rate: rate, ClockRate: clockRate}, d)}
 }
 
 // tone returns the payload of linear PCM for samples [from, from+n) of a sine.
@@ -31,14 +66,14 @@ func stream(start float64, count, ms int, ssrc uint32, seq uint16, ts uint32, me
 	var s []sent
 	for i := range count {
 		at := start + float64(i*ms) + 5
-		s = append(s, sent{at, Packet{SSRC: ssrc, Seq: seq + uint16(i), Timestamp: ts + uint32(i*n), Marker: i == 0,
+		s = append(s, sent{at, wire{SSRC: ssrc, Seq: seq + uint16(i), Timestamp: ts + uint32(i*n),
 			Payload: tone(media+int64(i*n), n, rate, 440), At: time.Duration(at * 1e6)}})
 	}
 	return s
 }
 
 // run pulls until end ms and returns the sound.
-func run(b *Buffer, s []sent, rate int, end float64) []int16 {
+func run(b *receiver, s []sent, rate int, end float64) []int16 {
 	s = slices.Clone(s)
 	slices.SortStableFunc(s, func(a, b sent) int {
 		return int(math.Copysign(1, a.at-b.at))
@@ -47,7 +82,7 @@ func run(b *Buffer, s []sent, rate int, end float64) []int16 {
 	pcm := make([]int16, rate/100)
 	for now := 0.0; now < end; now += 10 {
 		for len(s) > 0 && s[0].at <= now {
-			b.Put(s[0].p)
+			b.put(s[0].p)
 			s = s[1:]
 		}
 		b.Get(pcm, time.Duration(now*1e6))

@@ -5,8 +5,8 @@ const (
 	history = 60   // ms kept behind the read position
 )
 
-// line is the PCM between decoder and loudspeaker: what was played (for concealment and stretching), then what is to
-// be played.
+// line is the PCM between decoder and loudspeaker: what was played (for concealment and stretching), then
+// what is to be played.
 type line struct {
 	pcm        [lineCap]int16
 	read, tail int
@@ -61,8 +61,8 @@ func (l *line) talks(floor float32) bool {
 }
 
 // similar returns the lag in [lo, hi] at which the signal at the read position and the one lag samples away
-// (dir +1: later, -1: before) are most alike, with their normalised correlation. Similarity of the waveforms at the joint is
-// what WSOLA asks for (Verhelst and Roelands 1993).
+// (dir +1: later, -1: before) are most alike, with their normalised correlation. Similarity of the waveforms
+// at the joint is what WSOLA asks for (Verhelst and Roelands 1993).
 func (l *line) similar(lo, hi, dir int) (lag int, corr float32) {
 	w := min(compare*l.perMs, l.ahead())
 	if dir > 0 {

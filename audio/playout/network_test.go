@@ -26,10 +26,13 @@ func TestNetworks(t *testing.T) {
 			t.Parallel()
 			trace := network(c.profile, 6000, 0)
 			_, d := Replay(trace, nil, 8000)
-			t.Logf("mean %.1f p95 %.1f ms, concealed %.3f %% of which lost %.3f", d.MeanMs, d.P95Ms, d.Concealed, lossOf(trace))
+			t.Logf("mean %.1f p95 %.1f ms, concealed %.3f %% of which lost %.3f",
+				d.MeanMs, d.P95Ms, d.Concealed, lossOf(trace))
 			check(t, d.MeanMs <= c.mean && d.MeanMs > 0, "mean delay %.1f ms, want <= %.1f", d.MeanMs, c.mean)
-			check(t, d.Concealed-lossOf(trace) <= c.concealed, "concealed %.3f %%, lost %.3f", d.Concealed, lossOf(trace))
-			check(t, d.Concealed >= lossOf(trace)-.1, "concealed %.3f %% is less than lost %.3f", d.Concealed, lossOf(trace))
+			check(t, d.Concealed-lossOf(trace) <= c.concealed, "concealed %.3f %%, lost %.3f",
+				d.Concealed, lossOf(trace))
+			check(t, d.Concealed >= lossOf(trace)-.1, "concealed %.3f %% is less than lost %.3f",
+				d.Concealed, lossOf(trace))
 		})
 	}
 }
@@ -79,13 +82,15 @@ func TestConcealedSpectrum(t *testing.T) {
 		n++
 	}
 	t.Logf("log-spectral distance %.1f dB over %d frames", sum/float64(n), n)
-	check(t, n >= 25 && sum/float64(n) < 3, "log-spectral distance %.1f dB over %d lost frames, want < 3", sum/float64(n), n)
+	check(t, n >= 25 && sum/float64(n) < 3,
+		"log-spectral distance %.1f dB over %d lost frames, want < 3", sum/float64(n), n)
 }
 
 func TestReadTrace(t *testing.T) {
 	tr, err := ReadTrace(strings.NewReader("0 0.0 5.1\n1 20.0 -1\n"))
 	check(t, err == nil && len(tr) == 2 && tr[1].Arrive == -1, "got %v, %v", tr, err)
-	for _, bad := range []string{"", "x\n", "0 0\n", "-1 0 5\n", "99999999 0 5\n", "0 1e300 5\n", "0 NaN 5\n"} {
+	for _, bad := range []string{"", "x\n", "0 0\n", "-1 0 5\n", "99999999 0 5\n",
+		"0 1e300 5\n", "0 NaN 5\n"} {
 		if _, err := ReadTrace(strings.NewReader(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}

@@ -1,14 +1,14 @@
 package playout
 
 const (
-	skipMax    = 15   // ms: a packet that is later is played in full and the delay grows, an earlier one loses its beginning
-	bridgeMax  = 30   // ms of loss spanned from both sides
-	joint      = 5    // ms of cross-fade from concealment to packet
-	settling   = 2    // ms at the beginning of a packet that are not used when its decoder had lost track
-	crack      = 5    // ms between time stamps that are closed up: the sender counts badly
-	rest       = 40   // ms between stretches
-	farSurplus = 40   // ms of surplus at which a poor match is good enough
-	patient    = 2000 // ms that a surplus waits for a pause in the talk, where nobody hears it go
+	skipMax       = 15   // ms: a packet less late loses its beginning, a later one is played in full
+	bridgeMax     = 30   // ms of loss spanned from both sides
+	joinFade      = 5    // ms of cross-fade from concealment to packet
+	decoderSettle = 2    // ms at the beginning of a packet that are not used when its decoder had lost track
+	gapSlack      = 5    // ms between time stamps that are closed up: the sender counts badly
+	stretchEvery  = 40   // ms between stretches
+	farSurplus    = 40   // ms of surplus at which a poor match is good enough
+	shrinkAfter   = 2000 // ms that a surplus waits for a pause in the talk, where nobody hears it go
 )
 
 // advance sees to it that need samples lie ahead in the line, from packets, concealment or comfort noise.
@@ -43,7 +43,7 @@ func (b *Buffer) advance(need int) {
 			}
 			b.decode(seq, at)
 		case b.paused(seq, at):
-			if at-b.end < int64(b.ms(crack)) && b.voiced {
+			if at-b.end < int64(b.ms(gapSlack)) && b.voiced {
 				b.end = at
 				b.decode(seq, at)
 				break
@@ -62,8 +62,8 @@ func (b *Buffer) paused(seq, at int64) bool {
 	return seq == b.seq+1 && !b.badLast && at > b.lastEnd
 }
 
-// settle closes the account of what was made up before this packet: a pause of the sender was no loss, but silence that
-// proves to have stood for lost packets was one.
+// settle closes the account of what was made up before this packet: a pause of the sender was no loss, but
+// silence that proves to have stood for lost packets was one.
 func (b *Buffer) settle(seq, at int64) {
 	switch {
 	case b.paused(seq, at):
@@ -105,7 +105,7 @@ func (b *Buffer) conceal(n int) {
 	b.total.concealed += int64(n)
 }
 
-// decode appends a packet. What of it lies before end is too late and is skipped.
+// decode appends a packet. The part of it that lies before end is too late and is skipped.
 func (b *Buffer) decode(seq, at int64) {
 	n := b.decodeTo(seq, 0)
 	if n == 0 {
@@ -124,7 +124,8 @@ func (b *Buffer) decode(seq, at int64) {
 	b.end += int64(n)
 }
 
-// decodeTo decodes behind a gap of so many samples after the tail, which holds what was made up for it, and returns the number of samples.
+// decodeTo decodes behind a gap of so many samples after the tail, which holds what was made up for it, and
+// returns the number of samples.
 func (b *Buffer) decodeTo(seq int64, gap int) int {
 	at := b.store.recs[seq&(slots-1)].at
 	payload := b.store.take(seq)
@@ -157,7 +158,7 @@ func (b *Buffer) lead(at int64, gap int) {
 	if b.leader == nil || b.voiced || !b.fill.active {
 		return
 	}
-	w := b.ms(joint)
+	w := b.ms(joinFade)
 	to := b.line.tail + gap
 	b.fill.run(b.next[:w], &b.noise)
 	copy(b.line.pcm[to:], b.next[:w])
@@ -170,7 +171,7 @@ func (b *Buffer) lead(at int64, gap int) {
 // join cross-fades from what was made up into the n samples behind the tail.
 func (b *Buffer) join(n int) {
 	if !b.voiced && b.fill.active {
-		w := min(b.ms(joint), n)
+		w := min(b.ms(joinFade), n)
 		pcm := b.line.pcm[b.line.tail:]
 		if !b.led {
 			b.fill.run(b.next[:w], &b.noise)
@@ -186,7 +187,7 @@ func (b *Buffer) join(n int) {
 // settling returns how many samples at the beginning of the last packet are not used.
 func (b *Buffer) settling() int {
 	if b.led {
-		return b.ms(settling)
+		return b.ms(decoderSettle)
 	}
 	return 0
 }
@@ -215,16 +216,17 @@ func (b *Buffer) bridge(seq, at int64) {
 	b.voiced = true
 }
 
-// adjust stretches or shortens what lies ahead when the delay is off its target, by one pitch period or so at a time.
+// adjust stretches or shortens what lies ahead when the delay is off its target, by one pitch period or so at
+// a time.
 func (b *Buffer) adjust(n int) {
-	if b.idle || !b.voiced || b.cool > 0 {
+	if b.idle || !b.voiced || b.untilStretch > 0 {
 		return
 	}
 	off := int(b.clock - b.position() - b.delay.goal())
 	lo := b.ms(lagMin) / 2
 	switch {
 	case off >= lo:
-		if off < b.ms(farSurplus) && b.waited < b.ms(patient) && b.line.talks(b.noise.floor) {
+		if off < b.ms(farSurplus) && b.waited < b.ms(shrinkAfter) && b.line.talks(b.noise.floor) {
 			b.waited += n
 			return
 		}
@@ -259,7 +261,7 @@ func (b *Buffer) adjust(n int) {
 func (b *Buffer) stretched(lag int) {
 	b.total.stretched += int64(lag)
 	b.waited = 0
-	b.cool = b.ms(rest)
+	b.untilStretch = b.ms(stretchEvery)
 }
 
 // prefetch decodes waiting packets that follow without a gap until want samples lie ahead.
@@ -273,8 +275,8 @@ func (b *Buffer) prefetch(want int) {
 	}
 }
 
-// stalled reports that the next packet will more likely than not miss its turn, being as late as it is already: the
-// network stands still, and what lies ahead had better be played slowly.
+// stalled reports that the next packet will more likely than not miss its turn, being as late as it is
+// already: the network stands still, and what lies ahead had better be played slowly.
 func (b *Buffer) stalled() bool {
 	newest := b.lastEnd
 	if _, _, ok := b.store.next(b.seq); ok {

@@ -3,15 +3,13 @@ package playout
 // Stats are the counters of one buffer since New; times in ms.
 type Stats struct {
 	Received    uint64 // packets given to Put
-	Lost        uint64 // packets that the sequence numbers promise and that never came
 	Late        uint64 // packets that came after their turn, or beyond what the buffer follows
 	Duplicates  uint64
-	Invalid     uint64  // empty, too long, refused by the decoder, strangers
+	Invalid     uint64  // empty, too long, refused by the decoder
 	ConcealedMs int64   // made up for lost or late sound; pauses of the sender do not count
 	StretchedMs int64   // inserted or taken out to move the delay
 	DelayMs     float64 // now, over the fastest path of the last seconds
 	TargetMs    float64
-	JitterMs    float64 // interarrival jitter, RFC 3550 6.4.1
 }
 
 // Stats returns the counters. It has to be called by the goroutine that calls Put and Get.
@@ -23,10 +21,6 @@ func (b *Buffer) Stats() Stats {
 	if b.delay.known {
 		s.DelayMs = float64(b.clock-b.position()-b.delay.ref) / perMs
 		s.TargetMs = float64(b.delay.target) / perMs
-	}
-	s.JitterMs = b.in.jitter * 1000 / float64(b.clockRate)
-	if e := b.in.expected() + b.in.expectedOld; e > int64(b.in.unique) {
-		s.Lost = uint64(e - int64(b.in.unique))
 	}
 	return s
 }

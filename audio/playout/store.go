@@ -27,7 +27,8 @@ const (
 	taken
 )
 
-// store keeps payloads in a ring of bytes, indexed by sequence number. A flood overwrites the oldest: nothing grows.
+// store keeps payloads in a ring of bytes, indexed by sequence number. A flood overwrites the oldest: nothing
+// grows.
 type store struct {
 	recs  [slots]record
 	bytes [arena]byte

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Arrival is one packet of a recorded network trace; times in ms. Arrive is negative for a packet that was lost.
+// Arrival is one packet of a recorded network trace; times in ms. Arrive is negative for a packet that was
+// lost.
 type Arrival struct {
 	Seq          int
 	Send, Arrive float64
@@ -31,7 +32,8 @@ func ReadTrace(r io.Reader) ([]Arrival, error) {
 		if _, err := fmt.Sscan(s.Text(), &a.Seq, &a.Send, &a.Arrive); err != nil {
 			return nil, fmt.Errorf("playout: trace line %d %q: %w", line, s.Text(), err)
 		}
-		if a.Seq < 0 || a.Seq > maxTrace || !(a.Send >= 0 && a.Send <= maxTrace*packetMs && a.Arrive <= maxTrace*packetMs) {
+		const end = maxTrace * packetMs
+		if a.Seq < 0 || a.Seq > maxTrace || !(a.Send >= 0 && a.Send <= end && a.Arrive <= end) {
 			return nil, fmt.Errorf("playout: trace line %d %q: out of range", line, s.Text())
 		}
 		t = append(t, a)
@@ -47,7 +49,7 @@ func ReadTrace(r io.Reader) ([]Arrival, error) {
 
 // Delays is what a trace costs a listener.
 type Delays struct {
-	MeanMs, P95Ms float64 // added delay: play-out minus sending, less the 5 ms that a trace's fastest path takes
+	MeanMs, P95Ms float64 // play-out minus sending, less the 5 ms that a trace's fastest path takes
 	Concealed     float64 // % of the time, network loss included
 	Stats         Stats
 }
@@ -63,8 +65,9 @@ func (l16) Decode(pcm []int16, payload []byte) int {
 	return n
 }
 
-// Replay runs in, mono 16-bit at rate Hz, through a buffer over the network of the trace: 20 ms packets, 10 ms Gets, no look-ahead. The
-// result starts at the wall clock's zero, as the first packet is sent. in may be nil: something like a voice is sent.
+// Replay runs in, mono 16-bit at rate Hz, through a buffer over the network of the trace: 20 ms packets, 10
+// ms Gets, no look-ahead. The result starts at the wall clock's zero, as the first packet is sent. in may be
+// nil: something like a voice is sent.
 func Replay(trace []Arrival, in []int16, rate int) ([]int16, Delays) {
 	if in == nil {
 		in = hum((trace[len(trace)-1].Seq+1)*packetMs*rate/1000, rate)
@@ -108,7 +111,7 @@ func Replay(trace []Arrival, in []int16, rate int) ([]int16, Delays) {
 			for i := range n {
 				binary.BigEndian.PutUint16(payload[2*i:], uint16(in[a.Seq*n+i]))
 			}
-			b.Put(Packet{SSRC: 1, Seq: uint16(a.Seq), Timestamp: uint32(a.Seq * n), Payload: payload,
+			b.Put(Packet{Seq: int64(a.Seq), Timestamp: uint32(a.Seq * n), Payload: payload,
 				At: time.Duration(a.Arrive * float64(time.Millisecond))})
 		}
 		b.Get(pcm, time.Duration(now*float64(time.Millisecond)))
@@ -155,8 +158,8 @@ func hum(n, rate int) []int16 {
 	return pcm
 }
 
-// Align drops the beginning of a replay by its mean delay, less 5 ms, so that it lies beside what was sent, and cuts or
-// fills it with silence to n samples.
+// Align drops the beginning of a replay by its mean delay, less 5 ms, so that it lies beside what was sent,
+// and cuts or fills it with silence to n samples.
 func Align(out []int16, d Delays, rate, n int) []int16 {
 	aligned := make([]int16, n)
 	copy(aligned, out[min(max(int(d.MeanMs*float64(rate)/1000), 0), len(out)):])

@@ -13,6 +13,7 @@ import (
 
 	"portero/audio"
 	"portero/audio/alsa"
+	"portero/audio/rtp"
 	"portero/device/config"
 	"portero/sip"
 	"portero/sip/sdp"
@@ -34,8 +35,8 @@ type benchPhone struct {
 	mu     sync.Mutex
 	call   *ua.Call
 	leg    *ua.Leg
-	rtp    audio.PacketConn
-	rtcp   audio.PacketConn
+	rtp    rtp.PacketConn
+	rtcp   rtp.PacketConn
 	local  sdp.Local
 	stream *audio.Session
 	digits func(rune)
@@ -114,7 +115,7 @@ func (p *benchPhone) open(local netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	if p.rtp, p.rtcp, err = audio.ListenRTP(local, int(first), int(last)); err != nil {
+	if p.rtp, p.rtcp, err = rtp.Listen(local, int(first), int(last)); err != nil {
 		return err
 	}
 	p.local = sdp.Local{Addr: netip.AddrPortFrom(local, p.rtp.LocalAddr().Port()), Events: 101,

@@ -63,7 +63,7 @@ func toneVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 // loopTest prints a verdict that an installer can act on; exit status 1 when hands-free talk will not work.
 func loopTest(ctx context.Context, card audio.Duplex) error {
 	fmt.Printf("card at %d Hz: a sweep and a tone are played, be quiet for three seconds\n", card.Rate())
-	l, err := audio.MeasureLoop(ctx, card)
+	l, err := audio.MeasureLoopback(ctx, card)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portero/audio"
 	"portero/audio/audiotest"
+	"portero/audio/rtp"
 	"portero/board"
 	"portero/device/config"
 	"portero/device/event"
@@ -123,7 +123,7 @@ func (s *station) start() error {
 	o := Options{Version: "test", World: World{
 		OpenBoard: s.sim.Open,
 		ListenSIP: s.listen,
-		ListenRTP: func(netip.Addr) (audio.PacketConn, audio.PacketConn, error) {
+		ListenRTP: func(netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
 			return s.rtp.Listen("10.0.0.1:10000"), s.rtp.Listen("10.0.0.1:10001"), nil
 		},
 		OpenCard: func(config.Audio) (*Card, error) { return &Card{Open: audiotest.NewCard(16000, 320).Open}, nil },

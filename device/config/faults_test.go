@@ -97,6 +97,7 @@ func TestFaults(t *testing.T) {
 		{"version = 1", "version = 1\n[audio]\nwalkie = 1", `3 audio.walkie: true or false; without quotes`},
 		{"version = 1", "version = 1\n[audio]\ncard = \"wav:a\"", `3 audio.card: two files; wav:IN`},
 		{"version = 1", "version = 1\n[audio]\nring_back = \"Germany\"", `3 audio.ring_back: not a country; two letters`},
+		{"version = 1", "version = 1\n[audio]\nring_back = \"dw\"", `3 audio.ring_back: not a country; "ch", "cz", "de", "dk"`},
 		{"version = 1", "version = 1\n[log]\nlevel = \"inf\"", `3 log.level: unknown value; "info"`},
 		{"version = 1", "version = 1\n[log]\nformat = “json”", `3 format: ; straight quotes`},
 		{"version = 1", "version = 1\n[log]\nformat = \"json", `3 format: ; close the double quotes`},

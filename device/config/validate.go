@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"portero/audio"
 )
 
 // validate reports every value that cannot work. Keys that have a fault already are left alone.
@@ -190,8 +192,9 @@ func (d *document) audio(c *Config) {
 			d.fault(join("audio.volume", control), percent, "out of range", "write a percentage from 0 to 100")
 		}
 	}
-	if rb := a.RingBack; len(rb) != 2 || strings.ToLower(rb) != rb || strings.Trim(rb, "abcdefghijklmnopqrstuvwxyz") != "" {
-		d.fault("audio.ring_back", rb, "not a country", `write its two letters: "de", "fr", "gb", "us"`)
+	if known := audio.ToneCountries(); !slices.Contains(known, a.RingBack) {
+		d.fault("audio.ring_back", a.RingBack, "not a country whose tones are known",
+			`write one of two letters: "`+strings.Join(known, `", "`)+`"`)
 	}
 }
 

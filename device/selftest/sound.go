@@ -46,12 +46,12 @@ func (w *walk) sound(ctx context.Context) error {
 	return nil
 }
 
-func (w *walk) measure(ctx context.Context) (audio.Loop, error) {
+func (w *walk) measure(ctx context.Context) (audio.Loopback, error) {
 	card, err := w.Card(ctx, audio.FullDuplex)
 	if err != nil {
-		return audio.Loop{}, err
+		return audio.Loopback{}, err
 	}
 	defer card.Close()
 	defer context.AfterFunc(ctx, func() { card.Close() })()
-	return audio.MeasureLoop(ctx, card)
+	return audio.MeasureLoopback(ctx, card)
 }

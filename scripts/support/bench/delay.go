@@ -16,6 +16,7 @@ import (
 
 	"portero/audio"
 	"portero/audio/alsa"
+	"portero/audio/rtp"
 )
 
 // delay measures how long a sound is on its way: once from a microphone to the far loudspeaker, through two engines as the station
@@ -119,10 +120,10 @@ func clickAt(k int) time.Duration { return time.Second + time.Duration(k)*(click
 
 func mouthToEar(c codec, clicks int) ([]time.Duration, error) {
 	const rate = 48000
-	var conns [2]audio.PacketConn
+	var conns [2]rtp.PacketConn
 	var sessions [2]*audio.Session
 	for i := range conns {
-		rtp, rtcp, err := audio.ListenRTP(loopback, 0, 0)
+		rtp, rtcp, err := rtp.Listen(loopback, 0, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -219,7 +220,7 @@ func (b *bench) loop(c codec, clicks int) error {
 
 // ownLoop runs an engine without echo canceller, which would take the loop for what it is, on a card that hears itself.
 func ownLoop(c codec, s *sound) (func() error, error) {
-	rtp, rtcp, err := audio.ListenRTP(loopback, 0, 0)
+	rtp, rtcp, err := rtp.Listen(loopback, 0, 0)
 	if err != nil {
 		return nil, err
 	}

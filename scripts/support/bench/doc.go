@@ -12,7 +12,8 @@
 //
 // Results are BENCH lines on stdout, progress goes to stderr. CPU is that of the process's clock (user and system time, what
 // getrusage adds up at its end, readable while it runs). Arrivals are the kernel's time stamps, so that this program's own
-// wake-ups are no part of them. What judges sound by files is in sound/, the peer of the parser in sip/.
+// wake-ups are no part of them. What judges sound by files is in sound/, the peer of the parser in sip/. FIGURES.md keeps what the part
+// "sound" gave last.
 //
 // Limits: loopback alone; a peer that is not installed is an error. On a busy machine wall times grow on both sides and only their minima
 // mean something; a Go program then also wakes up more often, so the quietest slices of a call are reported as "-least".

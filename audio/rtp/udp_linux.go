@@ -1,4 +1,4 @@
-package audio
+package rtp
 
 import (
 	"encoding/binary"
@@ -16,15 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// udpConn is a raw non-blocking UDP socket. It stays out of the runtime's poller, which would wake a goroutine for each packet:
-// the engine reads it once per period.
+// udpConn is a raw non-blocking UDP socket. It stays out of the runtime's poller, which would wake a
+// goroutine for each packet: the engine reads it once per period.
 type udpConn struct {
 	mu    sync.Mutex // guards fd against Close
 	fd    int
 	six   bool
 	local netip.AddrPort
 
-	// What the kernel fills in; kept here so that a call allocates nothing.
+	// Filled in by the kernel; kept here so that a call allocates nothing.
 	msg     unix.Msghdr
 	iov     unix.Iovec
 	name    unix.RawSockaddrInet6
@@ -38,23 +38,25 @@ type udpConn struct {
 	zoneFrom uint32
 }
 
-// The port range of ListenRTP when none is given: below Linux's ephemeral ports.
+// The port range of Listen when none is given: below Linux's ephemeral ports.
 const (
 	defaultPortMin = 16384
 	defaultPortMax = 32766
 )
 
-// ListenRTP binds an even port for RTP and the odd one above it for RTCP (RFC 3550, 11), at a random place in portMin to portMax
-// (both 0: 16384 to 32766), on a local address of IPv4 or IPv6; the unspecified address binds all of its family. RTP is sent
-// with DSCP EF (RFC 4594). The error of a range without a free pair is that of the last attempt.
-func ListenRTP(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err error) {
+// Listen binds an even port for RTP and the odd one above it for RTCP (RFC 3550, 11), at a random place in
+// portMin to portMax (both 0: 16384 to 32766). The local address is of IPv4 or IPv6; the unspecified
+// address binds all of its family. RTP is sent with DSCP EF (RFC 4594). The error of a range without a free
+// pair is that of the last attempt.
+func Listen(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err error) {
 	if portMin == 0 && portMax == 0 {
 		portMin, portMax = defaultPortMin, defaultPortMax
 	}
 	first := (portMin + 1) &^ 1
 	pairs := (portMax - first + 1) / 2
 	if !addr.IsValid() || portMin < 1 || portMax > 65535 || pairs < 1 {
-		return nil, nil, fmt.Errorf("audio: listen for RTP on %s ports %d to %d: no pair of an even and an odd port", addr, portMin, portMax)
+		return nil, nil, fmt.Errorf("rtp: listen on %s ports %d to %d: no pair of an even and an odd port",
+			addr, portMin, portMax)
 	}
 	start := rand.IntN(pairs)
 	for i := range pairs {
@@ -70,7 +72,7 @@ func ListenRTP(addr netip.Addr, portMin, portMax int) (rtp, rtcp PacketConn, err
 			break
 		}
 	}
-	return nil, nil, fmt.Errorf("audio: listen for RTP on %s ports %d to %d: %w", addr, portMin, portMax, err)
+	return nil, nil, fmt.Errorf("rtp: listen on %s ports %d to %d: %w", addr, portMin, portMax, err)
 }
 
 func listenUDP(local netip.AddrPort) (*udpConn, error) {
@@ -98,7 +100,8 @@ func listenUDP(local netip.AddrPort) (*udpConn, error) {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, dscpEF)
 		sa = &unix.SockaddrInet4{Port: int(local.Port()), Addr: addr.As4()}
 	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, arrival is the moment of reading
+	// Without it, arrival is the moment of reading.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	if err := unix.Bind(fd, sa); err != nil {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("bind", err)
@@ -131,7 +134,7 @@ func zoneIndex(zone string) (uint32, error) {
 	}
 	n, err := strconv.ParseUint(zone, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("audio: no interface %q", zone)
+		return 0, fmt.Errorf("rtp: no interface %q", zone)
 	}
 	return uint32(n), nil
 }
@@ -150,7 +153,8 @@ func (c *udpConn) ReadPacket(b []byte) (n int, from netip.AddrPort, at time.Dura
 		c.iov.SetLen(len(b))
 		c.msg.Namelen = unix.SizeofSockaddrInet6
 		c.msg.SetControllen(len(c.control))
-		r, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.msg)), unix.MSG_DONTWAIT)
+		r, _, errno := unix.Syscall(unix.SYS_RECVMSG,
+			uintptr(c.fd), uintptr(unsafe.Pointer(&c.msg)), unix.MSG_DONTWAIT)
 		c.iov.Base = nil
 		switch errno {
 		case 0:
@@ -170,7 +174,8 @@ func (c *udpConn) ReadPacket(b []byte) (n int, from netip.AddrPort, at time.Dura
 func (c *udpConn) source() netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&c.name.Port))[:])
 	if !c.six {
-		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&c.name)).Addr), port)
+		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&c.name))
+		return netip.AddrPortFrom(netip.AddrFrom4(four.Addr), port)
 	}
 	addr := netip.AddrFrom16(c.name.Addr)
 	if c.name.Scope_id != 0 {
@@ -185,8 +190,8 @@ func (c *udpConn) source() netip.AddrPort {
 	return netip.AddrPortFrom(addr, port)
 }
 
-// arrival carries the kernel's wall-clock stamp over to the monotonic clock by the packet's age, so that a step of the wall
-// clock spoils at most the packets that wait at that moment.
+// arrival carries the kernel's wall-clock stamp over to the monotonic clock by the packet's age, so that a
+// step of the wall clock spoils at most the packets that wait at that moment.
 func (c *udpConn) arrival() time.Duration {
 	now := Monotonic()
 	if int(c.msg.Controllen) < unix.CmsgSpace(int(unsafe.Sizeof(unix.Timespec{}))) {
@@ -219,7 +224,8 @@ func (c *udpConn) WritePacket(b []byte, to netip.AddrPort) error {
 		}
 	}
 	for {
-		_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+		_, _, errno := unix.Syscall6(unix.SYS_SENDTO,
+			uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
 			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&c.toName)), c.toLen)
 		switch errno {
 		case 0, unix.EAGAIN, unix.ENOBUFS:
@@ -235,7 +241,7 @@ func (c *udpConn) WritePacket(b []byte, to netip.AddrPort) error {
 func (c *udpConn) aim(to netip.AddrPort) error {
 	addr := to.Addr().Unmap()
 	if !addr.IsValid() || to.Port() == 0 || addr.Is6() != c.six {
-		return fmt.Errorf("audio: send to %s from %s: %w", to, c.local, unix.EAFNOSUPPORT)
+		return fmt.Errorf("rtp: send to %s from %s: %w", to, c.local, unix.EAFNOSUPPORT)
 	}
 	c.toName = unix.RawSockaddrInet6{}
 	if c.six {

@@ -1,4 +1,4 @@
-package audio
+package rtp
 
 import (
 	"bytes"
@@ -12,7 +12,8 @@ import (
 // receive waits for a datagram: a real socket delivers when it likes.
 func receive(t *testing.T, c PacketConn, b []byte) (int, netip.AddrPort, time.Duration) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
+	deadline := time.Now().Add(5 * time.Second)
+	for ; time.Now().Before(deadline); time.Sleep(100 * time.Microsecond) {
 		if n, from, at, err := c.ReadPacket(b); n > 0 || err != nil {
 			if err != nil {
 				t.Fatal(err)
@@ -27,7 +28,7 @@ func receive(t *testing.T, c PacketConn, b []byte) (int, netip.AddrPort, time.Du
 func TestUDP(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		addr := netip.MustParseAddr(host)
-		rtp, rtcp, err := ListenRTP(addr, 0, 0)
+		rtp, rtcp, err := Listen(addr, 0, 0)
 		if err != nil {
 			t.Logf("%s: %v", host, err)
 			if addr.Is6() {
@@ -37,14 +38,16 @@ func TestUDP(t *testing.T) {
 		}
 		defer rtp.Close()
 		defer rtcp.Close()
-		if p := rtp.LocalAddr().Port(); p%2 != 0 || rtcp.LocalAddr().Port() != p+1 || rtp.LocalAddr().Addr() != addr {
+		if p := rtp.LocalAddr().Port(); p%2 != 0 || rtcp.LocalAddr().Port() != p+1 ||
+			rtp.LocalAddr().Addr() != addr {
 			t.Errorf("bound %s and %s", rtp.LocalAddr(), rtcp.LocalAddr())
 		}
 		var b [100]byte
 		if n, _, _, err := rtp.ReadPacket(b[:]); n != 0 || err != nil {
 			t.Errorf("empty socket: %d, %v", n, err)
 		}
-		// The kernel starts to stamp a moment after the first socket has asked for it: until then, arrival is the moment of reading.
+		// The kernel starts to stamp a moment after the first socket has asked for it: until then, arrival is
+		// the moment of reading.
 		stamped := false
 		for try := 0; try < 50 && !stamped; try++ {
 			before := Monotonic()
@@ -94,27 +97,27 @@ func TestUDP(t *testing.T) {
 	}
 }
 
-func TestListenRTPRange(t *testing.T) {
+func TestListenRange(t *testing.T) {
 	lo := netip.MustParseAddr("127.0.0.1")
-	a, b, err := ListenRTP(lo, 0, 0)
+	a, b, err := Listen(lo, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
 	defer b.Close()
 	port := int(a.LocalAddr().Port())
-	if _, _, err := ListenRTP(lo, port, port+1); err == nil {
+	if _, _, err := Listen(lo, port, port+1); err == nil {
 		t.Error("a pair was bound twice")
 	}
 	for _, r := range [][2]int{{5001, 5002}, {6000, 6000}, {-1, 10}, {70000, 70010}, {0, 10}} {
-		if _, _, err := ListenRTP(lo, r[0], r[1]); err == nil {
+		if _, _, err := Listen(lo, r[0], r[1]); err == nil {
 			t.Errorf("range %v accepted", r)
 		}
 	}
-	if _, _, err := ListenRTP(netip.Addr{}, 0, 0); err == nil {
+	if _, _, err := Listen(netip.Addr{}, 0, 0); err == nil {
 		t.Error("no address accepted")
 	}
-	if _, _, err := ListenRTP(netip.MustParseAddr("192.0.2.77"), 0, 0); err == nil {
+	if _, _, err := Listen(netip.MustParseAddr("192.0.2.77"), 0, 0); err == nil {
 		t.Error("a foreign address accepted")
 	}
 }

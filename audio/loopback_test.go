@@ -48,20 +48,20 @@ func (a *air) Exchange(play, capture []int16) (audio.Slip, error) {
 	return a.slip, nil
 }
 
-func measure(t *testing.T, a *air) audio.Loop {
+func measure(t *testing.T, a *air) audio.Loopback {
 	t.Helper()
 	a.rng = rand.New(rand.NewPCG(1, 2))
 	if a.rate == 0 {
 		a.rate, a.period = 48000, 480
 	}
-	l, err := audio.MeasureLoop(context.Background(), a)
+	l, err := audio.MeasureLoopback(context.Background(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func worst(l audio.Loop) (grade audio.Grade, text string) {
+func worst(l audio.Loopback) (grade audio.Grade, text string) {
 	for _, f := range l.Verdict() {
 		if f.Grade >= grade {
 			grade = f.Grade
@@ -79,7 +79,8 @@ func TestLoopMeasures(t *testing.T) {
 		if d := l.Delay - 43*time.Millisecond; !l.Heard || d < -time.Millisecond || d > time.Millisecond {
 			t.Errorf("%d Hz: delay %v, heard %v", rate, l.Delay, l.Heard)
 		}
-		if math.Abs(l.ReturnLoss-6.02) > 0.2 || l.Distortion > 1 || math.Abs(l.Noise+57.8) > 1 || math.Abs(l.Peak+18) > 0.3 {
+		if math.Abs(l.ReturnLoss-6.02) > 0.2 || l.Distortion > 1 || math.Abs(l.Noise+57.8) > 1 ||
+			math.Abs(l.Peak+18) > 0.3 {
 			t.Errorf("%d Hz: %+v", rate, l)
 		}
 		if g, text := worst(l); g != audio.Good {
@@ -107,7 +108,8 @@ func TestLoopVerdicts(t *testing.T) {
 		}
 	}
 	gone := errors.New("gone")
-	if _, err := audio.MeasureLoop(context.Background(), &air{rate: 8000, period: 80, err: gone}); !errors.Is(err, gone) {
+	if _, err := audio.MeasureLoopback(context.Background(),
+		&air{rate: 8000, period: 80, err: gone}); !errors.Is(err, gone) {
 		t.Errorf("%v", err)
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Loop is what a test through loudspeaker and microphone measured. Levels are in dBFS: 0 is a full-scale sine.
-type Loop struct {
+// Loopback is what a test through loudspeaker and microphone measured. Levels are in dBFS: 0 is a full-scale
+// sine.
+type Loopback struct {
 	Noise      float64       // level of the microphone while nothing is played
 	Heard      bool          // the microphone hears the loudspeaker at all
 	Delay      time.Duration // from Exchange to Exchange, through the card and the air; 0 unless heard
@@ -50,10 +51,10 @@ const (
 	loopPlay    = time.Second
 )
 
-// MeasureLoop plays a sweep and a tone for about three seconds and measures what the microphone makes of them. The card is open in
-// both directions; the error is the card's or ctx's.
-func MeasureLoop(ctx context.Context, card Duplex) (Loop, error) {
-	var l Loop
+// MeasureLoopback plays a sweep and a tone for about three seconds and measures what the microphone makes of
+// them. The card is open in both directions; the error is the card's or ctx's.
+func MeasureLoopback(ctx context.Context, card Duplex) (Loopback, error) {
+	var l Loopback
 	run := loopRun{ctx: ctx, card: card, slips: &l.Slips}
 	if _, err := run.exchange(nil, loopSettle); err != nil {
 		return l, err
@@ -100,7 +101,7 @@ func MeasureLoop(ctx context.Context, card Duplex) (Loop, error) {
 }
 
 // Verdict judges a measurement, one finding for each property.
-func (l Loop) Verdict() []Finding {
+func (l Loopback) Verdict() []Finding {
 	var f []Finding
 	grade := func(bad, poor bool) Grade {
 		switch {
@@ -117,20 +118,30 @@ func (l Loop) Verdict() []Finding {
 		}
 		f = append(f, Finding{g, fmt.Sprintf(format, args...), remedy})
 	}
-	add(grade(l.Slips != Slip{}, false), "the board is too busy or the USB port too slow: try a longer audio.period",
+	add(grade(l.Slips != Slip{}, false),
+		"the board is too busy or the USB port too slow: try a longer audio.period",
 		"%d frames captured and %d played were lost", l.Slips.Captured, l.Slips.Played)
 	if !l.Heard {
-		add(Bad, "check that both are connected to this card, that neither is muted, and raise the volumes (audio.volume)",
+		add(Bad,
+			"check that both are connected to this card and not muted, and raise the volumes (audio.volume)",
 			"the microphone does not hear the loudspeaker (noise %.0f dBFS)", l.Noise)
 		return f
 	}
-	add(grade(l.Peak > -0.5, l.Peak > -3), "lower the capture volume, or the playback volume", "microphone peaks at %.1f dBFS", l.Peak)
-	add(grade(l.ReturnLoss < -15, l.ReturnLoss < -6), "move loudspeaker and microphone apart, put foam between them, or lower the playback volume",
-		"the loudspeaker comes back %.0f dB %s than it was played", math.Abs(l.ReturnLoss), map[bool]string{true: "louder", false: "quieter"}[l.ReturnLoss < 0])
-	add(grade(l.Distortion > 30, l.Distortion > 10), "lower the playback volume; a loudspeaker that rattles wants mounting", "distortion %.1f %%", l.Distortion)
-	add(grade(l.Delay > 125*time.Millisecond, l.Delay > 90*time.Millisecond), "the echo canceller reaches 125 ms: use a smaller audio.period or another card",
+	add(grade(l.Peak > -0.5, l.Peak > -3), "lower the capture volume, or the playback volume",
+		"microphone peaks at %.1f dBFS", l.Peak)
+	add(grade(l.ReturnLoss < -15, l.ReturnLoss < -6),
+		"move loudspeaker and microphone apart, put foam between them, or lower the playback volume",
+		"the loudspeaker comes back %.0f dB %s than it was played", math.Abs(l.ReturnLoss),
+		map[bool]string{true: "louder", false: "quieter"}[l.ReturnLoss < 0])
+	add(grade(l.Distortion > 30, l.Distortion > 10),
+		"lower the playback volume; a loudspeaker that rattles wants mounting",
+		"distortion %.1f %%", l.Distortion)
+	add(grade(l.Delay > 125*time.Millisecond, l.Delay > 90*time.Millisecond),
+		"the echo canceller reaches 125 ms: use a smaller audio.period or another card",
 		"delay %.0f ms", float64(l.Delay.Microseconds())/1000)
-	add(grade(l.Noise > -25, l.Noise > -40), "look for hum: power supply, shielding of the microphone's cable, a fan", "noise %.0f dBFS", l.Noise)
+	add(grade(l.Noise > -25, l.Noise > -40),
+		"look for hum: power supply, shielding of the microphone's cable, a fan",
+		"noise %.0f dBFS", l.Noise)
 	return f
 }
 
@@ -195,7 +206,8 @@ func sweepAt(rate int) []int16 {
 	return s
 }
 
-// findSweep looks for the sweep in what was captured from its first sample on: the highest correlation is the delay.
+// findSweep looks for the sweep in what was captured from its first sample on: the highest correlation is the
+// delay.
 func findSweep(heard []int16, rate int) (delay time.Duration, found bool, err error) {
 	down, err := Clip{Samples: heard, Rate: rate}.Resample(loopRate)
 	if err != nil {
@@ -221,7 +233,8 @@ func findSweep(heard []int16, rate int) (delay time.Duration, found bool, err er
 	return time.Duration(at) * time.Second / loopRate, best > 0.3, nil
 }
 
-// toneAmplitude is the amplitude of a tone in s, by one bin of a Fourier transform over all of it with a Hann window.
+// toneAmplitude is the amplitude of a tone in s, by one bin of a Fourier transform over all of it with a Hann
+// window.
 func toneAmplitude(s []int16, rate int, hz float64) float64 {
 	var re, im, weight float64
 	for i, v := range s {

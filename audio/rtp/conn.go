@@ -1,14 +1,15 @@
-package audio
+package rtp
 
 import (
 	"net/netip"
 	"time"
 )
 
-// PacketConn sends and receives datagrams without ever blocking. One goroutine at a time reads and writes; Close may come from any.
+// PacketConn sends and receives datagrams without ever blocking. One goroutine at a time reads and writes;
+// Close may come from any.
 type PacketConn interface {
-	// ReadPacket copies the next datagram into b and tells its source and when it arrived, on the clock of Monotonic.
-	// n is 0 if nothing is there. An empty datagram is passed over.
+	// ReadPacket copies the next datagram into b and tells its source and when it arrived, on the clock of
+	// Monotonic. n is 0 if nothing is there. An empty datagram is passed over.
 	ReadPacket(b []byte) (n int, from netip.AddrPort, at time.Duration, err error)
 	// WritePacket sends one datagram; what does not fit into the socket's buffer is lost, as on the wire.
 	WritePacket(b []byte, to netip.AddrPort) error

@@ -1,0 +1,61 @@
+package rtp
+
+import (
+	"errors"
+	"time"
+)
+
+// Start begins a stream's life on the clock of Monotonic: its first report and its first keep-alive are
+// planned.
+func (s *Stream) Start(now time.Duration) {
+	s.started, s.heard, s.keepNext = true, now, now
+	s.rtcpRead = now - rtcpPause
+	s.control.start(now)
+}
+
+// Payload is the room for the next packet's payload.
+func (s *Stream) Payload() []byte { return s.out[headerLen:] }
+
+// Send sends n octets of Payload. A far end that cannot be reached is no error: Stats.Quiet tells, and RTCP.
+func (s *Stream) Send(payloadType uint8, stamp uint32, marker bool, n int) {
+	s.header.PayloadType, s.header.Timestamp, s.header.Marker = payloadType, stamp, marker
+	h, _ := s.header.MarshalTo(s.out[:]) // fails on a short buffer alone
+	s.header.SequenceNumber++
+	if s.cfg.Conn.WritePacket(s.out[:h+n], s.target()) != nil {
+		return
+	}
+	s.stats.Sent++
+	s.stats.SentBytes += uint64(n)
+}
+
+// KeepAlive holds a NAT's binding open where nothing else is sent: every 15 s a packet without payload, of a
+// type that was not negotiated, which every receiver ignores (RFC 6263, 4.6).
+func (s *Stream) KeepAlive(now time.Duration, stamp uint32) {
+	if now < s.keepNext {
+		return
+	}
+	s.keepNext = now + keepAlive
+	s.Send(s.idle, stamp, false, 0)
+}
+
+// Stats returns the counters.
+func (s *Stream) Stats() Stats {
+	st := s.stats
+	st.Lost, st.Jitter, st.Source = s.source.Lost(), s.source.Jitter(), s.latch
+	if s.started {
+		st.Quiet = Monotonic() - s.heard
+	}
+	return st
+}
+
+// Close says goodbye by RTCP, with a time stamp as Report takes it, and closes the connections. Call it once.
+func (s *Stream) Close(stamp uint32) error {
+	if s.started {
+		s.bye(Monotonic(), stamp)
+	}
+	err := s.cfg.Conn.Close()
+	if s.cfg.RTCP != nil {
+		err = errors.Join(err, s.cfg.RTCP.Close())
+	}
+	return err
+}

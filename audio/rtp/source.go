@@ -1,0 +1,131 @@
+package rtp
+
+import "time"
+
+// Source is the far end's side of a stream. It decides which packets belong to it, extends their sequence
+// numbers, counts the lost ones (RFC 3550, A.1 and A.3) and measures the jitter (6.4.1, A.8). The zero
+// value waits for its first packet.
+//
+// One stray packet never moves the stream, two in sequence do. A packet of another SSRC, or with a number
+// out of all bounds, is believed when its successor follows it, or at once after a silence.
+type Source struct {
+	live     bool
+	open     bool // the address has changed: a stranger is believed at once
+	ssrc     uint32
+	epoch    uint32
+	first    int64 // extended sequence numbers
+	high     int64
+	received int64
+	last     time.Duration
+
+	probation     bool // a stranger is on probation
+	probationSSRC uint32
+	probationNext uint16 // the number that would prove it
+
+	lostBefore    uint64 // in epochs that have gone
+	expectedPrior int64  // at the last report
+	receivedPrior int64
+
+	jitter    float64 // s
+	clockRate uint32
+	timed     bool
+	lastStamp uint32
+	lastTimed time.Duration
+}
+
+// The bounds of A.1, which leaves them to the program and suggests a minute of loss and 2 s of misordering
+// at 50 packets a second; 2 s of 10 ms packets are 200. In full flow nothing loses a hundred packets
+// between two, so a leap by that many is a stranger. After a silence it is an outage, and its loss is
+// counted.
+const (
+	maxLeap     = 100
+	maxDropout  = 3000
+	maxMisorder = 200
+	silence     = 100 * time.Millisecond
+)
+
+// Admit judges one packet. seq is its extended sequence number, which goes on where 16 bits wrap; numbers of
+// two epochs (see Epoch) have nothing to do with each other. An event never changes the source; one of the
+// source itself passes under any number, since some gateways number events apart and a press is known by its
+// time stamp.
+func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool) (seq int64, ok bool) {
+	quiet := at-s.last >= silence
+	if s.live && ssrc == s.ssrc {
+		d := int64(int16(number - uint16(s.high)))
+		if -maxMisorder < d && (d < maxLeap || quiet && d < maxDropout) {
+			s.open, s.probation, s.last = false, false, at
+			seq = s.high + d
+			s.high = max(s.high, seq)
+			s.received++
+			return seq, true
+		}
+		if event {
+			return s.high + d, true
+		}
+	}
+	proved := s.probation && s.probationSSRC == ssrc && s.probationNext == number
+	switch {
+	case !s.live || s.open:
+	case event:
+		return 0, false
+	case !quiet && !proved:
+		s.probation, s.probationSSRC, s.probationNext = true, ssrc, number+1
+		return 0, false
+	}
+	s.begin(ssrc, number, at)
+	return s.high, true
+}
+
+func (s *Source) begin(ssrc uint32, number uint16, at time.Duration) {
+	*s = Source{
+		live: true, ssrc: ssrc, epoch: s.epoch + 1, last: at,
+		first: int64(number), high: int64(number), received: 1,
+		lostBefore: s.Lost(), jitter: s.jitter, clockRate: s.clockRate,
+	}
+}
+
+// Welcome lets the next packet begin an epoch, whatever its source. A packet that goes on where the last
+// epoch stands does not.
+func (s *Source) Welcome() { s.open = true }
+
+// Epoch changes with every source, and when a source numbers its packets anew.
+func (s *Source) Epoch() uint32 { return s.epoch }
+
+// SSRC returns the identifier of the present source, if there is one.
+func (s *Source) SSRC() (ssrc uint32, ok bool) { return s.ssrc, s.live }
+
+func (s *Source) expected() int64 {
+	if !s.live {
+		return 0
+	}
+	return s.high - s.first + 1
+}
+
+// cumulative is the number of packets lost in this epoch; duplicates make it negative.
+func (s *Source) cumulative() int64 { return s.expected() - s.received }
+
+// Lost returns how many packets the sequence numbers promised and that never came, in all epochs.
+func (s *Source) Lost() uint64 { return s.lostBefore + uint64(max(0, s.cumulative())) }
+
+// interval returns the share of packets lost since the last call, in 1/256.
+func (s *Source) interval() uint8 {
+	expected, received := s.expected()-s.expectedPrior, s.received-s.receivedPrior
+	s.expectedPrior, s.receivedPrior = s.expected(), s.received
+	if lost := expected - received; lost > 0 && expected > 0 {
+		return uint8(min(255, lost<<8/expected))
+	}
+	return 0
+}
+
+// Timed takes an admitted packet's time stamp, in units of clockRate Hz, into the jitter. Events stay out:
+// theirs stand still.
+func (s *Source) Timed(stamp uint32, at time.Duration, clockRate uint32) {
+	d := (at - s.lastTimed).Seconds() - float64(int32(stamp-s.lastStamp))/float64(clockRate)
+	if s.timed && -1 < d && d < 1 { // a second and more is a pause of the sender's card or a new time line
+		s.jitter += (max(d, -d) - s.jitter) / 16
+	}
+	s.timed, s.lastStamp, s.lastTimed, s.clockRate = true, stamp, at, clockRate
+}
+
+// Jitter returns the interarrival jitter.
+func (s *Source) Jitter() time.Duration { return time.Duration(s.jitter * float64(time.Second)) }
