@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -131,7 +132,7 @@ func openBoard(cfg *config.Config, log *slog.Logger) (*board.Board, error) {
 
 // inUse adds the remedy to the commonest fault of all.
 func inUse(err error, key string) error {
-	if errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "address already in use") {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w; another program holds the port (perhaps a second portero): stop it or change %s", err, key)
 	}
 	return err

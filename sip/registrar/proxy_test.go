@@ -35,7 +35,7 @@ func settled(t *testing.T, phones ...*phone) {
 	t.Helper()
 	time.Sleep(2 * time.Minute)
 	for _, p := range phones {
-		if n := p.Calls(); n != 0 {
+		if n, err := p.Calls(); n != 0 || err != nil {
 			t.Errorf("%s: %d calls left", p.addr, n)
 		}
 		p.quiet()
@@ -557,7 +557,11 @@ func TestLossyNetwork(t *testing.T) {
 				t.Errorf("seed %d: %d answers upstream", seed, n)
 			}
 			time.Sleep(3 * time.Minute)
-			if a, b := door.Calls(), annas[0].Calls(); a != 0 || b != 0 {
+			a, err := door.Calls()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := annas[0].Calls(); a != 0 || b != 0 || err != nil {
 				t.Errorf("seed %d: calls left: %d and %d", seed, a, b)
 			}
 		})

@@ -110,7 +110,16 @@ func (l *Local) begin() {
 	l.version++
 }
 
-// Answer answers an offer (RFC 3264 §6). It fails with ErrNoCommonCodec, or with the fault of an offer that cannot be read.
+// SyntaxError says that a description cannot be read; a SIP answer is 400.
+type SyntaxError struct{ Err error }
+
+// Error tells what is wrong with the description.
+func (e *SyntaxError) Error() string { return "sdp: parse: " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// Answer answers an offer (RFC 3264 §6). It fails with ErrNoCommonCodec, or with a SyntaxError.
 func (l *Local) Answer(offer []byte) ([]byte, Result, error) {
 	d, err := parse(offer)
 	if err != nil {
@@ -169,14 +178,14 @@ func (l *Local) Accept(answer []byte) (Result, error) {
 
 func parse(body []byte) (*psdp.SessionDescription, error) {
 	if len(body) == 0 {
-		return nil, errors.New("sdp: parse: empty")
+		return nil, &SyntaxError{errors.New("empty")}
 	}
 	d := &psdp.SessionDescription{}
 	if err := d.Unmarshal(body); err != nil {
-		return nil, fmt.Errorf("sdp: parse: %w", err)
+		return nil, &SyntaxError{err}
 	}
 	if len(d.MediaDescriptions) == 0 {
-		return nil, errors.New("sdp: parse: no media section")
+		return nil, &SyntaxError{errors.New("no media section")}
 	}
 	return d, nil
 }

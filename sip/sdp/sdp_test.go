@@ -142,3 +142,20 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// TestErrorsByType tells what cannot be read from what does not fit: SIP answers are 400 and 488.
+func TestErrorsByType(t *testing.T) {
+	for text, unreadable := range map[string]bool{
+		"": true, "hello": true, string(lines()): true,
+		string(lines("m=audio 4000 RTP/AVP 18")): false, string(lines("m=video 5000 RTP/AVP 96")): false,
+	} {
+		_, _, err := local().Answer([]byte(text))
+		_, accepted := local().Accept([]byte(text))
+		for _, err := range []error{err, accepted} {
+			_, syntax := errors.AsType[*SyntaxError](err)
+			if syntax != unreadable || errors.Is(err, ErrNoCommonCodec) == unreadable {
+				t.Errorf("%q: %v, unreadable %v, want %v", text, err, syntax, unreadable)
+			}
+		}
+	}
+}

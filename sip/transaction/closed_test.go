@@ -78,7 +78,7 @@ func TestConnectionEnds(t *testing.T) {
 					if len(other) != 0 {
 						t.Errorf("the transaction on another connection was told %+v", <-other)
 					}
-					if clients, _, _ := s.tu.stack.Held(); clients != 1 {
+					if clients, _, _, _ := s.tu.stack.Held(); clients != 1 {
 						t.Errorf("%d client transactions, want the other one", clients)
 					}
 				})

@@ -234,7 +234,7 @@ func (d *drive) toldNothing() {
 func (d *drive) holds(clients, servers int) {
 	d.Helper()
 	synctest.Wait()
-	if c, s, _ := d.s.Held(); c != clients || s != servers {
+	if c, s, _, _ := d.s.Held(); c != clients || s != servers {
 		d.Fatalf("the stack holds %d client and %d server transactions, want %d and %d", c, s, clients, servers)
 	}
 }
@@ -242,7 +242,7 @@ func (d *drive) holds(clients, servers int) {
 // timers fails unless the stack has so many timers running.
 func (d *drive) timers(want int) {
 	d.Helper()
-	if _, _, got := d.s.Held(); got != want {
+	if _, _, got, _ := d.s.Held(); got != want {
 		d.Fatalf("%d timers run, want %d", got, want)
 	}
 }
@@ -252,12 +252,12 @@ func (d *drive) endsAfter(want time.Duration) {
 	d.Helper()
 	time.Sleep(want - time.Since(d.mark) - time.Nanosecond)
 	synctest.Wait()
-	if c, s, _ := d.s.Held(); c+s == 0 {
+	if c, s, _, _ := d.s.Held(); c+s == 0 {
 		d.Fatalf("the transaction ended before %v", want)
 	}
 	time.Sleep(time.Nanosecond)
 	d.holds(0, 0)
-	if _, _, timers := d.s.Held(); timers != 0 {
+	if _, _, timers, _ := d.s.Held(); timers != 0 {
 		d.Fatalf("%d timers outlive the transaction", timers)
 	}
 }

@@ -35,6 +35,9 @@ const (
 // ErrNoTransport is no failure that waiting would heal.
 var ErrNoTransport = errors.New("no such transport")
 
+// ErrEnded answers a question to a stack whose loop has ended.
+var ErrEnded = errors.New("transaction: the stack has ended")
+
 // Stack owns transactions and timers. Its loop is the only goroutine that touches them; others use Post.
 type Stack struct {
 	cfg        Config
@@ -45,6 +48,7 @@ type Stack struct {
 
 	inbox chan inbound
 	local *fsm.Mailbox
+	ended chan struct{} // closed when the loop is over
 
 	timers   timerHeap
 	clients  map[txKey]*Client
@@ -79,6 +83,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		transports: map[sip.Proto]transport.Transport{},
 		inbox:      make(chan inbound, InboxSize),
 		local:      fsm.NewMailbox(),
+		ended:      make(chan struct{}),
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
@@ -138,27 +143,44 @@ func (s *Stack) deliver(p transport.Packet) bool {
 	}
 }
 
-// Post runs f on the loop, ahead of anything that waits from the network. It never blocks.
+// Post runs f on the loop, ahead of anything that waits from the network. It never blocks. Once the loop has ended, f never runs.
 func (s *Stack) Post(f func()) { s.local.Put(f) }
 
 // After runs f on the loop after d. Only the loop may call it.
 func (s *Stack) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
 
-// Held counts what the stack keeps: client and server transactions, and timers. It asks the loop.
-func (s *Stack) Held() (clients, servers, timers int) {
+// Ask runs f on the loop and waits until it is done. It fails with ErrEnded when the loop has ended, or ends first. The loop itself
+// must not ask: it would wait for ever.
+func (s *Stack) Ask(f func()) error {
 	done := make(chan struct{})
 	s.Post(func() {
-		clients, servers, timers = len(s.clients), len(s.servers), s.timers.Len()
+		f()
 		close(done)
 	})
-	<-done
-	return clients, servers, timers
+	select {
+	case <-done:
+		return nil
+	case <-s.ended:
+	}
+	select {
+	case <-done: // it was the last thing that the loop did
+		return nil
+	default:
+		return ErrEnded
+	}
+}
+
+// Held counts what the stack keeps: client and server transactions, and timers. Any goroutine but the loop may ask.
+func (s *Stack) Held() (clients, servers, timers int, err error) {
+	err = s.Ask(func() { clients, servers, timers = len(s.clients), len(s.servers), s.timers.Len() })
+	return clients, servers, timers, err
 }
 
 // Log returns the stack's logger.
 func (s *Stack) Log() *slog.Logger { return s.log }
 
 func (s *Stack) loop(ctx context.Context) error {
+	defer close(s.ended)
 	wake := time.NewTimer(time.Hour)
 	defer wake.Stop()
 	for {

@@ -151,11 +151,10 @@ func (a *Agent) find(req *sip.Request) *Call {
 
 func callKey(callID, localTag string) string { return callID + "\x00" + localTag }
 
-// Calls returns how many calls have signalling left to do. It asks the loop.
-func (a *Agent) Calls() int {
-	n := make(chan int, 1)
-	a.s.Post(func() { n <- len(a.calls) })
-	return <-n
+// Calls returns how many calls have signalling left to do. It asks the loop, and fails with transaction.ErrEnded after its end.
+func (a *Agent) Calls() (n int, err error) {
+	err = a.s.Ask(func() { n = len(a.calls) })
+	return n, err
 }
 
 // Trusts reports whether addr is the server of the account. Only the loop may call it (Allow does).

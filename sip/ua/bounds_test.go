@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -78,12 +79,12 @@ func TestStrangersFlood(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		clients, servers, timers := a.Stack().Held()
+		clients, servers, timers, _ := a.Stack().Held()
 		if p.sent[403] != 20000 || len(p.sent) != 1 {
 			t.Errorf("answers %v", p.sent)
 		}
-		if clients+servers+timers+a.Calls() != 0 {
-			t.Errorf("left over: %d, %d, %d, %d calls", clients, servers, timers, a.Calls())
+		if clients+servers+timers+openCalls(t, a) != 0 {
+			t.Errorf("left over: %d, %d, %d, %d calls", clients, servers, timers, openCalls(t, a))
 		}
 	})
 }
@@ -169,17 +170,17 @@ func TestTransactionBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, p, deliver, _ := busy(t)
 		flood(deliver, "INVITE", transaction.MaxServers+500)
-		if _, servers, _ := a.Stack().Held(); servers != transaction.MaxServers || p.sent[486] != transaction.MaxServers || p.sent[503] != 500 {
+		if _, servers, _, _ := a.Stack().Held(); servers != transaction.MaxServers || p.sent[486] != transaction.MaxServers || p.sent[503] != 500 {
 			t.Errorf("%d transactions, answers %v", servers, p.sent)
 		}
 		flood(deliver, "ACK", transaction.MaxServers)
 		time.Sleep(time.Minute)
-		if c, s, timers := a.Stack().Held(); c+s+timers != 0 {
+		if c, s, timers, _ := a.Stack().Held(); c+s+timers != 0 {
 			t.Errorf("left over: %d, %d, %d", c, s, timers)
 		}
 		deliver(transport.Packet{Flow: strangerFlow, Data: strangers("INVITE", 99999)})
 		synctest.Wait()
-		if _, servers, _ := a.Stack().Held(); servers != 1 {
+		if _, servers, _, _ := a.Stack().Held(); servers != 1 {
 			t.Error("not served again after the flood")
 		}
 	})
@@ -221,7 +222,7 @@ func TestOptionsFlood(t *testing.T) {
 		if p.sent[200] != transaction.MaxServers+500 || p.sent[420] != 1 || len(p.sent) != 2 {
 			t.Errorf("answers %v", p.sent)
 		}
-		if c, s, timers := a.Stack().Held(); c+s+timers != 0 {
+		if c, s, timers, _ := a.Stack().Held(); c+s+timers != 0 {
 			t.Errorf("state was made: %d, %d, %d", c, s, timers)
 		}
 	})
@@ -325,7 +326,7 @@ func TestMalformed(t *testing.T) {
 				case c.status != 0 && (p.sent[c.status] != 1 || len(p.sent) != 1):
 					t.Errorf("want one %d, sent %q", c.status, p.wires)
 				}
-				if clients, servers, timers := a.Stack().Held(); clients+servers+timers != 0 {
+				if clients, servers, timers, _ := a.Stack().Held(); clients+servers+timers != 0 {
 					t.Errorf("state was made: %d, %d, %d", clients, servers, timers)
 				}
 			})
@@ -390,7 +391,7 @@ func TestRunLeavesNothing(t *testing.T) {
 		a.Invite(ua.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), Offer: plainOffer}, func(*ua.Call, ua.CallEvent) {})
 		a.Register(ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@10.0.0.3"), Server: mustURI(t, "sip:10.0.0.3")}), func(ua.RegEvent) {})
 		time.Sleep(time.Second)
-		if a.Calls() == 0 {
+		if openCalls(t, a) == 0 {
 			t.Error("no call under way")
 		}
 		cancel()
@@ -400,6 +401,41 @@ func TestRunLeavesNothing(t *testing.T) {
 		synctest.Wait()
 		if got := runtime.NumGoroutine(); got > before {
 			t.Errorf("%d goroutines left", got-before)
+		}
+	})
+}
+
+// TestAskedAfterTheEnd answers who asks a stack that is no more: with an error, and at once.
+func TestAskedAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := ua.New(ua.Config{})
+		s := transaction.NewStack(transaction.Config{}, a, siptest.NewNetwork(1).Listen("10.0.0.1:5060"))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		if n, err := a.Calls(); n != 0 || err != nil {
+			t.Errorf("%d calls, %v", n, err)
+		}
+		waiting := make(chan error, 1)
+		s.Post(func() {
+			go func() { // asks while the loop is busy with its last act
+				_, err := a.Calls()
+				waiting <- err
+			}()
+			cancel()
+			time.Sleep(time.Second)
+		})
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if err := <-waiting; err != nil && !errors.Is(err, transaction.ErrEnded) {
+			t.Errorf("asked at the end: %v, want %v or an answer", err, transaction.ErrEnded)
+		}
+		if _, err := a.Calls(); !errors.Is(err, transaction.ErrEnded) {
+			t.Errorf("calls after the end: %v, want %v", err, transaction.ErrEnded)
+		}
+		if _, _, _, err := s.Held(); !errors.Is(err, transaction.ErrEnded) {
+			t.Errorf("held after the end: %v, want %v", err, transaction.ErrEnded)
 		}
 	})
 }

@@ -140,7 +140,7 @@ func TestNoSuch(t *testing.T) {
 		a, f := visited(t, n)
 		send(f)
 		f.Response(481)
-		if _, servers, _ := a.Stack().Held(); servers != 0 {
+		if _, servers, _, _ := a.Stack().Held(); servers != 0 {
 			t.Error("state was made for it")
 		}
 		a.settled(t)
@@ -301,7 +301,7 @@ func TestReinviteRefused(t *testing.T) {
 		ev.Leg.Reject(488)
 		f.ackRefusal(req, f.Response(488))
 		a.wantNothing(t)
-		if a.Calls() != 1 {
+		if openCalls(t, a) != 1 {
 			t.Fatal("the call is gone")
 		}
 		f.request("BYE")
@@ -475,7 +475,7 @@ func TestStranger(t *testing.T) {
 		}
 		f.ackRefusal(req, res)
 		f.Silence(time.Minute) // nothing is repeated
-		if c, s, timers := a.Stack().Held(); c+s+timers != 0 {
+		if c, s, timers, _ := a.Stack().Held(); c+s+timers != 0 {
 			t.Errorf("state was made: %d, %d, %d", c, s, timers)
 		}
 		a.settled(t)
@@ -644,8 +644,8 @@ func TestTwoCallers(t *testing.T) {
 		peers[1].answer(peers[1].Request("BYE"), 200, "")
 		a.want(t, ua.Ended)
 		peers[0].Silence(time.Second)
-		if a.Calls() != 1 {
-			t.Fatalf("%d calls", a.Calls())
+		if openCalls(t, a) != 1 {
+			t.Fatalf("%d calls", openCalls(t, a))
 		}
 		peers[0].request("BYE")
 		peers[0].Response(200)

@@ -247,8 +247,8 @@ func TestFork(t *testing.T) {
 		}
 		f.answer(bye, 200, "")
 		a.wantNothing(t)
-		if a.Calls() != 1 {
-			t.Fatalf("%d calls", a.Calls())
+		if openCalls(t, a) != 1 {
+			t.Fatalf("%d calls", openCalls(t, a))
 		}
 		c.Hangup()
 		bye = f.Request("BYE")

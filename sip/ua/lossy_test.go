@@ -106,8 +106,8 @@ func lossyCall(t *testing.T, n *siptest.Network, loss float64, seed uint64) bool
 		caller.note((<-told).Kind)
 	}
 	for _, u := range []*testAgent{a, b} {
-		calls := u.Calls()
-		if c, s, timers := u.Stack().Held(); calls+c+s+timers != 0 {
+		calls := openCalls(t, u)
+		if c, s, timers, _ := u.Stack().Held(); calls+c+s+timers != 0 {
 			t.Errorf("seed %d: %s: left over: %d calls, %d client and %d server transactions, %d timers", seed, u.addr, calls, c, s, timers)
 		}
 	}

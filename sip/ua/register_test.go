@@ -465,7 +465,7 @@ func TestServerGone(t *testing.T) {
 		if failures < 15 || failures > 60 {
 			t.Errorf("%d failures in an hour", failures)
 		}
-		if _, _, timers := r.a.Stack().Held(); timers > 3 {
+		if _, _, timers, _ := r.a.Stack().Held(); timers > 3 {
 			t.Errorf("%d timers", timers)
 		}
 		down.Store(false)

@@ -63,7 +63,7 @@ func TestReofferRefused(t *testing.T) {
 					if ev := a.want(t, ua.Refused); ev.Status != status {
 						t.Errorf("told %+v", ev.CallEvent)
 					}
-					if a.Calls() != 1 {
+					if openCalls(t, a) != 1 {
 						t.Error("the call is gone")
 					}
 					h.call.Hangup()

@@ -133,10 +133,20 @@ func (u *testAgent) settled(t testing.TB) {
 	t.Helper()
 	time.Sleep(2 * time.Minute)
 	u.wantNothing(t)
-	calls := u.Calls()
-	if c, s, timers := u.Stack().Held(); calls+c+s+timers != 0 {
+	calls := openCalls(t, u)
+	if c, s, timers, _ := u.Stack().Held(); calls+c+s+timers != 0 {
 		t.Fatalf("%s: left over: %d calls, %d client and %d server transactions, %d timers", u.addr, calls, c, s, timers)
 	}
+}
+
+// openCalls asks an agent how many calls it has.
+func openCalls(t testing.TB, a interface{ Calls() (int, error) }) int {
+	t.Helper()
+	n, err := a.Calls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // far is a scripted user agent. It makes messages that fit its dialog and says nothing by itself.
