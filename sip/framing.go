@@ -11,7 +11,7 @@ import (
 var ErrIncomplete = errors.New("sip: incomplete message")
 
 // Framer cuts the messages out of a byte stream by their Content-Length (RFC 3261 §18.3). Call Write with what was read, then
-// Next until it returns ErrIncomplete. The zero value is ready.
+// Next until it returns ErrIncomplete. The zero value is ready. Stream transports will use it; there is none so far.
 type Framer struct {
 	// Accepted says that the far end opened the connection: its keep-alive is a double CRLF, to be answered with one CRLF.
 	// On a connection opened from here, each CRLF is the answer to such a ping (RFC 5626 §3.5.1).

@@ -3,6 +3,7 @@ package sip
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestHeaders(t *testing.T) {
@@ -77,6 +78,22 @@ func TestNames(t *testing.T) {
 	for _, s := range []string{"", "z", "\xFF", "X-Unknown", "A-Name-Much-Longer-Than-Any-Known-One"} {
 		if id, known, got := lookupName(s); id != fieldOther || known || got != s {
 			t.Errorf("lookupName(%q) = %d, %v, %q", s, id, known, got)
+		}
+	}
+}
+
+func TestDeltaSeconds(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0", time.Nanosecond: "1", time.Second: "1", 90*time.Second + time.Millisecond: "91"} {
+		if got := DeltaSeconds(d); got != want {
+			t.Errorf("DeltaSeconds(%v) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestMediaType(t *testing.T) {
+	for s, want := range map[string]string{"": "", "Application/SDP": "application/sdp", " text/plain ; charset=utf-8": "text/plain"} {
+		if got := MediaType(s); got != want {
+			t.Errorf("MediaType(%q) = %q, want %q", s, got, want)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int
 	}
 	user, err := s.check(req, status, now)
 	if err == nil {
-		s.fallback.answered(flow.Remote)
+		s.md5Only.answered(flow.Remote)
 		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { take(s, tx, req, user) },
 			Share: transaction.Share{User: user}}
 	}
@@ -133,7 +133,7 @@ func (s *Server) challenge(flow transport.Flow, req *sip.Request, status int, er
 		name = "Proxy-Authenticate"
 	}
 	challenges := s.digest.Challenges(now, errors.Is(err, digest.ErrStale)) // SHA-256, MD5
-	if s.fallback.challenged(flow.Remote, req, errors.Is(err, digest.ErrNoCredentials), now) {
+	if s.md5Only.challenged(flow.Remote, req, errors.Is(err, digest.ErrNoCredentials), now) {
 		challenges = challenges[1:]
 	}
 	for _, c := range challenges {

@@ -12,7 +12,7 @@
 //	RFC 3261 §16.5, §16.6  forward.go    targets and the copies that go to them
 //	RFC 3261 §16.7 to .10  fork.go       responses, best response, timer C, transport errors, CANCEL
 //	RFC 8760, RFC 7616     admit.go      digest with SHA-256 and MD5 (package digest)
-//	                       fallback.go   MD5 alone for phones that give up at the sight of SHA-256
+//	                       md5_only.go   MD5 alone for phones that give up at the sight of SHA-256
 //	                       guard.go      how many wrong passwords a source may show
 //	                       local.go      which addresses are the server's own
 //

@@ -12,7 +12,7 @@ import (
 
 const (
 	timerC = 185 * time.Second // §16.6 item 11: more than 3 minutes
-	grace  = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
+	cancelWait  = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
 )
 
 // fork is the response context of one request (RFC 3261 §16.7).
@@ -29,7 +29,7 @@ type fork struct {
 	answered   bool         // a 2xx went up
 	failed     bool         // another final response went up
 	cancelled  bool         // the caller gave up
-	grace      *transaction.Timer
+	cancelWait      *transaction.Timer
 }
 
 // branch is one target's client transaction.
@@ -101,7 +101,7 @@ func (f *fork) progress(b *branch, res *sip.Response) {
 func (f *fork) answer(b *branch, res *sip.Response) {
 	b.end()
 	if f.failed && f.invite {
-		// It crossed our CANCEL and came after the grace: the transaction takes no 2xx any more.
+		// It crossed our CANCEL and came after the wait for it: the transaction takes no 2xx any more.
 		res.Via = f.req.Via
 		f.s.stack.SendResponse(res)
 		return
@@ -113,7 +113,7 @@ func (f *fork) answer(b *branch, res *sip.Response) {
 	f.answered = true
 	f.pass(res)
 	if first {
-		f.grace.Stop()
+		f.cancelWait.Stop()
 		f.cancelOthers()
 	}
 }
@@ -161,8 +161,8 @@ func (b *branch) end() {
 func (f *fork) cancel() {
 	f.cancelOthers()
 	if !f.answered && !f.failed {
-		f.grace.Stop()
-		f.grace = f.s.stack.After(grace, f.conclude)
+		f.cancelWait.Stop()
+		f.cancelWait = f.s.stack.After(cancelWait, f.conclude)
 	}
 }
 
@@ -182,7 +182,7 @@ func (f *fork) conclude() {
 	if f.answered || f.failed {
 		return
 	}
-	f.grace.Stop()
+	f.cancelWait.Stop()
 	f.failed = true
 	res := f.best
 	switch {

@@ -111,7 +111,7 @@ func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []tar
 		caller = hopOf(tx.Flow(), req, contact)
 	}
 	for _, t := range targets {
-		out := outgoing(req, t)
+		out := forwarded(req, t)
 		b := f.branch()
 		var err error
 		if record {
@@ -129,8 +129,8 @@ func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []tar
 	}
 }
 
-// outgoing copies a request for a target (§16.6 items 1 to 3 and 6).
-func outgoing(req *sip.Request, t target) *sip.Request {
+// forwarded copies a request for a target (§16.6 items 1 to 3 and 6).
+func forwarded(req *sip.Request, t target) *sip.Request {
 	out := req.Clone()
 	out.URI = t.uri
 	out.Route = t.path
@@ -148,7 +148,7 @@ func (s *Server) forwardACK(req *sip.Request, hop transport.Target) {
 		return
 	}
 	s.withoutCredentials(req)
-	if _, err := s.stack.Send(outgoing(req, target{uri: req.URI, path: req.Route, hop: hop}), hop); err != nil {
+	if _, err := s.stack.Send(forwarded(req, target{uri: req.URI, path: req.Route, hop: hop}), hop); err != nil {
 		s.log.Warn("registrar ACK not sent", "call_id", req.CallID, "err", err)
 	}
 }

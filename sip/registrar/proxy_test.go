@@ -19,8 +19,8 @@ import (
 )
 
 // household is a door and three phones of anna's, all registered.
-func household(t *testing.T) (h *house, door *phone, annas []*phone) {
-	h = newHouse(t, nil)
+func household(t *testing.T) (h *testServer, door *phone, annas []*phone) {
+	h = newTestServer(t, nil)
 	door = h.registered("door", "10.0.0.8:5060")
 	for i := range 3 {
 		annas = append(annas, h.registered("anna", annaAt(i)))
@@ -43,7 +43,7 @@ func settled(t *testing.T, phones ...*phone) {
 }
 
 // finals counts the final responses to INVITE that one host sent to another, by status; repetitions count once.
-func (h *house) finals(from, to string) map[string]int {
+func (h *testServer) finals(from, to string) map[string]int {
 	seen, n := map[string]bool{}, map[string]int{}
 	for _, m := range h.net.Log() {
 		status, rest, _ := strings.Cut(strings.TrimPrefix(m.Wire, "SIP/2.0 "), " ")
@@ -138,7 +138,7 @@ func TestBestResponse(t *testing.T) {
 		{[3]int{486, 486, 486}, 486, time.Second},
 		{[3]int{486, 603, 486}, 603, time.Second},
 		{[3]int{603, -1, -1}, 603, time.Second},
-		{[3]int{603, 0, -1}, 603, grace + time.Second},
+		{[3]int{603, 0, -1}, 603, cancelWait + time.Second},
 		{[3]int{404, 500, 486}, 486, time.Second},
 		{[3]int{500, 302, 486}, 302, time.Second},
 		{[3]int{480, 415, 486}, 415, time.Second},
@@ -157,7 +157,7 @@ func TestBestResponse(t *testing.T) {
 					}
 					return false
 				}
-				h := newHouseOn(t, n, n.Listen(serverAddr.String()), nil)
+				h := newTestServerOn(t, n, n.Listen(serverAddr.String()), nil)
 				door := h.registered("door", "10.0.0.8:5060")
 				var annas []*phone
 				for i := range c.answers {
@@ -222,7 +222,7 @@ func TestCancelReachesAll(t *testing.T) {
 
 func TestTimerC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		door, anna := h.registered("door", "10.0.0.8:5060"), h.registered("anna", "10.0.0.1:5060")
 		start := time.Now()
 		door.call("sip:anna@" + domain)
@@ -256,7 +256,7 @@ func TestTransportError(t *testing.T) {
 			}
 			return nil
 		}
-		h := newHouseOn(t, n, n.Listen(serverAddr.String()), nil)
+		h := newTestServerOn(t, n, n.Listen(serverAddr.String()), nil)
 		anna, door := h.raw("anna", "10.0.0.1:5060"), h.raw("door", "10.0.0.8:5060")
 		anna.wantStatus(200, anna.register("<sip:anna@10.0.0.1>"))
 		door.wantStatus(404, door.request("INVITE", "sip:nobody@"+domain)) // the challenge is over
@@ -268,7 +268,7 @@ func TestTransportError(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		anna := h.raw("anna", "10.0.0.1:5060")
 		anna.wantStatus(200, anna.register("<sip:anna@10.0.0.1>"))
 		door := h.raw("door", "10.0.0.8:5060")
@@ -321,7 +321,7 @@ func TestRefusals(t *testing.T) {
 
 func TestMessageAndClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		anna, door := h.raw("anna", "10.0.0.1:5060"), h.raw("door", "10.0.0.8:5060")
 		path := "<sip:anna@10.0.0.1:5070>;expires=600"
 		anna.wantStatus(200, anna.register(path), func(r *sip.Request) { r.Add("Path", "<sip:edge.example.com;lr>") })
@@ -355,7 +355,7 @@ func TestMessageAndClaims(t *testing.T) {
 
 func TestChallengesAreAggregated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		door := h.raw("door", "10.0.0.8:5060")
 		var annas []*raw
 		for i := range 2 {
@@ -380,7 +380,7 @@ func TestChallengesAreAggregated(t *testing.T) {
 // TestNAT has a phone whose Contact nobody could reach, and whose token nobody else can use.
 func TestNATAndTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		anna, door, eve := h.raw("anna", "203.0.113.1:40000"), h.raw("door", "203.0.113.2:50000"), h.raw("eve", "10.0.0.66:5060")
 		anna.wantStatus(200, anna.register("<sip:anna@192.168.7.7:5060>"))
 		if b := h.Bindings(); b[0].Source != anna.Addr || b[0].Contact.Host != "192.168.7.7" {
@@ -453,7 +453,7 @@ func drain(r *raw) {
 // TestAsymmetricClient has a phone that listens elsewhere than it sends from and does not ask for rport.
 func TestAsymmetricClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5070>"), func(q *sip.Request) { q.Via[0].Params = q.Via[0].Params.Without("rport") })
 		if got := h.Bindings()[0].Source.String(); got != "10.0.0.1:5070" {
@@ -488,7 +488,7 @@ func TestTwoFaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := siptest.NewNetwork(3)
 		n.Delay = time.Millisecond
-		h := newHouseOn(t, n, twoFaced{n.Listen("127.0.0.1:5060"), n.Listen(serverAddr.String())}, nil)
+		h := newTestServerOn(t, n, twoFaced{n.Listen("127.0.0.1:5060"), n.Listen(serverAddr.String())}, nil)
 		door, anna := h.registered("door", "127.0.0.1:5070"), h.registered("anna", "10.0.0.1:5060")
 		ben := h.registered("ben", "127.0.0.1:5071") // the demo: on the same host, too
 		for _, end := range []struct {
@@ -515,7 +515,7 @@ func TestTwoFaces(t *testing.T) {
 
 func TestTrustedFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, func(c *Config) {
+		h := newTestServer(t, func(c *Config) {
 			c.Trusted = func(f transport.Flow) bool { return f.Remote.String() == "10.0.0.8:5060" }
 		})
 		anna := h.registered("anna", "10.0.0.1:5060")
@@ -536,7 +536,7 @@ func TestLossyNetwork(t *testing.T) {
 			n := siptest.NewNetwork(seed)
 			n.Delay, n.Jitter = 5*time.Millisecond, 20*time.Millisecond
 			n.Loss, n.Duplicate = 0.2, 0.2
-			h := newHouseOn(t, n, n.Listen(serverAddr.String()), nil)
+			h := newTestServerOn(t, n, n.Listen(serverAddr.String()), nil)
 			door := h.registered("door", "10.0.0.8:5060")
 			annas := []*phone{h.registered("anna", "10.0.0.1:5060"), h.registered("anna", "10.0.0.2:5060")}
 			c := door.call("sip:anna@" + domain)
@@ -571,7 +571,7 @@ func TestLossyNetwork(t *testing.T) {
 // TestTwoAnswersAndLateOnes: every 2xx of an INVITE goes up, be it the second or later than the end; ACKs find their phone.
 func TestTwoAnswersAndLateOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		door := h.raw("door", "10.0.0.8:5060")
 		var annas []*raw
 		for i := range 2 {
@@ -619,7 +619,7 @@ func TestTwoAnswersAndLateOnes(t *testing.T) {
 		if res := door.finalOf(sent); res.Status != 487 {
 			t.Fatalf("status %d", res.Status)
 		}
-		if took := time.Since(start); took > grace+time.Second {
+		if took := time.Since(start); took > cancelWait+time.Second {
 			t.Fatalf("took %v", took)
 		}
 		answer(annas[0], i0, "late")
@@ -632,7 +632,7 @@ func TestTwoAnswersAndLateOnes(t *testing.T) {
 // TestHairpin has a binding that leads back to the server, which no REGISTER can make.
 func TestHairpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		h.onLoop(func() {
 			h.location.replace("anna", []*binding{{contact: sip.Address{URI: uri(t, "sip:ben@10.0.0.9")}, hop: transport.Target{Proto: sip.UDP, Addr: serverAddr}}})
 		})

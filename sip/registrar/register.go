@@ -2,7 +2,6 @@ package registrar
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"portero/sip"
@@ -39,7 +38,7 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 	switch {
 	case status == 423:
 		res := sip.NewResponse(req, 423, "")
-		res.Add("Min-Expires", seconds(s.cfg.MinExpires))
+		res.Add("Min-Expires", sip.DeltaSeconds(s.cfg.MinExpires))
 		tx.Respond(res)
 		return
 	case status != 0:
@@ -173,7 +172,7 @@ func (s *Server) registered(req *sip.Request, user string) *sip.Response {
 	now := time.Now()
 	for _, b := range s.location.of(user) {
 		c := b.contact
-		c.Params = c.Params.With("expires", seconds(b.expires.Sub(now)))
+		c.Params = c.Params.With("expires", sip.DeltaSeconds(b.expires.Sub(now)))
 		res.Contact = append(res.Contact, c)
 	}
 	for _, v := range req.Values("Path") {
@@ -182,6 +181,3 @@ func (s *Server) registered(req *sip.Request, user string) *sip.Response {
 	res.Add("Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	return res
 }
-
-// seconds rounds up, so that a binding that lives is never told as 0.
-func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }

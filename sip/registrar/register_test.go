@@ -12,7 +12,7 @@ import (
 	"portero/sip"
 )
 
-func (h *house) contacts(user string) (list []string) {
+func (h *testServer) contacts(user string) (list []string) {
 	for _, b := range h.Bindings() {
 		if b.User == user {
 			list = append(list, b.Contact.String())
@@ -21,7 +21,7 @@ func (h *house) contacts(user string) (list []string) {
 	return list
 }
 
-func (h *house) wantContacts(user string, want ...string) {
+func (h *testServer) wantContacts(user string, want ...string) {
 	h.t.Helper()
 	if got := h.contacts(user); !slices.Equal(got, want) {
 		h.t.Fatalf("contacts of %s: %q, want %q", user, got, want)
@@ -30,7 +30,7 @@ func (h *house) wantContacts(user string, want ...string) {
 
 func TestRegisterLifeOfAnAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		p := h.registered("anna", "10.0.0.1:5060")
 		if len(h.Bindings()) != 1 || h.Bindings()[0].Source.String() != "10.0.0.1:5060" {
 			t.Fatalf("bindings %+v", h.Bindings())
@@ -64,7 +64,7 @@ func TestRegisterLifeOfAnAgent(t *testing.T) {
 
 func TestRegisterMD5(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.md5 = true
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>"))
@@ -75,7 +75,7 @@ func TestRegisterMD5(t *testing.T) {
 // TestRegisterKnownToChoke need not fail first.
 func TestRegisterKnownToChoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		for agent, want := range map[string]int{"baresip v1.0.0 (x86_64/linux)": 1, "baresip v4.1.0 (arm64/linux)": 2, "Linphone": 2} {
 			req := r.register("<sip:anna@10.0.0.1>")
@@ -90,7 +90,7 @@ func TestRegisterKnownToChoke(t *testing.T) {
 // TestRegisterChokingOnSHA256 is baresip 1.0: at a challenge it does not know it gives up, and tries anew later.
 func TestRegisterChokingOnSHA256(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		offers := func() int {
 			t.Helper()
@@ -120,14 +120,14 @@ func TestRegisterChokingOnSHA256(t *testing.T) {
 		other := h.raw("ben", "10.0.0.2:5060")
 		other.wantStatus(200, other.register("<sip:ben@10.0.0.2>"))
 		h.onLoop(func() {
-			if len(h.fallback.offers) != 1 {
-				t.Errorf("%d offers kept", len(h.fallback.offers))
+			if len(h.md5Only.offers) != 1 {
+				t.Errorf("%d offers kept", len(h.md5Only.offers))
 			}
 			for i := range 3 * maxOffers {
-				h.fallback.challenged(netip.AddrPortFrom(netipOf(i), 5060), sent, true, time.Now())
+				h.md5Only.challenged(netip.AddrPortFrom(netipOf(i), 5060), sent, true, time.Now())
 			}
-			if len(h.fallback.offers) > maxOffers {
-				t.Errorf("%d offers kept", len(h.fallback.offers))
+			if len(h.md5Only.offers) > maxOffers {
+				t.Errorf("%d offers kept", len(h.md5Only.offers))
 			}
 		})
 	})
@@ -135,7 +135,7 @@ func TestRegisterChokingOnSHA256(t *testing.T) {
 
 func TestRegisterReplacesQueriesRemoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;q=0.5;expires=100", "<sip:anna@10.0.0.1:5070>;+sip.instance=\"<urn:uuid:1>\""))
 		h.wantContacts("anna", "sip:anna@10.0.0.1:5070", "sip:anna@10.0.0.1") // by q
@@ -165,7 +165,7 @@ func TestRegisterReplacesQueriesRemoves(t *testing.T) {
 
 func TestRegisterRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, func(c *Config) { c.MaxExpires = 2 * time.Hour })
+		h := newTestServer(t, func(c *Config) { c.MaxExpires = 2 * time.Hour })
 		r := h.raw("anna", "10.0.0.1:5060")
 		ok := "<sip:anna@10.0.0.1>"
 		r.wantStatus(200, r.register(ok))
@@ -219,7 +219,7 @@ func TestRegisterRefusals(t *testing.T) {
 
 func TestRegisterMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		for i := range 25 {
 			r.wantStatus(200, r.register(fmt.Sprintf("<sip:anna@10.0.0.1:%d>", 6000+i)))
@@ -236,7 +236,7 @@ func TestRegisterMakesRoom(t *testing.T) {
 
 func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		good := h.raw("anna", "10.0.0.1:5060")
 		good.wantStatus(200, good.register("<sip:anna@10.0.0.1>"))
 		bad := h.raw("anna", "10.0.0.1:7000") // another program at the same address
@@ -261,7 +261,7 @@ func TestGuessing(t *testing.T) {
 
 func TestStrangerHoldsNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		for i := range 10000 {
 			req := r.register("<sip:anna@10.0.0.1>")

@@ -19,12 +19,12 @@ func TestRestore(t *testing.T) {
 		n := siptest.NewNetwork(7)
 		tr := n.Listen(serverAddr.String())
 		users := []User{{"anna", "secret of anna"}, {"ben", "secret of ben"}, {"cleo", "secret of cleo"}, {"dora", "secret of dora"}, {"door", "secret of door"}}
-		serve := func(users []User) (*house, *transaction.Stack) {
+		serve := func(users []User) (*testServer, *transaction.Stack) {
 			srv, err := New(Config{Domains: []string{domain}, Users: users, Log: testLog(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := &house{t: t, net: n, Server: srv}
+			h := &testServer{t: t, net: n, Server: srv}
 			srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, user) })
 			return h, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, tr)
 		}
@@ -97,10 +97,10 @@ func TestRestore(t *testing.T) {
 // TestRestoreLate has a phone register at the new server first: its new binding is not replaced by the old one.
 func TestRestoreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5060>;expires=600"))
-		other := newHouse(t, nil) // on a network of its own
+		other := newTestServer(t, nil) // on a network of its own
 		again := other.raw("anna", "10.0.0.1:5060")
 		again.wantStatus(200, again.register("<sip:anna@10.0.0.1:5060>;expires=300"))
 		want := other.Bindings()

@@ -42,7 +42,7 @@ type Server struct {
 	passwords  map[string]string
 	digest     *digest.Server
 	guard      guard
-	fallback   fallback
+	md5Only   md5Only
 	locals     locals
 	location   location
 	key        [32]byte // of the Record-Route tokens

@@ -17,7 +17,7 @@ import (
 func TestTwoTransports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := siptest.NewNetwork(1)
-		h := newHouseOn(t, n, n.Listen(serverAddr.String()), nil, n.ListenOn(sip.TCP, "10.0.0.9:5061"))
+		h := newTestServerOn(t, n, n.Listen(serverAddr.String()), nil, n.ListenOn(sip.TCP, "10.0.0.9:5061"))
 		anna := &phone{t: t, addr: "10.0.0.1:5060", events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256), byLeg: map[*ua.Leg]*ua.Call{}}
 		anna.Agent = ua.New(ua.Config{Allow: func(transport.Flow, *sip.Request) int { return 0 },
 			Incoming: func(c *ua.Call, ev ua.CallEvent) { anna.events <- heard{c, ev} }})

@@ -115,8 +115,7 @@ func (tx *Server) Respond(res *sip.Response) {
 	default:
 		ev = evTU300
 	}
-	if res.Status < 200 && tx.Done() || ev == evTU300 && tx.Done() || ev == evTU2xx && tx.Done() && tx.state != accepted ||
-		ev == evTUFinal && tx.Done() {
+	if tx.Done() && (ev != evTU2xx || tx.state != accepted) {
 		return
 	}
 	if tag := res.To.Tag(); tag != "" {

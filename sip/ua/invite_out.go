@@ -30,7 +30,7 @@ type placed struct {
 	tag      string             // of From
 	seq      uint32             // CSeq of the INVITEs of this round
 	queue    []transport.Target // servers that were not tried yet in this round
-	outs     []*outgoing        // the INVITEs of this round, one for each server tried
+	outs     []*attempts        // the INVITEs of this round, one for each server tried
 	failover *transaction.Timer // to the next server
 	again    *transaction.Timer // begins another round
 	refusal  *sip.Response      // that one server gave while another was waited for
@@ -120,7 +120,7 @@ func (c *Call) dial(t transport.Target) {
 	req.Contact = []sip.Address{contact}
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
-	var out *outgoing
+	var out *attempts
 	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) { c.response(out, res, err) })
 	c.placed.outs = append(c.placed.outs, out)
 	if len(c.placed.queue) > 0 {
@@ -148,7 +148,7 @@ func sameHost(u sip.URI, acct *Account) bool {
 }
 
 // response handles the responses to an INVITE of ours: those of every branch that a proxy forked it to.
-func (c *Call) response(out *outgoing, res *sip.Response, err error) {
+func (c *Call) response(out *attempts, res *sip.Response, err error) {
 	if err == nil && c.acct != nil && c.acct.index(out.target.Addr) >= 0 {
 		c.acct.first = out.target.Addr
 	}
@@ -173,7 +173,7 @@ func (c *Call) response(out *outgoing, res *sip.Response, err error) {
 }
 
 // bury ends the early dialogs that a final response leaves (§12.3).
-func (c *Call) bury(out *outgoing) {
+func (c *Call) bury(out *attempts) {
 	for _, l := range c.legs {
 		if l.sent.first == out && l.phase == early {
 			l.leave(buried)
@@ -183,7 +183,7 @@ func (c *Call) bury(out *outgoing) {
 
 // pending reports whether an INVITE of ours has no final response yet.
 func (c *Call) pending() bool {
-	return slices.ContainsFunc(c.placed.outs, func(o *outgoing) bool { return !o.done })
+	return slices.ContainsFunc(c.placed.outs, func(o *attempts) bool { return !o.done })
 }
 
 // doubt has the account look whether its server is still where and what it was.
@@ -256,7 +256,7 @@ func (c *Call) end(ev CallEvent) {
 	c.release()
 }
 
-func (c *Call) progress(out *outgoing, res *sip.Response) {
+func (c *Call) progress(out *attempts, res *sip.Response) {
 	if res.To.Tag() != "" && res.Status > 100 {
 		if l := c.legOf(out, res); l != nil {
 			l.step(oa1xx, turn{out: out, res: res})
@@ -273,7 +273,7 @@ func (c *Call) tellProgress(l *Leg, res *sip.Response) {
 func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 
 // legOf finds or makes the dialog of a response: one for each To tag (§12.1, §13.2.2.4).
-func (c *Call) legOf(out *outgoing, res *sip.Response) *Leg {
+func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {
 	l := c.leg(res.To.Tag())
 	if l == nil && len(c.legs) < maxLegs {
 		l = c.newLeg(newUACDialog(out.req, res), out)
@@ -286,7 +286,7 @@ func (c *Call) legOf(out *outgoing, res *sip.Response) *Leg {
 const maxLegs = 64
 
 // answered handles a 2xx: the first wins, each is acknowledged, and all later ones of other branches are ended (§13.2.2.4).
-func (c *Call) answered(out *outgoing, res *sip.Response) {
+func (c *Call) answered(out *attempts, res *sip.Response) {
 	l := c.legOf(out, res)
 	if l == nil {
 		return
@@ -309,7 +309,7 @@ func (c *Call) answered(out *outgoing, res *sip.Response) {
 }
 
 // acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4, §22.1).
-func (l *Leg) acknowledge(invite *outgoing, then func()) {
+func (l *Leg) acknowledge(invite *attempts, then func()) {
 	c := l.call
 	ack := l.d.request(sip.ACK)
 	ack.CSeq = sip.CSeq{Seq: invite.req.CSeq.Seq, Method: sip.ACK}

@@ -22,7 +22,7 @@ type Leg struct {
 }
 
 // newLeg adds an early dialog to a call. first is the INVITE that made it, nil when that came from the far end.
-func (c *Call) newLeg(d *dialog, first *outgoing) *Leg {
+func (c *Call) newLeg(d *dialog, first *attempts) *Leg {
 	l := &Leg{call: c, d: d, phase: early, oa: oaIdle, table: offerAnswer, sent: sentINVITE{first: first, open: first}}
 	c.legs = append(c.legs, l)
 	return l
@@ -48,8 +48,8 @@ func (p phase) over() bool { return p == buried || p == leaving || p == gone }
 
 // sentINVITE is what there is of our INVITEs in a dialog.
 type sentINVITE struct {
-	first *outgoing // that made the leg; nil: the far end's did
-	open  *outgoing // that has no final response yet
+	first *attempts // that made the leg; nil: the far end's did
+	open  *attempts // that has no final response yet
 	ack   []byte    // what a repeated 2xx is answered with
 	ackTo transport.Target
 }

@@ -72,7 +72,7 @@ type turn struct {
 	*Leg
 	tx     *transaction.Server // what arrived, with req
 	req    *sip.Request
-	out    *outgoing // what was answered by res, or failed with err
+	out    *attempts // what was answered by res, or failed with err
 	res    *sip.Response
 	err    error
 	status int // what the TU answers, or offers, with body

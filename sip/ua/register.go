@@ -43,7 +43,7 @@ type Registration struct {
 	fails   int
 	res     *sip.Response
 	err     error
-	out     *outgoing
+	out     *attempts
 	timer   *transaction.Timer
 	watch   *transaction.Timer
 }
@@ -146,7 +146,7 @@ func (r *Registration) send() {
 		contact := r.acct.contact(r.target.Proto, r.local)
 		old := r.contact
 		r.contact = contact
-		contact.Params = contact.Params.With("expires", seconds(r.expires))
+		contact.Params = contact.Params.With("expires", sip.DeltaSeconds(r.expires))
 		req := r.request(contact)
 		if old.URI.Host != "" && !old.URI.Equal(contact.URI) {
 			old.Params = old.Params.With("expires", "0")
@@ -156,8 +156,6 @@ func (r *Registration) send() {
 		r.out = r.a.send(r.acct, req, &r.seq, r.target, r.receive)
 	})
 }
-
-func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
 func (r *Registration) request(contact sip.Address) *sip.Request {
 	r.seq++

@@ -34,7 +34,7 @@ func (t *turn) reinvite() {
 		case err != nil:
 			l.step(oa300, turn{err: err})
 		default:
-			var out *outgoing
+			var out *attempts
 			out = c.a.send(c.acct, req, &l.d.localSeq, ts[0], func(res *sip.Response, err error) { l.offerAnswered(out, body, res, err) })
 			l.sent.open = out
 		}
@@ -42,7 +42,7 @@ func (t *turn) reinvite() {
 }
 
 // offerAnswered takes what comes back to a re-INVITE of ours.
-func (l *Leg) offerAnswered(out *outgoing, body []byte, res *sip.Response, err error) {
+func (l *Leg) offerAnswered(out *attempts, body []byte, res *sip.Response, err error) {
 	t := turn{out: out, res: res, err: err, body: body}
 	switch {
 	case err == nil && res.Status < 200:

@@ -21,8 +21,8 @@ var serverAddr = netip.MustParseAddrPort("10.0.0.9:5060")
 
 const domain = "portero.local"
 
-// house is a server on a test network.
-type house struct {
+// testServer is a server on a test network.
+type testServer struct {
 	t   *testing.T
 	net *siptest.Network
 	*Server
@@ -33,7 +33,7 @@ type house struct {
 // counting is the server with a count of the requests that Admit let in.
 type counting struct {
 	*Server
-	h *house
+	h *testServer
 }
 
 func (c counting) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
@@ -51,13 +51,13 @@ func testLog(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-func newHouse(t *testing.T, edit func(*Config)) *house {
+func newTestServer(t *testing.T, edit func(*Config)) *testServer {
 	n := siptest.NewNetwork(7)
 	n.Delay = 2 * time.Millisecond
-	return newHouseOn(t, n, n.Listen(serverAddr.String()), edit)
+	return newTestServerOn(t, n, n.Listen(serverAddr.String()), edit)
 }
 
-func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config), more ...transport.Transport) *house {
+func newTestServerOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config), more ...transport.Transport) *testServer {
 	cfg := Config{Domains: []string{domain}, Log: testLog(t)}
 	for _, u := range []string{"door", "anna", "ben", "cleo", "dora"} {
 		cfg.Users = append(cfg.Users, User{u, "secret of " + u})
@@ -69,7 +69,7 @@ func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit f
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, net: n, Server: srv}
+	h := &testServer{t: t, net: n, Server: srv}
 	srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, fmt.Sprintf("%s %d", user, contacts)) })
 	run(t, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, append(more, tr)...))
 	return h
@@ -88,7 +88,7 @@ func run(t *testing.T, s *transaction.Stack) {
 }
 
 // onLoop runs f on the server's loop.
-func (h *house) onLoop(f func()) {
+func (h *testServer) onLoop(f func()) {
 	done := make(chan struct{})
 	h.stack.Post(func() { f(); close(done) })
 	<-done
@@ -120,7 +120,7 @@ type heard struct {
 }
 
 // phone starts a user agent of the user at addr; it is not registered yet.
-func (h *house) phone(user, addr string) *phone {
+func (h *testServer) phone(user, addr string) *phone {
 	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256), byLeg: map[*ua.Leg]*ua.Call{}}
 	p.Agent = ua.New(ua.Config{
 		Allow:    func(transport.Flow, *sip.Request) int { return 0 },
@@ -136,7 +136,7 @@ func (h *house) phone(user, addr string) *phone {
 }
 
 // registered starts a phone and waits for its registration.
-func (h *house) registered(user, addr string) *phone {
+func (h *testServer) registered(user, addr string) *phone {
 	h.t.Helper()
 	p := h.phone(user, addr)
 	p.reg = p.Register(p.acct, func(ev ua.RegEvent) { p.regs <- ev })
@@ -207,7 +207,7 @@ type raw struct {
 	seq  uint32
 }
 
-func (h *house) raw(user, addr string) *raw {
+func (h *testServer) raw(user, addr string) *raw {
 	return &raw{Peer: h.net.NewPeer(h.t, addr), t: h.t, user: user, id: user + "@" + addr,
 		cred: digest.Client{User: user, Password: "secret of " + user}}
 }

@@ -6,8 +6,8 @@ import (
 	"portero/sip/transport"
 )
 
-// outgoing is one request of ours with all its attempts: a challenge starts a second client transaction.
-type outgoing struct {
+// attempts is one request of ours with all its attempts: a challenge starts a second client transaction.
+type attempts struct {
 	a      *Agent
 	acct   *Account     // nil: no credentials for anybody
 	req    *sip.Request // without Via and credentials
@@ -26,8 +26,8 @@ type outgoing struct {
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
 const maxAttempts = 4
 
-func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, handle func(*sip.Response, error)) *outgoing {
-	o := &outgoing{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
+func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, handle func(*sip.Response, error)) *attempts {
+	o := &attempts{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
 	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
 	if acct != nil && !acct.trusts(t.Addr) {
 		o.acct = nil
@@ -36,7 +36,7 @@ func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.T
 	return o
 }
 
-func (o *outgoing) attempt() {
+func (o *attempts) attempt() {
 	req := o.req.Clone()
 	o.authorize(req)
 	o.tries++
@@ -51,7 +51,7 @@ func (o *outgoing) attempt() {
 
 // authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the registrar are for
 // REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy would hand them on to the far end.
-func (o *outgoing) authorize(req *sip.Request) {
+func (o *attempts) authorize(req *sip.Request) {
 	if o.acct == nil {
 		return
 	}
@@ -67,7 +67,7 @@ func (o *outgoing) authorize(req *sip.Request) {
 }
 
 // lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a phone could crack them.
-func (o *outgoing) lendCredentials(ack *sip.Request, t transport.Target) {
+func (o *attempts) lendCredentials(ack *sip.Request, t transport.Target) {
 	if o.acct == nil || !o.acct.trusts(t.Addr) {
 		return
 	}
@@ -78,7 +78,7 @@ func (o *outgoing) lendCredentials(ack *sip.Request, t transport.Target) {
 	}
 }
 
-func (o *outgoing) receive(res *sip.Response, err error) {
+func (o *attempts) receive(res *sip.Response, err error) {
 	o.heard = o.heard || err == nil
 	if err == nil && (res.Status == 401 || res.Status == 407) && o.retry(res) {
 		return
@@ -88,7 +88,7 @@ func (o *outgoing) receive(res *sip.Response, err error) {
 }
 
 // retry answers a challenge with a new transaction (§22.2: same Call-ID, From tag and To, CSeq one higher).
-func (o *outgoing) retry(res *sip.Response) bool {
+func (o *attempts) retry(res *sip.Response) bool {
 	if o.acct == nil || o.acct.Password == "" || o.gone || o.tries >= maxAttempts {
 		return false
 	}
