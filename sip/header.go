@@ -188,7 +188,9 @@ func lookupName(s string) (id field, known bool, canonical string) {
 }
 
 // DeltaSeconds writes a duration as a header has it (§25.1), rounded up: what lasts a moment yet is never told as 0.
-func DeltaSeconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }
+func DeltaSeconds(d time.Duration) string {
+	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
+}
 
 // MediaType returns the type and subtype of a Content-Type in lower case, without parameters (§20.15).
 func MediaType(contentType string) string {

@@ -45,7 +45,7 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 	case forged:
 		return transaction.Refuse(481) // a dialog of before a restart: the phone gives it up
 	case req.Method == sip.REGISTER: // §10.3 step 1
-		s.log.Debug("registrar not our domain", "uri", req.URI.String(), "from", flow.Remote)
+		s.log.Debug("registration at a foreign domain refused", "call", req.CallID, "uri", req.URI.String(), "from", flow.Remote)
 		return transaction.Refuse(403)
 	case s.cfg.Trusted != nil && s.cfg.Trusted(flow):
 		return transaction.Verdict{Take: s.proxyTrusted, Share: transaction.ShareOf(flow.Remote.Addr())}
@@ -106,7 +106,7 @@ func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int
 	}
 	if errors.Is(err, digest.ErrWrong) {
 		blocked := s.guard.failed(source, now)
-		s.log.Warn("registrar wrong credentials", "from", flow.Remote, "user", user, "method", req.Method, "call_id", req.CallID, "blocked", blocked)
+		s.log.Warn("wrong credentials shown", "call", req.CallID, "from", flow.Remote, "user", user, "method", req.Method, "blocked", blocked)
 	}
 	s.challenge(flow, req, status, err, now)
 	return transaction.Verdict{}

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	timerC = 185 * time.Second // §16.6 item 11: more than 3 minutes
-	cancelWait  = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
+	timerC     = 185 * time.Second // §16.6 item 11: more than 3 minutes
+	cancelWait = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
 )
 
 // fork is the response context of one request (RFC 3261 §16.7).
@@ -29,7 +29,7 @@ type fork struct {
 	answered   bool         // a 2xx went up
 	failed     bool         // another final response went up
 	cancelled  bool         // the caller gave up
-	cancelWait      *transaction.Timer
+	cancelWait *transaction.Timer
 }
 
 // branch is one target's client transaction.
@@ -75,7 +75,7 @@ func (f *fork) receive(b *branch, res *sip.Response, err error) {
 	case errors.Is(err, transaction.ErrTimeout):
 		f.refused(b, 408)
 	case err != nil:
-		f.s.log.Warn("registrar branch failed", "call_id", f.req.CallID, "err", err)
+		f.s.log.Warn("forwarded request failed", "call", f.req.CallID, "err", err)
 		f.refused(b, 503) // §16.9
 	case res.Status < 200:
 		f.progress(b, res)

@@ -52,8 +52,8 @@ func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, cl
 
 // refuse answers a request that goes nowhere.
 func (s *Server) refuse(tx *transaction.Server, req *sip.Request, user string, status int) {
-	s.log.Info("registrar refused", "method", req.Method, "user", user, "to", req.URI.String(), "from", tx.Flow().Remote,
-		"status", status, "call_id", req.CallID)
+	s.log.Info("request not forwarded", "call", req.CallID, "method", req.Method, "user", user, "to", req.URI.String(),
+		"from", tx.Flow().Remote, "status", status)
 	tx.Respond(sip.NewResponse(req, status, ""))
 }
 
@@ -149,6 +149,6 @@ func (s *Server) forwardACK(req *sip.Request, hop transport.Target) {
 	}
 	s.withoutCredentials(req)
 	if _, err := s.stack.Send(forwarded(req, target{uri: req.URI, path: req.Route, hop: hop}), hop); err != nil {
-		s.log.Warn("registrar ACK not sent", "call_id", req.CallID, "err", err)
+		s.log.Warn("ACK not forwarded", "call", req.CallID, "err", err)
 	}
 }

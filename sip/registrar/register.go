@@ -18,7 +18,7 @@ const (
 // register handles a REGISTER of an authenticated user (RFC 3261 §10.3).
 func (s *Server) register(tx *transaction.Server, req *sip.Request, user string) {
 	refuse := func(status int, reason string) {
-		s.log.Info("registrar refused", "user", user, "from", tx.Flow().Remote, "status", status, "reason", reason, "call_id", req.CallID)
+		s.log.Info("registration refused", "call", req.CallID, "user", user, "from", tx.Flow().Remote, "status", status, "reason", reason)
 		tx.Respond(sip.NewResponse(req, status, reason))
 	}
 	switch { // steps 4 and 5
@@ -156,7 +156,7 @@ func (s *Server) commit(user string, old, list []*binding) {
 	}
 	s.location.replace(user, list)
 	if changed {
-		s.log.Info("registrar bindings", "user", user, "contacts", len(list))
+		s.log.Info("bindings changed", "user", user, "contacts", len(list))
 		s.onRegister(user, len(list))
 	}
 }

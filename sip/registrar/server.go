@@ -42,7 +42,7 @@ type Server struct {
 	passwords  map[string]string
 	digest     *digest.Server
 	guard      guard
-	md5Only   md5Only
+	md5Only    md5Only
 	locals     locals
 	location   location
 	key        [32]byte // of the Record-Route tokens
@@ -59,6 +59,7 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.log = s.log.With("part", "sip")
 	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires || cfg.DefaultExpires > cfg.MaxExpires {
 		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order", cfg.MinExpires, cfg.MaxExpires, cfg.DefaultExpires)
 	}
@@ -101,5 +102,5 @@ func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = 
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9).
 func (s *Server) Stray(flow transport.Flow, res *sip.Response) {
-	s.log.Debug("registrar stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
+	s.log.Debug("stray response dropped", "call", res.CallID, "from", flow.Remote, "status", res.Status)
 }

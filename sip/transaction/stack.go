@@ -91,6 +91,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.log = s.log.With("part", "sip")
 	rand.Read(s.secret[:])
 	for _, t := range transports {
 		s.transports[t.Proto()] = t
@@ -176,9 +177,6 @@ func (s *Stack) Held() (clients, servers, timers int, err error) {
 	return clients, servers, timers, err
 }
 
-// Log returns the stack's logger.
-func (s *Stack) Log() *slog.Logger { return s.log }
-
 func (s *Stack) loop(ctx context.Context) error {
 	defer close(s.ended)
 	wake := time.NewTimer(time.Hour)
@@ -215,7 +213,7 @@ func (s *Stack) receive(in inbound) {
 	case in.err != nil:
 		s.closed(in.flow, in.err)
 	case in.bad != nil:
-		s.log.Debug("sip malformed", "from", in.flow.Remote, "err", in.bad)
+		s.log.Debug("malformed message received", "from", in.flow.Remote, "err", in.bad)
 		// An ACK is never answered (§17.2.1), and a malformed response is dropped (§18.1.2).
 		if in.req != nil && in.req.Method != sip.ACK && len(in.req.Via) > 0 {
 			transport.FillVia(&in.req.Via[0], in.flow)
@@ -296,8 +294,8 @@ func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
 	s.respondStateless(flow, req, 503, "")
 	if now := time.Now(); now.Sub(s.fullTold) >= time.Minute {
 		s.fullTold = now
-		s.log.Warn("request refused, all server transactions are in use", "part", "sip", "call", req.CallID,
-			"transactions", len(s.servers), "share", share)
+		s.log.Warn("request refused, all server transactions are in use", "call", req.CallID, "transactions", len(s.servers),
+			"share", share)
 	}
 }
 

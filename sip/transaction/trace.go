@@ -12,8 +12,8 @@ var secrets = regexp.MustCompile(`(?i)((?:response|cnonce|opaque|nonce)="?)[^",\
 var infoDigits = regexp.MustCompile(`(?is)^([\s\x00]*INFO\s.*?\r?\n\r?\n).*$`)
 
 // trace logs a whole message with the secrets blotted out.
-func (s *Stack) trace(what string, peer netip.AddrPort, wire []byte) {
-	s.log.Debug("sip trace", "what", what, "peer", peer, "message", string(blot(wire)))
+func (s *Stack) trace(way string, peer netip.AddrPort, wire []byte) {
+	s.log.Debug("message traced", "way", way, "peer", peer, "text", string(blot(wire)))
 }
 
 func blot(wire []byte) []byte {

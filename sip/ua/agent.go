@@ -38,6 +38,7 @@ func New(cfg Config) *Agent {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
+	a.log = a.log.With("part", "sip")
 	return a
 }
 
@@ -106,7 +107,7 @@ func understood(take func(*transaction.Server, *sip.Request)) func(*transaction.
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls in.
 func (a *Agent) Stray(flow transport.Flow, res *sip.Response) {
-	a.log.Debug("sip stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
+	a.log.Debug("stray response dropped", "call", res.CallID, "from", flow.Remote, "status", res.Status)
 }
 
 // refusal answers a request that needs extensions which are not understood (§8.2.2.3) or has a body that cannot be read (§8.2.3);

@@ -146,7 +146,7 @@ func TestTrace(t *testing.T) {
 		}
 		a.want(t, ua.Info)
 		text := trace.String()
-		for _, want := range []string{"INFO sip:", "sip trace", `username="u"`} {
+		for _, want := range []string{"INFO sip:", "message traced", `username="u"`} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the trace lacks %q", want)
 			}

@@ -97,7 +97,7 @@ func (o *attempts) retry(res *sip.Response) bool {
 		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
 	if err := client.Challenged(res.Values(name), *answered); err != nil {
-		o.a.log.Warn("sip challenge not answered", "account", o.acct.Name, "call_id", o.req.CallID, "status", res.Status, "err", err)
+		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status", res.Status, "err", err)
 		client.Forget()
 		return false
 	}

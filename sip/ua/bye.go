@@ -48,7 +48,7 @@ func (l *Leg) sendBye(attempts int) {
 		c.release()
 	}
 	failed := func(err error) {
-		c.a.log.Warn("sip BYE not sent", "call_id", c.ID, "err", err)
+		c.a.log.Warn("BYE not sent", "call", c.ID, "err", err)
 		if attempts > 1 && c.a.closing == nil {
 			c.a.s.After(byeAgain, func() { l.sendBye(attempts - 1) })
 			return

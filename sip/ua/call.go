@@ -69,7 +69,7 @@ func (c *Call) tell(ev CallEvent) {
 	if ev.Kind == Ended {
 		c.over = true
 	}
-	c.a.log.Debug("call", "event", string(ev.Kind), "call_id", c.ID, "status", ev.Status, "reason", ev.Reason, "by_peer", ev.ByPeer)
+	c.a.log.Debug("call event told", "call", c.ID, "event", string(ev.Kind), "status", ev.Status, "reason", ev.Reason, "by_peer", ev.ByPeer)
 	c.notify(ev)
 }
 

@@ -213,7 +213,7 @@ func (c *Call) lost(err error) {
 	case rang || hopeless(err):
 		c.end(CallEvent{Kind: Ended, Err: err, Reason: err.Error()})
 	default:
-		c.a.log.Warn("sip call not sent", "call_id", c.ID, "err", err, "retry", redialAfter)
+		c.a.log.Warn("INVITE not sent", "call", c.ID, "retry", redialAfter, "err", err)
 		if c.acct != nil {
 			c.acct.doubt(c.a.s)
 		}
@@ -320,7 +320,7 @@ func (l *Leg) acknowledge(invite *attempts, then func()) {
 			l.sent.ack, err = c.a.s.Send(ack, ts[0])
 		}
 		if err != nil {
-			c.a.log.Warn("sip ACK not sent", "call_id", c.ID, "err", err)
+			c.a.log.Warn("ACK not sent", "call", c.ID, "err", err)
 		}
 		then()
 	})

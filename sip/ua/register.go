@@ -28,6 +28,7 @@ type Registration struct {
 	a      *Agent
 	acct   *Account
 	notify func(RegEvent)
+	log    *slog.Logger
 
 	table   *fsm.Table[regState, regEvent, *Registration]
 	state   regState
@@ -104,7 +105,7 @@ const (
 
 // Register keeps acct registered and tells notify, on the loop, how it stands. Any goroutine may call it.
 func (a *Agent) Register(acct *Account, notify func(RegEvent)) *Registration {
-	r := &Registration{a: a, acct: acct, notify: notify, table: registration, state: regIdle,
+	r := &Registration{a: a, acct: acct, notify: notify, log: a.log.With("account", acct.Name), table: registration, state: regIdle,
 		callID: sip.NewCallID(), fromTag: sip.NewTag(), expires: acct.Expires}
 	a.s.Post(func() {
 		acct.reg = r
@@ -123,7 +124,7 @@ func (r *Registration) stop() { r.step(evStop) }
 func (r *Registration) step(ev regEvent) {
 	from := r.state
 	row := r.table.Step(&r.state, ev, r)
-	r.table.Log(r.a.log, slog.String("account", r.acct.Name), from, ev, row)
+	r.table.Log(r.log, slog.String("call", r.callID), from, ev, row)
 }
 
 // send registers or refreshes. The Request-URI has no user part (§10.2; a FRITZ!Box does not answer otherwise).
