@@ -86,7 +86,8 @@ func (f *fork) receive(b *branch, res *sip.Response, err error) {
 	}
 }
 
-// progress passes a 1xx on, but for a 100, and those that a request other than INVITE must not have (RFC 4320 §4.1).
+// progress passes a 1xx on, but for a 100, and those that a request other than INVITE must not have (RFC 4320
+// §4.1).
 func (f *fork) progress(b *branch, res *sip.Response) {
 	if res.Status == 100 || !f.invite || b.done {
 		return
@@ -97,7 +98,8 @@ func (f *fork) progress(b *branch, res *sip.Response) {
 	}
 }
 
-// answer passes a 2xx on at once, each 2xx of an INVITE and each of its repetitions (§16.7 item 5), and ends the others.
+// answer passes a 2xx on at once, each 2xx of an INVITE and each of its repetitions (§16.7 item 5), and ends
+// the others.
 func (f *fork) answer(b *branch, res *sip.Response) {
 	b.end()
 	if f.failed && f.invite {
@@ -124,7 +126,8 @@ func (f *fork) refused(b *branch, status int) {
 	f.refuse(b, res)
 }
 
-// refuse collects a final response and concludes after the last; a 6xx ends the other branches (§16.7 items 3 to 6, 10).
+// refuse collects a final response and concludes after the last; a 6xx ends the other branches (§16.7 items 3
+// to 6, 10).
 func (f *fork) refuse(b *branch, res *sip.Response) {
 	if b.done {
 		return
@@ -157,7 +160,8 @@ func (b *branch) end() {
 	b.timerC.Stop()
 }
 
-// cancel ends all branches, and waits for them only so long: a phone that is switched off says nothing for 32 s.
+// cancel ends all branches, and waits for them only so long: a phone that is switched off says nothing for 32
+// s.
 func (f *fork) cancel() {
 	f.cancelOthers()
 	if !f.answered && !f.failed {
@@ -204,8 +208,8 @@ func (f *fork) pass(res *sip.Response) {
 	f.tx.Respond(res)
 }
 
-// rank orders final responses, the best first (§16.7 item 6): 6xx, the lowest class, what helps the caller to try again, what
-// a person chose, and silence last.
+// rank orders final responses, the best first (§16.7 item 6): 6xx, the lowest class, what helps the caller to
+// try again, what a person chose, and silence last.
 func rank(status int) int {
 	switch status {
 	case 401, 407, 415, 420, 484:

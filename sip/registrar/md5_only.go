@@ -8,9 +8,10 @@ import (
 	"portero/sip"
 )
 
-// md5Only finds the phones that choke on a challenge with SHA-256 instead of passing it over (libre before 2.0, which is in
-// baresip 1.0, gives up at any challenge it does not know): who was offered both algorithms, said nothing, and comes anew
-// without credentials, is offered MD5 alone from then on. It gives away nothing that the offer of both did not.
+// md5Only finds the phones that choke on a challenge with SHA-256 instead of passing it over (libre before
+// 2.0, which is in baresip 1.0, gives up at any challenge it does not know): a phone that was offered both
+// algorithms, said nothing, and comes again without credentials, is offered MD5 alone from then on. It gives
+// away nothing that the offer of both did not.
 type md5Only struct{ offers map[netip.AddrPort]offer }
 
 type offer struct {
@@ -24,7 +25,8 @@ const (
 	maxOffers    = 1024
 )
 
-// challenged notes a challenge and reports whether it must be MD5 alone; fresh: the request had no credentials at all.
+// challenged notes a challenge and reports whether it must be MD5 alone; fresh: the request had no
+// credentials at all.
 func (f *md5Only) challenged(at netip.AddrPort, req *sip.Request, fresh bool, now time.Time) bool {
 	o, ok := f.offers[at]
 	branch := req.Via[0].Branch()
@@ -53,8 +55,8 @@ func (f *md5Only) challenged(at netip.AddrPort, req *sip.Request, fresh bool, no
 	return o.md5
 }
 
-// chokes names the phones that are known to give up, so that they need not fail first. Who lies here gets no more than a phone that
-// keeps silent.
+// chokes names the phones that are known to give up, so that they need not fail first. A phone that lies here
+// gets no more than one that keeps silent.
 func chokes(userAgent string) bool {
 	return strings.HasPrefix(userAgent, "baresip v0.") || strings.HasPrefix(userAgent, "baresip v1.")
 }

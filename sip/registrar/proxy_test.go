@@ -42,12 +42,14 @@ func settled(t *testing.T, phones ...*phone) {
 	}
 }
 
-// finals counts the final responses to INVITE that one host sent to another, by status; repetitions count once.
+// finals counts the final responses to INVITE that one host sent to another, by status; repetitions count
+// once.
 func (h *testServer) finals(from, to string) map[string]int {
 	seen, n := map[string]bool{}, map[string]int{}
 	for _, m := range h.net.Log() {
 		status, rest, _ := strings.Cut(strings.TrimPrefix(m.Wire, "SIP/2.0 "), " ")
-		if m.From.String() == from && m.To.String() == to && strings.HasPrefix(m.Wire, "SIP/2.0 ") && status >= "200" &&
+		if m.From.String() == from && m.To.String() == to && strings.HasPrefix(m.Wire, "SIP/2.0 ") &&
+			status >= "200" &&
 			status != "407" && strings.Contains(rest, " INVITE\r\n") && !seen[m.Wire] {
 			seen[m.Wire] = true
 			n[status]++
@@ -93,7 +95,8 @@ func TestForkFirstAnswerWins(t *testing.T) {
 			if direct {
 				t.Fatalf("past the server: %s -> %s\n%s", m.From, m.To, m.Wire)
 			}
-			if m.From == serverAddr && m.To.String() != door.addr && strings.Contains(m.Wire, "Authorization: Digest") {
+			if m.From == serverAddr && m.To.String() != door.addr && strings.Contains(m.Wire,
+				"Authorization: Digest") {
 				t.Fatalf("credentials passed on:\n%s", m.Wire)
 			}
 		}
@@ -149,9 +152,11 @@ func TestBestResponse(t *testing.T) {
 		t.Run(fmt.Sprint(c.answers), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := siptest.NewNetwork(7)
-				n.Drop = func(_, to netip.AddrPort, wire []byte) bool { // requests to those who never say a word
+				// requests to those who never say a word
+				n.Drop = func(_, to netip.AddrPort, wire []byte) bool {
 					for i, status := range c.answers {
-						if status == 0 && to.String() == annaAt(i) && !strings.HasPrefix(string(wire), "SIP/2.0") {
+						if status == 0 && to.String() == annaAt(i) && !strings.HasPrefix(string(wire),
+							"SIP/2.0") {
 							return true
 						}
 					}
@@ -288,18 +293,23 @@ func TestRefusals(t *testing.T) {
 			{"foreign route", 403, "INVITE", "sip:anna@" + domain, func(r *sip.Request) {
 				r.Route = []sip.Address{{URI: uri(t, "sip:10.0.0.9;lr")}, {URI: uri(t, "sip:10.0.0.1;lr")}}
 			}},
-			{"forged caller", 403, "INVITE", "sip:anna@" + domain, func(r *sip.Request) { r.From.URI.User = "ben" }},
-			{"forged domain", 403, "INVITE", "sip:anna@" + domain, func(r *sip.Request) { r.From.URI.Host = "example.com" }},
+			{"forged caller", 403, "INVITE", "sip:anna@" + domain,
+				func(r *sip.Request) { r.From.URI.User = "ben" }},
+			{"forged domain", 403, "INVITE", "sip:anna@" + domain,
+				func(r *sip.Request) { r.From.URI.Host = "example.com" }},
 			{"hops", 483, "INVITE", "sip:anna@" + domain, func(r *sip.Request) { r.MaxForwards = 0 }},
 			{"loop", 482, "INVITE", "sip:anna@" + domain, func(r *sip.Request) {
-				r.Via = append(r.Via, sip.Via{Transport: "UDP", Host: "10.0.0.9", Port: 5060, Params: ";branch=z9hG4bKbefore"})
+				r.Via = append(r.Via, sip.Via{Transport: "UDP", Host: "10.0.0.9", Port: 5060,
+					Params: ";branch=z9hG4bKbefore"})
 			}},
-			{"extension", 420, "INVITE", "sip:anna@" + domain, func(r *sip.Request) { r.Add("Proxy-Require", "sec-agree") }},
+			{"extension", 420, "INVITE", "sip:anna@" + domain,
+				func(r *sip.Request) { r.Add("Proxy-Require", "sec-agree") }},
 			{"sips", 416, "INVITE", "sips:anna@" + domain, nil},
 			{"tel", 416, "INVITE", "tel:+49123", nil},
 			{"in no dialog of ours", 481, "BYE", "sip:anna@10.0.0.1", func(r *sip.Request) {
 				r.To = r.To.WithTag("x")
-				r.Route = []sip.Address{{URI: uri(t, "sip:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRob@10.0.0.9:5060;lr")}}
+				r.Route = []sip.Address{{URI: uri(t,
+					"sip:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRob@10.0.0.9:5060;lr")}}
 			}},
 			{"to the server", 200, "OPTIONS", "sip:" + domain, nil},
 			{"to the server", 405, "INVITE", "sip:10.0.0.9", nil},
@@ -309,7 +319,8 @@ func TestRefusals(t *testing.T) {
 				edits = append(edits, c.edit)
 			}
 			if res := door.final(door.request(c.method, c.to), edits...); res.Status != c.status {
-				t.Errorf("%s: %s %s: %d %s, want %d", c.name, c.method, c.to, res.Status, res.Reason, c.status)
+				t.Errorf("%s: %s %s: %d %s, want %d", c.name, c.method, c.to, res.Status, res.Reason,
+					c.status)
 			}
 		}
 		anna.Silence(time.Minute)
@@ -324,18 +335,24 @@ func TestMessageAndClaims(t *testing.T) {
 		h := newTestServer(t, nil)
 		anna, door := h.raw("anna", "10.0.0.1:5060"), h.raw("door", "10.0.0.8:5060")
 		path := "<sip:anna@10.0.0.1:5070>;expires=600"
-		anna.wantStatus(200, anna.register(path), func(r *sip.Request) { r.Add("Path", "<sip:edge.example.com;lr>") })
+		anna.wantStatus(200, anna.register(path), func(r *sip.Request) {
+			r.Add("Path",
+				"<sip:edge.example.com;lr>")
+		})
 		door.wantStatus(404, door.request("MESSAGE", "sip:nobody@"+domain))
 		msg := door.request("MESSAGE", "sip:anna@"+domain)
 		msg.MaxForwards = -1
 		msg.Add("P-Asserted-Identity", "<sip:police@example.com>")
-		msg.Add("Proxy-Authorization", `Digest username="x", realm="elsewhere", nonce="n", uri="u", response="r"`)
+		msg.Add("Proxy-Authorization",
+			`Digest username="x", realm="elsewhere", nonce="n", uri="u", response="r"`)
 		msg.ContentType, msg.Body = "text/plain", []byte("hello")
 		sent := door.send(msg)
 		got := anna.Request("MESSAGE")
 		creds := got.Values("Proxy-Authorization")
-		if got.URI.String() != "sip:anna@10.0.0.1:5070" || got.MaxForwards != 70 || len(got.Via) != 2 || string(got.Body) != "hello" ||
-			got.Get("P-Asserted-Identity") != "" || len(creds) != 1 || !strings.Contains(creds[0], "elsewhere") || len(got.RecordRoute) != 0 ||
+		if got.URI.String() != "sip:anna@10.0.0.1:5070" || got.MaxForwards != 70 || len(got.Via) != 2 ||
+			string(got.Body) != "hello" ||
+			got.Get("P-Asserted-Identity") != "" || len(creds) != 1 ||
+			!strings.Contains(creds[0], "elsewhere") || len(got.RecordRoute) != 0 ||
 			len(got.Route) != 1 || got.Route[0].URI.Host != "edge.example.com" {
 			t.Fatalf("forwarded:\n%s", got)
 		}
@@ -346,7 +363,8 @@ func TestMessageAndClaims(t *testing.T) {
 		if res := door.finalOf(sent); res.Status != 202 || len(res.Via) != 1 {
 			t.Fatalf("response:\n%s", res)
 		}
-		// A phone that asks for its own user does not get its own request back, unless it lies behind a proxy.
+		// A phone that asks for its own user does not get its own request back, unless it lies behind a
+		// proxy.
 		ben := h.raw("ben", "10.0.0.2:5060")
 		ben.wantStatus(200, ben.register("<sip:ben@10.0.0.2>"))
 		ben.wantStatus(480, ben.request("SUBSCRIBE", "sip:ben@"+domain))
@@ -371,7 +389,8 @@ func TestChallengesAreAggregated(t *testing.T) {
 			})
 		}
 		res := door.finalOf(sent)
-		if got := strings.Join(res.Values("WWW-Authenticate"), "|"); res.Status != 401 || got != `Digest realm="phone 0", nonce="n"|Digest realm="phone 1", nonce="n"` {
+		if got := strings.Join(res.Values("WWW-Authenticate"), "|"); res.Status != 401 ||
+			got != `Digest realm="phone 0", nonce="n"|Digest realm="phone 1", nonce="n"` {
 			t.Fatalf("%d %s", res.Status, got)
 		}
 	})
@@ -381,7 +400,8 @@ func TestChallengesAreAggregated(t *testing.T) {
 func TestNATAndTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestServer(t, nil)
-		anna, door, eve := h.raw("anna", "203.0.113.1:40000"), h.raw("door", "203.0.113.2:50000"), h.raw("eve", "10.0.0.66:5060")
+		anna, door, eve := h.raw("anna", "203.0.113.1:40000"), h.raw("door", "203.0.113.2:50000"),
+			h.raw("eve", "10.0.0.66:5060")
 		anna.wantStatus(200, anna.register("<sip:anna@192.168.7.7:5060>"))
 		if b := h.Bindings(); b[0].Source != anna.Addr || b[0].Contact.Host != "192.168.7.7" {
 			t.Fatalf("bindings %+v", b)
@@ -455,14 +475,16 @@ func TestAsymmetricClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
-		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5070>"), func(q *sip.Request) { q.Via[0].Params = q.Via[0].Params.Without("rport") })
+		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5070>"),
+			func(q *sip.Request) { q.Via[0].Params = q.Via[0].Params.Without("rport") })
 		if got := h.Bindings()[0].Source.String(); got != "10.0.0.1:5070" {
 			t.Fatalf("source %s", got)
 		}
 	})
 }
 
-// twoFaced is a server that the phones of its own host see at another address than those outside, as a wildcard socket is.
+// twoFaced is a server that the phones of its own host see at another address than those outside, as a
+// wildcard socket is.
 type twoFaced struct{ inside, outside *siptest.Transport }
 
 func (f twoFaced) face(t transport.Target) *siptest.Transport {
@@ -483,7 +505,8 @@ func (f twoFaced) Run(ctx context.Context, deliver func(transport.Packet) bool) 
 	return g.Wait()
 }
 
-// TestTwoFaces is the door station on the server's own host, and a phone on the network: two Record-Routes (RFC 5658).
+// TestTwoFaces is the door station on the server's own host, and a phone on the network: two Record-Routes
+// (RFC 5658).
 func TestTwoFaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := siptest.NewNetwork(3)
@@ -505,7 +528,8 @@ func TestTwoFaces(t *testing.T) {
 			door.want(ua.Ended)
 		}
 		for _, m := range n.Log() {
-			if m.From != serverAddr && m.To != serverAddr && m.From.Addr().IsLoopback() != m.To.Addr().IsLoopback() {
+			if m.From != serverAddr && m.To != serverAddr &&
+				m.From.Addr().IsLoopback() != m.To.Addr().IsLoopback() {
 				t.Fatalf("%s -> %s\n%s", m.From, m.To, m.Wire)
 			}
 		}
@@ -568,7 +592,8 @@ func TestLossyNetwork(t *testing.T) {
 	}
 }
 
-// TestTwoAnswersAndLateOnes: every 2xx of an INVITE goes up, be it the second or later than the end; ACKs find their phone.
+// TestTwoAnswersAndLateOnes: every 2xx of an INVITE goes up, be it the second or later than the end; ACKs
+// find their phone.
 func TestTwoAnswersAndLateOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestServer(t, nil)
@@ -582,7 +607,8 @@ func TestTwoAnswersAndLateOnes(t *testing.T) {
 		door.wantStatus(404, door.request("INVITE", "sip:nobody@"+domain))
 		answer := func(a *raw, invite *sip.Request, tag string) {
 			a.Respond(invite, serverAddr, 200, func(r *sip.Response) {
-				r.To, r.RecordRoute, r.Contact = r.To.WithTag(tag), invite.RecordRoute, []sip.Address{{URI: invite.URI}}
+				r.To, r.RecordRoute, r.Contact = r.To.WithTag(tag), invite.RecordRoute,
+					[]sip.Address{{URI: invite.URI}}
 			})
 		}
 		sent := door.send(door.request("INVITE", "sip:anna@"+domain))
@@ -606,7 +632,8 @@ func TestTwoAnswersAndLateOnes(t *testing.T) {
 				t.Fatalf("ACK\n%s", got)
 			}
 		}
-		door.send(door.request("ACK", "sip:anna@10.0.0.1"), func(r *sip.Request) { r.Via = sent.Via }) // of no dialog
+		// of no dialog
+		door.send(door.request("ACK", "sip:anna@10.0.0.1"), func(r *sip.Request) { r.Via = sent.Via })
 		annas[0].Silence(time.Minute)
 
 		// Nobody says a word before the CANCEL, and one answers after all is over.
@@ -634,7 +661,8 @@ func TestHairpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestServer(t, nil)
 		h.onLoop(func() {
-			h.location.replace("anna", []*binding{{contact: sip.Address{URI: uri(t, "sip:ben@10.0.0.9")}, hop: transport.Target{Proto: sip.UDP, Addr: serverAddr}}})
+			h.location.replace("anna", []*binding{{contact: sip.Address{URI: uri(t, "sip:ben@10.0.0.9")},
+				hop: transport.Target{Proto: sip.UDP, Addr: serverAddr}}})
 		})
 		door := h.raw("door", "10.0.0.8:5060")
 		door.wantStatus(482, door.request("INVITE", "sip:anna@"+domain))

@@ -18,7 +18,8 @@ const (
 // register handles a REGISTER of an authenticated user (RFC 3261 §10.3).
 func (s *Server) register(tx *transaction.Server, req *sip.Request, user string) {
 	refuse := func(status int, reason string) {
-		s.log.Info("registration refused", "call", req.CallID, "user", user, "from", tx.Flow().Remote, "status", status, "reason", reason)
+		s.log.Info("registration refused", "call", req.CallID, "user", user, "from", tx.Flow().Remote,
+			"status", status, "reason", reason)
 		tx.Respond(sip.NewResponse(req, status, reason))
 	}
 	switch { // steps 4 and 5
@@ -51,9 +52,10 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 	tx.Respond(s.registered(req, user))
 }
 
-// bind returns what becomes of the bindings by a REGISTER (§10.3 steps 6 and 7), or the status and reason that refuse it.
-// Nothing is changed yet: all of it happens or none.
-func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (list []*binding, status int, reason string) {
+// bind returns what becomes of the bindings by a REGISTER (§10.3 steps 6 and 7), or the status and reason
+// that refuse it. Nothing is changed yet: all of it happens or none.
+func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (list []*binding, status int,
+	reason string) {
 	path, ok := parsePath(req)
 	if !ok {
 		return nil, 400, "Bad Path"
@@ -85,7 +87,8 @@ func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (li
 		}
 		c.Params = c.Params.Without("expires")
 		agent := req.Get("User-Agent")
-		list = append(list, &binding{contact: c, hop: hopOf(flow, req, c.URI), path: path, callID: req.CallID, seq: req.CSeq.Seq,
+		list = append(list, &binding{contact: c, hop: hopOf(flow, req, c.URI), path: path, callID: req.CallID,
+			seq:       req.CSeq.Seq,
 			userAgent: agent[:min(len(agent), 128)], refreshed: now, expires: now.Add(d)})
 	}
 	for len(list) > maxBindings {
@@ -97,7 +100,10 @@ func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (li
 
 // touches reports whether a REGISTER names the binding.
 func touches(req *sip.Request, b *binding) bool {
-	return slices.ContainsFunc(req.Contact, func(c sip.Address) bool { return c.Star || c.URI.Equal(b.contact.URI) })
+	return slices.ContainsFunc(req.Contact, func(c sip.Address) bool {
+		return c.Star ||
+			c.URI.Equal(b.contact.URI)
+	})
 }
 
 func (s *Server) unusable(c sip.Address) string {
@@ -117,7 +123,8 @@ func (s *Server) unusable(c sip.Address) string {
 	return ""
 }
 
-// lifetime is how long a binding is to last (§10.2.1.1): its own parameter, the header, our default; 0 removes it.
+// lifetime is how long a binding is to last (§10.2.1.1): its own parameter, the header, our default; 0
+// removes it.
 func (s *Server) lifetime(c sip.Address, req *sip.Request) time.Duration {
 	v, ok := c.Expires()
 	if !ok {

@@ -12,13 +12,15 @@ import (
 	"portero/sip/ua"
 )
 
-// TestRestore replaces the server as a reload of the configuration does: who still may is reachable at once and can end a call that
-// was under way; who was removed, or has another password, is gone; and a restored binding expires when the old one would have.
+// TestRestore replaces the server as a reload of the configuration does: a user that still exists is
+// reachable at once and can end a call that was under way; who was removed, or has another password, is gone;
+// and a restored binding expires when the old one would have.
 func TestRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := siptest.NewNetwork(7)
 		tr := n.Listen(serverAddr.String())
-		users := []User{{"anna", "secret of anna"}, {"ben", "secret of ben"}, {"cleo", "secret of cleo"}, {"dora", "secret of dora"}, {"door", "secret of door"}}
+		users := []User{{"anna", "secret of anna"}, {"ben", "secret of ben"}, {"cleo", "secret of cleo"},
+			{"dora", "secret of dora"}, {"door", "secret of door"}}
 		serve := func(users []User) (*testServer, *transaction.Stack) {
 			srv, err := New(Config{Domains: []string{domain}, Users: users, Log: testLog(t)})
 			if err != nil {
@@ -59,7 +61,10 @@ func TestRestore(t *testing.T) {
 		after.Restore(h.Server)
 		run(t, stack)
 		synctest.Wait()
-		wanted := slices.DeleteFunc(before, func(b Binding) bool { return b.User == "cleo" || b.User == "door" })
+		wanted := slices.DeleteFunc(before, func(b Binding) bool {
+			return b.User == "cleo" ||
+				b.User == "door"
+		})
 		if got := after.Bindings(); len(wanted) != 3 || !slices.Equal(got, wanted) {
 			t.Fatalf("restored %+v, want %+v", got, wanted)
 		}
@@ -94,7 +99,8 @@ func TestRestore(t *testing.T) {
 	})
 }
 
-// TestRestoreLate has a phone register at the new server first: its new binding is not replaced by the old one.
+// TestRestoreLate has a phone register at the new server first: its new binding is not replaced by the old
+// one.
 func TestRestoreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestServer(t, nil)

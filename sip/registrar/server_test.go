@@ -57,7 +57,8 @@ func newTestServer(t *testing.T, edit func(*Config)) *testServer {
 	return newTestServerOn(t, n, n.Listen(serverAddr.String()), edit)
 }
 
-func newTestServerOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config), more ...transport.Transport) *testServer {
+func newTestServerOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config),
+	more ...transport.Transport) *testServer {
 	cfg := Config{Domains: []string{domain}, Log: testLog(t)}
 	for _, u := range []string{"door", "anna", "ben", "cleo", "dora"} {
 		cfg.Users = append(cfg.Users, User{u, "secret of " + u})
@@ -70,7 +71,10 @@ func newTestServerOn(t *testing.T, n *siptest.Network, tr transport.Transport, e
 		t.Fatal(err)
 	}
 	h := &testServer{t: t, net: n, Server: srv}
-	srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, fmt.Sprintf("%s %d", user, contacts)) })
+	srv.OnRegister(func(user string, contacts int) {
+		h.changes = append(h.changes,
+			fmt.Sprintf("%s %d", user, contacts))
+	})
 	run(t, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, append(more, tr)...))
 	return h
 }
@@ -121,7 +125,8 @@ type heard struct {
 
 // phone starts a user agent of the user at addr; it is not registered yet.
 func (h *testServer) phone(user, addr string) *phone {
-	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256), byLeg: map[*ua.Leg]*ua.Call{}}
+	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256),
+		byLeg: map[*ua.Leg]*ua.Call{}}
 	p.Agent = ua.New(ua.Config{
 		Allow:    func(transport.Flow, *sip.Request) int { return 0 },
 		Incoming: func(c *ua.Call, ev ua.CallEvent) { p.events <- heard{c, ev} },
@@ -131,7 +136,8 @@ func (h *testServer) phone(user, addr string) *phone {
 	if netip.MustParseAddrPort(addr).Addr().IsLoopback() {
 		server = netip.MustParseAddrPort("127.0.0.1:5060")
 	}
-	p.acct = ua.NewAccount(ua.AccountConfig{Name: user, AOR: uri(h.t, "sip:"+user+"@"+domain), Server: uri(h.t, "sip:"+server.String()), Password: "secret of " + user})
+	p.acct = ua.NewAccount(ua.AccountConfig{Name: user, AOR: uri(h.t, "sip:"+user+"@"+domain),
+		Server: uri(h.t, "sip:"+server.String()), Password: "secret of " + user})
 	return p
 }
 

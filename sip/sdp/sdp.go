@@ -1,8 +1,10 @@
-// Package sdp negotiates one audio stream by offer and answer (RFC 3264) on the grammar of pion/sdp (RFC 8866).
+// Package sdp negotiates one audio stream by offer and answer (RFC 3264) on the grammar of pion/sdp (RFC
+// 8866).
 //
-// It answers offers with any number of media sections: the first audio section over RTP/AVP that shares a codec is taken, all
-// others are refused with port 0 (RFC 3264 §6). Payload types may differ by direction (§5.1). Events are telephone-event
-// (RFC 4733 §2.4). What an answer leaves open is the static payload types of RFC 3551 §6.
+// It answers offers with any number of media sections: the first audio section over RTP/AVP that shares a
+// codec is taken, all others are refused with port 0 (RFC 3264 §6). Payload types may differ by direction
+// (§5.1). Events are telephone-event (RFC 4733 §2.4). What an answer leaves open is the static payload types
+// of RFC 3551 §6.
 //
 //	RFC 3264 §5   Local.Offer
 //	RFC 3264 §6   Local.Answer
@@ -192,13 +194,17 @@ func parse(body []byte) (*psdp.SessionDescription, error) {
 
 // negotiate fits one media section of the far end to this end.
 func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) (Result, error) {
-	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || strings.Join(m.MediaName.Protos, "/") != "RTP/AVP" {
+	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || strings.Join(m.MediaName.Protos,
+		"/") != "RTP/AVP" {
 		return Result{}, ErrNoCommonCodec
 	}
 	res := Result{PTime: 20}
 	theirs, events := codecs(m)
 	for _, c := range l.Codecs {
-		i := slices.IndexFunc(theirs, func(t Codec) bool { return t.Name == c.Name && t.ClockRate == c.ClockRate })
+		i := slices.IndexFunc(theirs, func(t Codec) bool {
+			return t.Name == c.Name &&
+				t.ClockRate == c.ClockRate
+		})
 		if i < 0 {
 			continue
 		}
@@ -230,7 +236,8 @@ func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) 
 	}
 	own := l.direction()
 	held := addr.IsUnspecified() // RFC 2543's way
-	res.Direction = direction(own.sends() && theirDirection.receives() && !held, own.receives() && theirDirection.sends())
+	res.Direction = direction(own.sends() && theirDirection.receives() && !held, own.receives() &&
+		theirDirection.sends())
 	if !held {
 		res.Remote = netip.AddrPortFrom(addr, uint16(port))
 		res.RemoteRTCP = netip.AddrPortFrom(addr, uint16(port)+1)
@@ -314,7 +321,8 @@ func refuse(m *psdp.MediaDescription) *psdp.MediaDescription {
 }
 
 func (l *Local) media(list []Codec, events uint8, dir Direction) *psdp.MediaDescription {
-	m := &psdp.MediaDescription{MediaName: psdp.MediaName{Media: "audio", Port: psdp.RangedPort{Value: int(l.Addr.Port())},
+	m := &psdp.MediaDescription{MediaName: psdp.MediaName{Media: "audio",
+		Port:   psdp.RangedPort{Value: int(l.Addr.Port())},
 		Protos: []string{"RTP", "AVP"}}}
 	for _, c := range list {
 		m.WithCodec(c.PayloadType, c.Name, uint32(c.ClockRate), 0, "")
@@ -338,12 +346,14 @@ func (l *Local) write(media []*psdp.MediaDescription) ([]byte, error) {
 		kind = "IP6"
 	}
 	d := &psdp.SessionDescription{
-		Origin: psdp.Origin{Username: "-", SessionID: l.id, SessionVersion: l.version, NetworkType: "IN", AddressType: kind,
+		Origin: psdp.Origin{Username: "-", SessionID: l.id, SessionVersion: l.version, NetworkType: "IN",
+			AddressType:    kind,
 			UnicastAddress: addr.String()},
-		SessionName:           "-",
-		ConnectionInformation: &psdp.ConnectionInformation{NetworkType: "IN", AddressType: kind, Address: &psdp.Address{Address: addr.String()}},
-		TimeDescriptions:      []psdp.TimeDescription{{}},
-		MediaDescriptions:     media,
+		SessionName: "-",
+		ConnectionInformation: &psdp.ConnectionInformation{NetworkType: "IN", AddressType: kind,
+			Address: &psdp.Address{Address: addr.String()}},
+		TimeDescriptions:  []psdp.TimeDescription{{}},
+		MediaDescriptions: media,
 	}
 	b, err := d.Marshal()
 	if err != nil {

@@ -28,8 +28,9 @@ type Config struct {
 
 // The bounds of a stack.
 const (
-	InboxSize  = 512  // messages from the network that may wait for the loop
-	MaxServers = 4096 // open server transactions; more requests outside of dialogs are answered 503 statelessly
+	InboxSize = 512 // messages from the network that may wait for the loop
+	// open server transactions; more requests outside of dialogs are answered 503 statelessly
+	MaxServers = 4096
 )
 
 // ErrNoTransport is no failure that waiting would heal.
@@ -101,7 +102,8 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 	return s
 }
 
-// Run reads the transports and runs the loop until ctx ends or a transport fails. It returns after all it started has ended.
+// Run reads the transports and runs the loop until ctx ends or a transport fails. It returns after all it
+// started has ended.
 func (s *Stack) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, t := range s.transports {
@@ -144,14 +146,15 @@ func (s *Stack) deliver(p transport.Packet) bool {
 	}
 }
 
-// Post runs f on the loop, ahead of anything that waits from the network. It never blocks. Once the loop has ended, f never runs.
+// Post runs f on the loop, ahead of anything that waits from the network. It never blocks. Once the loop has
+// ended, f never runs.
 func (s *Stack) Post(f func()) { s.local.Put(f) }
 
 // After runs f on the loop after d. Only the loop may call it.
 func (s *Stack) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
 
-// Ask runs f on the loop and waits until it is done. It fails with ErrEnded when the loop has ended, or ends first. The loop itself
-// must not ask: it would wait for ever.
+// Ask runs f on the loop and waits until it is done. It fails with ErrEnded when the loop has ended, or ends
+// first. The loop itself must not ask: it would wait for ever.
 func (s *Stack) Ask(f func()) error {
 	done := make(chan struct{})
 	s.Post(func() {
@@ -171,7 +174,8 @@ func (s *Stack) Ask(f func()) error {
 	}
 }
 
-// Held counts what the stack keeps: client and server transactions, and timers. Any goroutine but the loop may ask.
+// Held counts what the stack keeps: client and server transactions, and timers. Any goroutine but the loop
+// may ask.
 func (s *Stack) Held() (clients, servers, timers int, err error) {
 	err = s.Ask(func() { clients, servers, timers = len(s.clients), len(s.servers), s.timers.Len() })
 	return clients, servers, timers, err
@@ -205,7 +209,8 @@ func (s *Stack) loop(ctx context.Context) error {
 	}
 }
 
-// receive sorts one arrival: the outcome of a Send, the end of a connection, a response, a request, or something malformed.
+// receive sorts one arrival: the outcome of a Send, the end of a connection, a response, a request, or
+// something malformed.
 func (s *Stack) receive(in inbound) {
 	switch {
 	case in.err != nil && in.sendID != 0:
@@ -234,8 +239,8 @@ func (s *Stack) failed(id uint64, err error) {
 	}
 }
 
-// closed tells the owners of all transactions on a connection that has ended (§17.1.4, §18.4), the oldest first. Datagrams have no
-// connection.
+// closed tells the owners of all transactions on a connection that has ended (§17.1.4, §18.4), the oldest
+// first. Datagrams have no connection.
 func (s *Stack) closed(flow transport.Flow, err error) {
 	var ids []uint64
 	for id, tx := range s.byID {
@@ -275,7 +280,8 @@ func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
 			s.respondStateless(flow, req, v.Status, "")
 		}
 	case len(s.servers) >= MaxServers && req.To.Tag() == "":
-		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many strangers there are.
+		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many
+		// strangers there are.
 		s.full(flow, req, v.Share)
 	default:
 		v.Take(newServer(s, key, flow, req), req)
@@ -294,7 +300,8 @@ func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
 	s.respondStateless(flow, req, 503, "")
 	if now := time.Now(); now.Sub(s.fullTold) >= time.Minute {
 		s.fullTold = now
-		s.log.Warn("request refused, all server transactions are in use", "call", req.CallID, "transactions", len(s.servers),
+		s.log.Warn("request refused, all server transactions are in use", "call", req.CallID, "transactions",
+			len(s.servers),
 			"share", share)
 	}
 }
@@ -345,8 +352,8 @@ func (s *Stack) stampServer(res *sip.Response) {
 	}
 }
 
-// Send sends a request outside of any transaction: the ACK of a 2xx, or one that a proxy forwards statelessly. It adds a
-// Via of its own and returns the bytes for Resend.
+// Send sends a request outside of any transaction: the ACK of a 2xx, or one that a proxy forwards
+// statelessly. It adds a Via of its own and returns the bytes for Resend.
 func (s *Stack) Send(req *sip.Request, t transport.Target) ([]byte, error) {
 	if err := s.pushVia(req, t, sip.NewBranch()); err != nil {
 		return nil, err
@@ -378,7 +385,8 @@ func (s *Stack) SendResponse(res *sip.Response) {
 	s.send(0, transport.ResponseTarget(flow, v), s.wire)
 }
 
-// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from within.
+// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from
+// within.
 func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
 	tr, err := s.transport(t.Proto)
 	if err == nil {
@@ -429,8 +437,8 @@ func (s *Stack) pushVia(req *sip.Request, t transport.Target, branch string) err
 	return nil
 }
 
-// Resolve finds the servers of a URI as [transport.Lookup] does and calls f with at least one target or an error, on the loop. An IP
-// address needs no look-up, and f is called at once.
+// Resolve finds the servers of a URI as [transport.Lookup] does and calls f with at least one target or an
+// error, on the loop. An IP address needs no look-up, and f is called at once.
 func (s *Stack) Resolve(u sip.URI, f func([]transport.Target, error)) {
 	if !u.IsSIP() {
 		f(nil, fmt.Errorf("transaction: resolve %q: %w", u, transport.ErrNotSIP))

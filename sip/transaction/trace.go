@@ -6,7 +6,8 @@ import (
 )
 
 // secrets match what a trace must not show: digest responses, and digits in the bodies of INFO.
-var secrets = regexp.MustCompile(`(?i)((?:response|cnonce|opaque|nonce)="?)[^",\r\n]*|(Signal\s*=\s*)[^\r\n]*`)
+var secrets = regexp.MustCompile(`(?i)((?:response|cnonce|opaque|nonce)="?)[^",\r\n]*` +
+	`|(Signal\s*=\s*)[^\r\n]*`)
 
 // What a parser skips before a start line, and a server that is lax with line ends, must not unblot them.
 var infoDigits = regexp.MustCompile(`(?is)^([\s\x00]*INFO\s.*?\r?\n\r?\n).*$`)

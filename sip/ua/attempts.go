@@ -26,7 +26,8 @@ type attempts struct {
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
 const maxAttempts = 4
 
-func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, handle func(*sip.Response, error)) *attempts {
+func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target,
+	handle func(*sip.Response, error)) *attempts {
 	o := &attempts{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
 	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
 	if acct != nil && !acct.trusts(t.Addr) {
@@ -42,15 +43,17 @@ func (o *attempts) attempt() {
 	o.tries++
 	var tx *transaction.Client
 	tx = o.a.s.Request(req, o.target, func(res *sip.Response, err error) {
-		if tx == o.tx { // the ACK of a 401 that could not be sent says nothing about the attempt that answers it
+		// the ACK of a 401 that could not be sent says nothing about the attempt that answers it
+		if tx == o.tx {
 			o.receive(res, err)
 		}
 	})
 	o.tx = tx
 }
 
-// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the registrar are for
-// REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy would hand them on to the far end.
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the
+// registrar are for REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy
+// would hand them on to the far end.
 func (o *attempts) authorize(req *sip.Request) {
 	if o.acct == nil {
 		return
@@ -66,7 +69,8 @@ func (o *attempts) authorize(req *sip.Request) {
 	}
 }
 
-// lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a phone could crack them.
+// lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a
+// phone could crack them.
 func (o *attempts) lendCredentials(ack *sip.Request, t transport.Target) {
 	if o.acct == nil || !o.acct.trusts(t.Addr) {
 		return
@@ -97,7 +101,8 @@ func (o *attempts) retry(res *sip.Response) bool {
 		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
 	if err := client.Challenged(res.Values(name), *answered); err != nil {
-		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status", res.Status, "err", err)
+		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status",
+			res.Status, "err", err)
 		client.Forget()
 		return false
 	}

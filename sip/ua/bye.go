@@ -9,8 +9,8 @@ import (
 	"portero/sip/transport"
 )
 
-// A BYE that this host could not even send is tried again: a call that ends in a moment without a network must not go on at the far
-// end.
+// A BYE that this host could not even send is tried again: a call that ends in a moment without a network
+// must not go on at the far end.
 const (
 	byeAttempts = 5
 	byeAgain    = 2 * time.Second

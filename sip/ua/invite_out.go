@@ -19,12 +19,13 @@ type Invite struct {
 	To          sip.URI
 	From        sip.URI // of a direct call; the account's AOR otherwise
 	DisplayName string  // of From: what the phone shows
-	// Offer makes the SDP once the route is known, since its addresses depend on it: once for each server that is tried, and again
-	// after the network was away. It runs on the loop.
+	// Offer makes the SDP once the route is known, since its addresses depend on it: once for each server
+	// that is tried, and again after the network was away. It runs on the loop.
 	Offer func(local netip.Addr, t transport.Target) ([]byte, error)
 }
 
-// placed is what a call has that was placed here: its INVITEs, in rounds. A round tries one server after the other.
+// placed is what a call has that was placed here: its INVITEs, in rounds. A round tries one server after the
+// other.
 type placed struct {
 	inv      Invite
 	tag      string             // of From
@@ -37,8 +38,8 @@ type placed struct {
 	winner   *Leg
 }
 
-// Invite places a call (RFC 3261 §13.2). While this host cannot send it, it tries again every 2 s: Hangup is the only limit.
-// notify runs on the stack's loop and must not block. Any goroutine may call it.
+// Invite places a call (RFC 3261 §13.2). While this host cannot send it, it tries again every 2 s: Hangup is
+// the only limit. notify runs on the stack's loop and must not block. Any goroutine may call it.
 func (a *Agent) Invite(inv Invite, notify func(*Call, CallEvent)) *Call {
 	c := &Call{ID: sip.NewCallID(), a: a, acct: inv.Account, placed: placed{inv: inv, tag: sip.NewTag()}}
 	c.notify = func(ev CallEvent) { notify(c, ev) }
@@ -116,12 +117,16 @@ func (c *Call) dial(t transport.Target) {
 	}
 	req.From = sip.Address{DisplayName: c.placed.inv.DisplayName, URI: from}.WithTag(c.placed.tag)
 	req.CallID = c.ID
-	req.CSeq = sip.CSeq{Seq: c.placed.seq, Method: sip.INVITE} // the same at each server: a phone that two of them reach refuses the second with 482 (§8.2.2.2)
+	// the same at each server: a phone that two of them reach refuses the second with 482 (§8.2.2.2)
+	req.CSeq = sip.CSeq{Seq: c.placed.seq, Method: sip.INVITE}
 	req.Contact = []sip.Address{contact}
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
 	var out *attempts
-	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) { c.response(out, res, err) })
+	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) {
+		c.response(out, res,
+			err)
+	})
 	c.placed.outs = append(c.placed.outs, out)
 	if len(c.placed.queue) > 0 {
 		c.placed.failover = c.a.s.After(failoverAfter, func() {
@@ -197,8 +202,8 @@ func (c *Call) doubt() {
 	}
 }
 
-// lost goes on after an attempt that came to nothing: at the next server, or after a failure of this host's network, which may
-// pass, with another round. The ring limit is the caller's.
+// lost goes on after an attempt that came to nothing: at the next server, or after a failure of this host's
+// network, which may pass, with another round. The ring limit is the caller's.
 func (c *Call) lost(err error) {
 	if c.over || c.placed.winner != nil {
 		c.release()
@@ -223,7 +228,8 @@ func (c *Call) lost(err error) {
 
 // hopeless reports whether a failure would only repeat itself.
 func hopeless(err error) bool {
-	for _, e := range []error{transaction.ErrTimeout, transaction.ErrNoTransport, transport.ErrNotSIP, syscall.EMSGSIZE, syscall.EAFNOSUPPORT} {
+	for _, e := range []error{transaction.ErrTimeout, transaction.ErrNoTransport, transport.ErrNotSIP,
+		syscall.EMSGSIZE, syscall.EAFNOSUPPORT} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -267,7 +273,8 @@ func (c *Call) progress(out *attempts, res *sip.Response) {
 }
 
 func (c *Call) tellProgress(l *Leg, res *sip.Response) {
-	c.tell(CallEvent{Kind: Progress, Leg: l, Status: res.Status, Reason: res.Reason, ContentType: res.ContentType, Body: res.Body})
+	c.tell(CallEvent{Kind: Progress, Leg: l, Status: res.Status, Reason: res.Reason,
+		ContentType: res.ContentType, Body: res.Body})
 }
 
 func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
@@ -285,7 +292,8 @@ func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {
 // maxLegs bounds what a misbehaving server can make of one INVITE.
 const maxLegs = 64
 
-// answered handles a 2xx: the first wins, each is acknowledged, and all later ones of other branches are ended (§13.2.2.4).
+// answered handles a 2xx: the first wins, each is acknowledged, and all later ones of other branches are
+// ended (§13.2.2.4).
 func (c *Call) answered(out *attempts, res *sip.Response) {
 	l := c.legOf(out, res)
 	if l == nil {
@@ -308,7 +316,8 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 	l.step(oa2xx, turn{out: out, res: res, lost: lost})
 }
 
-// acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4, §22.1).
+// acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4,
+// §22.1).
 func (l *Leg) acknowledge(invite *attempts, then func()) {
 	c := l.call
 	ack := l.d.request(sip.ACK)
