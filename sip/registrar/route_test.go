@@ -3,8 +3,10 @@ package registrar
 import (
 	"encoding/base64"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"portero/sip"
 	"portero/sip/transaction"
@@ -143,4 +145,26 @@ func TestOurs(t *testing.T) {
 			t.Errorf("ours(%s) = %v", u, got)
 		}
 	}
+}
+
+// TestShare charges a user for what it has proved to be, and everybody else by the network that sends.
+func TestShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestServer(t, func(c *Config) {
+			c.Trusted = func(f transport.Flow) bool { return f.Remote == doorAddr }
+		})
+		r := h.raw("anna", "10.0.0.1:5060")
+		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5060>"))
+		r.wantStatus(480, r.request("MESSAGE", "sip:ben@"+domain))
+		door := h.raw("door", doorAddr.String())
+		door.wantStatus(480, door.request("MESSAGE", "sip:ben@"+domain))
+		var want []transaction.Share
+		for range 2 {
+			want = append(want, transaction.Share{User: "anna"})
+		}
+		want = append(want, transaction.ShareOf(doorAddr.Addr()))
+		if !slices.Equal(h.shares, want) {
+			t.Errorf("charged %+v, want %+v", h.shares, want)
+		}
+	})
 }

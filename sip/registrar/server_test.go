@@ -26,7 +26,8 @@ type testServer struct {
 	t   *testing.T
 	net *siptest.Network
 	*Server
-	requests int // that were taken, and so cost a transaction
+	requests int                 // that were taken, and so cost a transaction
+	shares   []transaction.Share // of those
 	changes  []string
 }
 
@@ -41,6 +42,7 @@ func (c counting) Admit(flow transport.Flow, req *sip.Request) transaction.Verdi
 	if take := v.Take; take != nil {
 		v.Take = func(tx *transaction.Server, req *sip.Request) {
 			c.h.requests++
+			c.h.shares = append(c.h.shares, v.Share)
 			take(tx, req)
 		}
 	}
