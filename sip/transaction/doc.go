@@ -7,7 +7,7 @@
 //	RFC 3261 §8.1, §8.2     stack (stateless answers), core (Admit)
 //	         §9             client (CANCEL sent), stack and server (CANCEL received)
 //	         §17            transaction, client, server: figures 5 to 8 as tables; timer
-//	         §18.1.1        stack (the topmost Via of a request)
+//	         §18.1.1        send (the topmost Via of a request), stack (what arrives)
 //	RFC 6026                client, server (Accepted, timers L and M, stray responses)
 //
 // The tables are held against testdata/figures, which is typed from the RFCs, and each row is driven over a
