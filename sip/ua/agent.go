@@ -52,7 +52,7 @@ func (a *Agent) Stack() *transaction.Stack { return a.s }
 // Admit keeps strangers out before any state is made for them.
 func (a *Agent) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	if c := a.find(req); c != nil {
-		return transaction.Verdict{Take: understood(c.request),
+		return transaction.Verdict{Take: c.request,
 			Share: transaction.ShareOf(flow.Remote.Addr())}
 	}
 	switch req.Method {
@@ -60,7 +60,7 @@ func (a *Agent) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict
 		if status := a.refused(flow, req); status != 0 {
 			return transaction.Refuse(status)
 		}
-		return transaction.Verdict{Take: understood(a.incoming),
+		return transaction.Verdict{Take: a.incoming,
 			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case sip.ACK:
 		return transaction.Verdict{} // for a call that is gone, or one that was refused statelessly
@@ -95,17 +95,17 @@ func (a *Agent) refused(flow transport.Flow, req *sip.Request) int {
 	return a.cfg.Allow(flow, req)
 }
 
-// understood keeps from take what needs extensions, or has a body, that the agent does not understand.
-func understood(take func(*transaction.Server, *sip.Request)) func(*transaction.Server, *sip.Request) {
-	return func(tx *transaction.Server, req *sip.Request) {
-		if req.Method != sip.ACK {
-			if res := refusal(req); res != nil {
-				tx.Respond(res)
-				return
-			}
-		}
-		take(tx, req)
+// turnedAway refuses a request that needs extensions, or has a body, that the agent does not understand.
+func turnedAway(tx *transaction.Server, req *sip.Request) bool {
+	if req.Method == sip.ACK {
+		return false
 	}
+	res := refusal(req)
+	if res == nil {
+		return false
+	}
+	tx.Respond(res)
+	return true
 }
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls

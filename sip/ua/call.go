@@ -106,6 +106,9 @@ func (c *Call) hangup() {
 
 // request handles a request within one of the call's dialogs.
 func (c *Call) request(tx *transaction.Server, req *sip.Request) {
+	if turnedAway(tx, req) {
+		return
+	}
 	l := c.leg(req.From.Tag())
 	if req.Method == sip.ACK {
 		l.arrivedACK(req)

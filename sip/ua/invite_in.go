@@ -11,6 +11,9 @@ import (
 
 // incoming starts a call that somebody else places (RFC 3261 §13.3.1).
 func (a *Agent) incoming(tx *transaction.Server, req *sip.Request) {
+	if turnedAway(tx, req) {
+		return
+	}
 	merged := req.CallID + "\x00" + req.From.Tag() + "\x00" + strconv.FormatUint(uint64(req.CSeq.Seq), 10)
 	for _, c := range a.calls {
 		if c.merged == merged { // §8.2.2.2: the same request by two paths
