@@ -8,6 +8,7 @@ import (
 
 	"portero/audio"
 	"portero/device/event"
+	"portero/sip"
 	"portero/sip/sdp"
 	"portero/sip/transport"
 	"portero/sip/ua"
@@ -143,7 +144,7 @@ func (s *Station) answer(l *leg, offer ua.CallEvent) {
 	}
 	if err != nil {
 		status := 488
-		if !errors.Is(err, errNoCodec) && strings.HasPrefix(err.Error(), "sdp: ") {
+		if _, unreadable := errors.AsType[*sdp.SyntaxError](err); unreadable {
 			status = 400
 		}
 		l.sip.Reject(status)
@@ -182,7 +183,7 @@ func (p *Phone) LocalFor(f transport.Flow) (netip.Addr, error) {
 // infoDigit reads a digit from the body of an INFO: "Signal=5" of application/dtmf-relay, or the bare digit of application/dtmf.
 func infoDigit(contentType string, body []byte) (rune, bool) {
 	text := strings.TrimSpace(string(body))
-	if mediaType, _, _ := strings.Cut(strings.ToLower(contentType), ";"); strings.TrimSpace(mediaType) == "application/dtmf-relay" {
+	if sip.MediaType(contentType) == "application/dtmf-relay" {
 		found := false
 		for line := range strings.Lines(text) {
 			name, value, _ := strings.Cut(line, "=")

@@ -34,8 +34,8 @@ func settled(t *testing.T, what string, doors ...*door) {
 		if s := d.Snapshot(); s.State != Idle {
 			t.Errorf("%s: station %d is %q", what, i, s.State)
 		}
-		if n := d.Phone.Agent.Calls(); n != 0 {
-			t.Errorf("%s: station %d has %d calls left", what, i, n)
+		if n, err := d.Phone.Agent.Calls(); n != 0 || err != nil {
+			t.Errorf("%s: station %d has %d calls left, %v", what, i, n, err)
 		}
 		if use := d.card.Use(); use != 0 {
 			t.Errorf("%s: the card of station %d is open for %v", what, i, use)

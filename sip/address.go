@@ -37,7 +37,8 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
-// parse fills a, which must be zero, from the start of s, and returns what follows: "" or the comma before the next value.
+// parse fills a, which must be zero, from the start of s, and returns what follows: "" or the comma before
+// the next value.
 func (a *Address) parse(s string) (rest string, err error) {
 	i := skipSpace(s, 0)
 	if i == len(s) {
@@ -82,7 +83,8 @@ func (a *Address) parse(s string) (rest string, err error) {
 	return rest, err
 }
 
-// parseBare reads an addr-spec: without brackets, parameters are the header's and '?' may not occur (RFC 3261 §20).
+// parseBare reads an addr-spec: without brackets, parameters are the header's and '?' may not occur (RFC 3261
+// §20).
 func (a *Address) parseBare(s string) (rest string, err error) {
 	i := 0
 	for i < len(s) && s[i] != ';' && s[i] != ',' && s[i] != ' ' && s[i] != '\t' {
@@ -128,8 +130,8 @@ func (a Address) WithTag(tag string) Address {
 	return a
 }
 
-// Expires returns the expires parameter of a Contact in seconds. Like the header field, a malformed one counts as 3600
-// (RFC 3261 §10.2.1.1), one beyond 2^31-1 as that.
+// Expires returns the expires parameter of a Contact in seconds. Like the header field, a malformed one
+// counts as 3600 (RFC 3261 §10.2.1.1), one beyond 2^31-1 as that.
 func (a Address) Expires() (seconds int, ok bool) {
 	v, ok := a.Params.Get("expires")
 	if !ok {

@@ -4,14 +4,16 @@ import "strings"
 
 // The character classes of RFC 3261 §25.1, one bit each.
 const (
-	charToken  uint8 = 1 << iota // token
-	charUser                     // user: unreserved and user-unreserved; '#' too, which phones send unescaped (*31#)
-	charPass                     // password
-	charParam                    // paramchar
-	charHeader                   // hname, hvalue and the '=' and '&' between them
-	charHost                     // hostname; '_' too, which local names use
-	charValue                    // gen-value: token and host; also '=', '@', '/' ..., which tags in the wild contain
-	charOpaque                   // uric, and what else cannot be mistaken for the end of a URI
+	charToken uint8 = 1 << iota // token
+	// user: unreserved and user-unreserved; '#' too, which phones send unescaped (*31#)
+	charUser
+	charPass   // password
+	charParam  // paramchar
+	charHeader // hname, hvalue and the '=' and '&' between them
+	charHost   // hostname; '_' too, which local names use
+	// gen-value: token and host; also '=', '@', '/' ..., which tags in the wild contain
+	charValue
+	charOpaque // uric, and what else cannot be mistaken for the end of a URI
 )
 
 var chars = func() (t [256]uint8) {

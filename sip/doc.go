@@ -1,8 +1,10 @@
-// Package sip reads and writes SIP messages: the lowest floor of a SIP wing that is built as RFC 3261 section 5 draws it.
+// Package sip reads and writes SIP messages: the lowest floor of a SIP wing that is built as RFC 3261 section
+// 5 draws it.
 //
-// A message is a [Request] or a [Response] with typed header fields and a body of bytes. [Parse] takes a datagram; a [Framer] cuts
-// messages out of a stream. Everything is written by Append, as a sender writes it who wants to be understood by all: long field
-// names, one value a line where lists are rare, quoted where that is ever needed.
+// A message is a [Request] or a [Response] with typed header fields and a body of bytes. [Parse] takes a
+// datagram; a [Framer] cuts messages out of a stream. Everything is written by Append, as a sender writes it
+// who wants to be understood by all: long field names, one value a line where lists are rare, quoted where
+// that is ever needed.
 //
 //	RFC 3261 §7, §20   message, header, via, address, params
 //	         §18.3     framing (Content-Length on a stream)
@@ -15,13 +17,13 @@
 //
 // # The floors
 //
-//	sip/ua, sip/registrar   §8 to §16: what a request means; two equal cores on one stack, neither knows the other
+//	sip/ua, sip/registrar   §8 to §16: what a request means; two equal cores on one stack
 //	sip/transaction         §17: the loop, the four machines, timers
 //	sip/transport           §18: who sends what to whom
 //	sip                     §7, §19, §20, §25: what is written
 //
-// A floor imports those below it and none above. Package fsm has the table that every machine is, digest the credentials of
-// RFC 7616, sdp the bodies that no floor reads, siptest a lossy network and a scripted peer.
+// A floor imports those below it and none above. Package fsm has the table that every machine is, digest the
+// credentials of RFC 7616, sdp the bodies that no floor reads, siptest a lossy network and a scripted peer.
 //
 // # Limits
 //

@@ -10,11 +10,13 @@ import (
 // ErrIncomplete says that a Framer needs more bytes.
 var ErrIncomplete = errors.New("sip: incomplete message")
 
-// Framer cuts the messages out of a byte stream by their Content-Length (RFC 3261 §18.3). Call Write with what was read, then
-// Next until it returns ErrIncomplete. The zero value is ready.
+// Framer cuts the messages out of a byte stream by their Content-Length (RFC 3261 §18.3). Call Write with
+// what was read, then Next until it returns ErrIncomplete. The zero value is ready. Stream transports will
+// use it; there is none so far.
 type Framer struct {
-	// Accepted says that the far end opened the connection: its keep-alive is a double CRLF, to be answered with one CRLF.
-	// On a connection opened from here, each CRLF is the answer to such a ping (RFC 5626 §3.5.1).
+	// Accepted says that the far end opened the connection: its keep-alive is a double CRLF, to be answered
+	// with one CRLF. On a connection opened from here, each CRLF is the answer to such a ping (RFC 5626
+	// §3.5.1).
 	Accepted bool
 
 	buf    []byte
@@ -25,8 +27,8 @@ type Framer struct {
 	err    error
 }
 
-// Write appends p, which it copies. It fails when the unread bytes would not fit into two messages: the caller has not called
-// Next. After an error of Next it fails with that.
+// Write appends p, which it copies. It fails when the unread bytes would not fit into two messages: the
+// caller has not called Next. After an error of Next it fails with that.
 func (f *Framer) Write(p []byte) (int, error) {
 	if f.err != nil {
 		return 0, f.err
@@ -42,8 +44,9 @@ func (f *Framer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Next returns the next message for Parse; it is valid until Write. The error is ErrKeepAlive (one ping or pong was read),
-// ErrIncomplete, or a *ParseError after which the stream is lost: the connection must be closed.
+// Next returns the next message for Parse; it is valid until Write. The error is ErrKeepAlive (one ping or
+// pong was read), ErrIncomplete, or a *ParseError after which the stream is lost: the connection must be
+// closed.
 func (f *Framer) Next() ([]byte, error) {
 	if f.err != nil {
 		return nil, f.err
@@ -97,7 +100,8 @@ func (f *Framer) head() error {
 	n := bytes.Index(b[f.scan:], []byte("\r\n\r\n"))
 	if n < 0 {
 		if f.scan = max(0, len(b)-3); len(b) > MaxMessageSize {
-			return f.lose(513, "Message Too Large", fmt.Errorf("header of more than %d bytes", MaxMessageSize))
+			return f.lose(513, "Message Too Large", fmt.Errorf("header of more than %d bytes",
+				MaxMessageSize))
 		}
 		return ErrIncomplete
 	}
@@ -107,7 +111,8 @@ func (f *Framer) head() error {
 		return f.lose(400, "Bad Content-Length", err)
 	}
 	if f.total = f.header + length; length > MaxMessageSize || f.total > MaxMessageSize {
-		return f.lose(513, "Message Too Large", fmt.Errorf("header of %d bytes, body of %d", f.header, length))
+		return f.lose(513, "Message Too Large", fmt.Errorf("header of %d bytes, body of %d", f.header,
+			length))
 	}
 	return nil
 }
@@ -118,8 +123,8 @@ func (f *Framer) lose(status int, reason string, err error) error {
 	return f.err
 }
 
-// contentLength returns the value of the only Content-Length in a header. Without one the end of the message cannot be known
-// (RFC 3261 §20.14: mandatory on a stream).
+// contentLength returns the value of the only Content-Length in a header. Without one the end of the message
+// cannot be known (RFC 3261 §20.14: mandatory on a stream).
 func contentLength(header []byte) (int, error) {
 	length, found := 0, false
 	p := parser{text: string(header)}

@@ -42,7 +42,8 @@ func TestFramer(t *testing.T) {
 			}
 			want := []string{inviteWire, "keep-alive", folded, okWire, none, registerWire}
 			if !accepted {
-				want = []string{inviteWire, "keep-alive", "keep-alive", folded, okWire, "keep-alive", none, registerWire}
+				want = []string{inviteWire, "keep-alive", "keep-alive", folded, okWire, "keep-alive", none,
+					registerWire}
 			}
 			if !slices.Equal(got, want) {
 				t.Fatalf("accepted %v, reads of %d: got %q", accepted, size, got)
@@ -57,8 +58,10 @@ func TestFramerKeepAlive(t *testing.T) {
 		in   string
 		want []string
 	}{
-		{"\r\n", nil}, {"\r\n", []string{"keep-alive"}}, {"\r", nil}, {"\n\r", nil}, {"\n", []string{"keep-alive"}},
-		{"\r\n\r\n\r\n\r\n", []string{"keep-alive", "keep-alive"}}, {"\r\n", nil}, {baseWire + "\r", []string{baseWire}},
+		{"\r\n", nil}, {"\r\n", []string{"keep-alive"}}, {"\r", nil}, {"\n\r", nil},
+		{"\n", []string{"keep-alive"}},
+		{"\r\n\r\n\r\n\r\n", []string{"keep-alive", "keep-alive"}}, {"\r\n", nil},
+		{baseWire + "\r", []string{baseWire}},
 	} {
 		if _, err := f.Write([]byte(tt.in)); err != nil {
 			t.Fatal(err)

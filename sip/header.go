@@ -3,10 +3,13 @@ package sip
 import (
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// Headers holds the header fields of a message: those that every element reads as typed values, the others as text.
+// Headers holds the header fields of a message: those that every element reads as typed values, the others as
+// text.
 type Headers struct {
 	Via         []Via
 	From, To    Address
@@ -30,8 +33,8 @@ type CSeq struct {
 // Header is one header field that has no typed form.
 type Header struct{ Name, Value string }
 
-// Get returns the value of the first field of that name in Other, in any case or compact form; "" without one. Typed fields
-// are not found.
+// Get returns the value of the first field of that name in Other, in any case or compact form; "" without
+// one. Typed fields are not found.
 func (h *Headers) Get(name string) string {
 	_, _, name = lookupName(name)
 	for i := range h.Other {
@@ -53,8 +56,8 @@ func (h *Headers) Values(name string) (values []string) {
 	return values
 }
 
-// Add appends a field to Other. The names of typed fields, Content-Length and names that are no token are refused: nothing is
-// added, since a second From or Content-Length would make two messages of one.
+// Add appends a field to Other. The names of typed fields, Content-Length and names that are no token are
+// refused: nothing is added, since a second From or Content-Length would make two messages of one.
 func (h *Headers) Add(name, value string) {
 	if id, _, name := lookupName(name); id == fieldOther && isToken(name) {
 		h.Other = append(h.Other, Header{name, value})
@@ -81,8 +84,8 @@ func (h *Headers) Del(name string) {
 	h.Other = slices.DeleteFunc(h.Other, func(o Header) bool { return equalFold(o.Name, name) })
 }
 
-// Tokens yields the elements of a comma-separated list (Supported, Require, Allow), trimmed, without empty ones. Commas in
-// quoted strings do not separate.
+// Tokens yields the elements of a comma-separated list (Supported, Require, Allow), trimmed, without empty
+// ones. Commas in quoted strings do not separate.
 func Tokens(value string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for from, i := 0, 0; i <= len(value); i++ {
@@ -125,31 +128,46 @@ type headerName struct {
 	id   field
 }
 
-// headerNames holds the names that the parser gives in canonical form; those with a typed form and the frequent ones come first.
+// headerNames holds the names that the parser gives in canonical form; those with a typed form and the
+// frequent ones come first.
 var headerNames = []headerName{
 	{"Via", fieldVia}, {"From", fieldFrom}, {"To", fieldTo}, {"Call-ID", fieldCallID}, {"CSeq", fieldCSeq},
-	{"Max-Forwards", fieldMaxForwards}, {"Expires", fieldExpires}, {"Contact", fieldContact}, {"Route", fieldRoute},
-	{"Record-Route", fieldRecordRoute}, {"Content-Type", fieldContentType}, {"Content-Length", fieldContentLength},
+	{"Max-Forwards", fieldMaxForwards}, {"Expires", fieldExpires}, {"Contact", fieldContact},
+	{"Route", fieldRoute},
+	{"Record-Route", fieldRecordRoute}, {"Content-Type", fieldContentType},
+	{"Content-Length", fieldContentLength},
 	{text: "Allow"}, {text: "Supported"}, {text: "User-Agent"}, {text: "Server"}, {text: "Authorization"},
 	{text: "Proxy-Authorization"}, {text: "WWW-Authenticate"}, {text: "Proxy-Authenticate"}, {text: "Accept"},
-	{text: "Accept-Contact"}, {text: "Accept-Encoding"}, {text: "Accept-Language"}, {text: "Alert-Info"}, {text: "Allow-Events"},
-	{text: "Authentication-Info"}, {text: "Call-Info"}, {text: "Content-Disposition"}, {text: "Content-Encoding"},
+	{text: "Accept-Contact"}, {text: "Accept-Encoding"}, {text: "Accept-Language"}, {text: "Alert-Info"},
+	{text: "Allow-Events"},
+	{text: "Authentication-Info"}, {text: "Call-Info"}, {text: "Content-Disposition"},
+	{text: "Content-Encoding"},
 	{text: "Content-Language"}, {text: "Date"}, {text: "Diversion"}, {text: "Error-Info"}, {text: "Event"},
-	{text: "Flow-Timer"}, {text: "Identity"}, {text: "Identity-Info"}, {text: "In-Reply-To"}, {text: "Info-Package"},
-	{text: "MIME-Version"}, {text: "Min-Expires"}, {text: "Min-SE"}, {text: "Organization"}, {text: "P-Asserted-Identity"},
-	{text: "P-Associated-URI"}, {text: "P-Preferred-Identity"}, {text: "Path"}, {text: "Priority"}, {text: "Privacy"},
-	{text: "Proxy-Require"}, {text: "RAck"}, {text: "RSeq"}, {text: "Reason"}, {text: "Recv-Info"}, {text: "Refer-To"},
-	{text: "Referred-By"}, {text: "Reject-Contact"}, {text: "Remote-Party-ID"}, {text: "Replaces"}, {text: "Reply-To"},
-	{text: "Request-Disposition"}, {text: "Require"}, {text: "Retry-After"}, {text: "SIP-ETag"}, {text: "SIP-If-Match"},
-	{text: "Service-Route"}, {text: "Session-Expires"}, {text: "Subject"}, {text: "Subscription-State"}, {text: "Timestamp"},
+	{text: "Flow-Timer"}, {text: "Identity"}, {text: "Identity-Info"}, {text: "In-Reply-To"},
+	{text: "Info-Package"},
+	{text: "MIME-Version"}, {text: "Min-Expires"}, {text: "Min-SE"}, {text: "Organization"},
+	{text: "P-Asserted-Identity"},
+	{text: "P-Associated-URI"}, {text: "P-Preferred-Identity"}, {text: "Path"}, {text: "Priority"},
+	{text: "Privacy"},
+	{text: "Proxy-Require"}, {text: "RAck"}, {text: "RSeq"}, {text: "Reason"}, {text: "Recv-Info"},
+	{text: "Refer-To"},
+	{text: "Referred-By"}, {text: "Reject-Contact"}, {text: "Remote-Party-ID"}, {text: "Replaces"},
+	{text: "Reply-To"},
+	{text: "Request-Disposition"}, {text: "Require"}, {text: "Retry-After"}, {text: "SIP-ETag"},
+	{text: "SIP-If-Match"},
+	{text: "Service-Route"}, {text: "Session-Expires"}, {text: "Subject"}, {text: "Subscription-State"},
+	{text: "Timestamp"},
 	{text: "Unsupported"}, {text: "Warning"},
 }
 
 // compactForms maps the letters of IANA's SIP header field registry.
 var compactForms = ['z' + 1]string{
-	'a': "Accept-Contact", 'b': "Referred-By", 'c': "Content-Type", 'd': "Request-Disposition", 'e': "Content-Encoding",
-	'f': "From", 'i': "Call-ID", 'j': "Reject-Contact", 'k': "Supported", 'l': "Content-Length", 'm': "Contact",
-	'n': "Identity-Info", 'o': "Event", 'r': "Refer-To", 's': "Subject", 't': "To", 'u': "Allow-Events", 'v': "Via",
+	'a': "Accept-Contact", 'b': "Referred-By", 'c': "Content-Type", 'd': "Request-Disposition",
+	'e': "Content-Encoding",
+	'f': "From", 'i': "Call-ID", 'j': "Reject-Contact", 'k': "Supported", 'l': "Content-Length",
+	'm': "Contact",
+	'n': "Identity-Info", 'o': "Event", 'r': "Refer-To", 's': "Subject", 't': "To", 'u': "Allow-Events",
+	'v': "Via",
 	'x': "Session-Expires", 'y': "Identity",
 }
 
@@ -161,7 +179,8 @@ var byLength = func() (t [24][]headerName) {
 	return t
 }()
 
-// lookupName returns the typed field of a header name and its canonical form: a name that is not known stays as it is.
+// lookupName returns the typed field of a header name and its canonical form: a name that is not known stays
+// as it is.
 func lookupName(s string) (id field, known bool, canonical string) {
 	if len(s) == 1 {
 		if c := lower(s[0]); c <= 'z' && compactForms[c] != "" {
@@ -183,6 +202,12 @@ func lookupName(s string) (id field, known bool, canonical string) {
 		}
 	}
 	return fieldOther, false, s
+}
+
+// DeltaSeconds writes a duration as a header has it (§25.1), rounded up: what lasts a moment yet is never
+// told as 0.
+func DeltaSeconds(d time.Duration) string {
+	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }
 
 // MediaType returns the type and subtype of a Content-Type in lower case, without parameters (§20.15).

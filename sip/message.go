@@ -35,17 +35,20 @@ type Response struct {
 
 // NewRequest returns a request with Max-Forwards 70 and the method in its CSeq; the number is the caller's.
 func NewRequest(method string, uri URI) *Request {
-	return &Request{Method: method, URI: uri, Headers: Headers{MaxForwards: 70, Expires: -1, CSeq: CSeq{Method: method}}}
+	return &Request{Method: method, URI: uri, Headers: Headers{MaxForwards: 70, Expires: -1,
+		CSeq: CSeq{Method: method}}}
 }
 
-// NewResponse returns the response to req with what RFC 3261 §8.2.6 has copied: Via, From, To, Call-ID, CSeq, and the
-// Timestamp into a 100. The tag in To and the Record-Route are the caller's. An empty reason stands for the usual phrase.
+// NewResponse returns the response to req with what RFC 3261 §8.2.6 has copied: Via, From, To, Call-ID, CSeq,
+// and the Timestamp into a 100. The tag in To and the Record-Route are the caller's. An empty reason stands
+// for the usual phrase.
 func NewResponse(req *Request, status int, reason string) *Response {
 	if reason == "" {
 		reason = ReasonPhrase(status)
 	}
 	r := &Response{Status: status, Reason: reason, Headers: Headers{
-		Via: slices.Clone(req.Via), From: req.From, To: req.To, CallID: req.CallID, CSeq: req.CSeq, MaxForwards: -1, Expires: -1,
+		Via: slices.Clone(req.Via), From: req.From, To: req.To, CallID: req.CallID, CSeq: req.CSeq,
+		MaxForwards: -1, Expires: -1,
 	}}
 	if status == 100 {
 		if v := req.Get("Timestamp"); v != "" {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Params is a list of parameters as on the wire, each with its leading semicolon: ";lr;transport=udp". There is no space
-// outside quoted values.
+// Params is a list of parameters as on the wire, each with its leading semicolon: ";lr;transport=udp". There
+// is no space outside quoted values.
 type Params string
 
 var (
@@ -16,8 +16,8 @@ var (
 	errAfterParams = errors.New("unexpected text after the parameters")
 )
 
-// scanParams reads *( SEMI generic-param ) at the start of s (RFC 3261 §25.1) and returns what follows: "" or the comma
-// before the next value.
+// scanParams reads *( SEMI generic-param ) at the start of s (RFC 3261 §25.1) and returns what follows: "" or
+// the comma before the next value.
 func scanParams(s string) (p Params, rest string, err error) {
 	i := skipSpace(s, 0)
 	start, end, tidy := i, i, true
@@ -107,8 +107,8 @@ func plainValue(v string) string {
 	return v
 }
 
-// Get returns the value of the first parameter of that name, in any case: without its quotes, "" for a flag. Escapes (%HH)
-// stay.
+// Get returns the value of the first parameter of that name, in any case: without its quotes, "" for a flag.
+// Escapes (%HH) stay.
 func (p Params) Get(name string) (value string, ok bool) {
 	for p != "" {
 		var n, v string
@@ -137,8 +137,9 @@ func (p Params) All() iter.Seq2[string, string] {
 	}
 }
 
-// With returns p with the parameter set: in place of the first one of that name, else at the end. An empty value makes a
-// flag (";lr"); a value that is neither a token nor a host is quoted, so a parameter of a URI must be escaped beforehand.
+// With returns p with the parameter set: in place of the first one of that name, else at the end. An empty
+// value makes a flag (";lr"); a value that is neither a token nor a host is quoted, so a parameter of a URI
+// must be escaped beforehand.
 func (p Params) With(name, value string) Params {
 	return p.replace(name, string(appendParam(nil, name, value)))
 }

@@ -11,7 +11,8 @@ func TestParams(t *testing.T) {
 		name, value string
 		ok          bool
 	}{
-		{"lr", "", true}, {"LR", "", true}, {"transport", "udp", true}, {"q", "0.5", true}, {"n", `a;b="c\`, true}, {"empty", "", true},
+		{"lr", "", true}, {"LR", "", true}, {"transport", "udp", true}, {"q", "0.5", true},
+		{"n", `a;b="c\`, true}, {"empty", "", true},
 		{"tag", "ab==", true}, {"b", "", false}, {"", "", false}, {"l", "", false},
 	} {
 		if v, ok := p.Get(tt.name); v != tt.value || ok != tt.ok || p.Has(tt.name) != tt.ok {
@@ -22,7 +23,8 @@ func TestParams(t *testing.T) {
 	for n, v := range p.All() {
 		all = append(all, n, v)
 	}
-	if want := []string{"lr", "", "Transport", "udp", "q", "0.5", "n", `a;b="c\`, "empty", "", "tag", "ab=="}; !slices.Equal(all, want) {
+	if want := []string{"lr", "", "Transport", "udp", "q", "0.5", "n", `a;b="c\`, "empty", "", "tag",
+		"ab=="}; !slices.Equal(all, want) {
 		t.Errorf("All = %q, want %q", all, want)
 	}
 	for range p.All() {
@@ -79,8 +81,10 @@ func TestScanParams(t *testing.T) {
 		{";a=1, b", ";a=1", ", b", true},
 		{` ;a="\"",`, `;a="\""`, ",", true},
 		{";a= ;b", ";a=;b", "", true},
-		{";;", "", "", false}, {";", "", "", false}, {"; ,", "", "", false}, {"x", "", "", false}, {";a b", "", "", false},
-		{`;a="x`, "", "", false}, {`;a="x\"`, "", "", false}, {";a=<b>", "", "", false}, {`;a="x"y`, "", "", false}, {";=a", "", "", false},
+		{";;", "", "", false}, {";", "", "", false}, {"; ,", "", "", false}, {"x", "", "", false},
+		{";a b", "", "", false},
+		{`;a="x`, "", "", false}, {`;a="x\"`, "", "", false}, {";a=<b>", "", "", false},
+		{`;a="x"y`, "", "", false}, {";=a", "", "", false},
 	} {
 		p, rest, err := scanParams(tt.in)
 		if p != tt.p || rest != tt.rest || (err == nil) != tt.ok {

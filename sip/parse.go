@@ -31,11 +31,13 @@ func (e *ParseError) Error() string {
 // Unwrap returns the cause.
 func (e *ParseError) Unwrap() error { return e.Err }
 
-// Parse reads one message: a datagram or what Framer cut out. On success one of the two is non-nil; it holds copies, data may
-// be reused. Bytes after Content-Length are ignored (RFC 3261 §18.3); without a Content-Length all the rest is the body.
+// Parse reads one message: a datagram or what Framer cut out. On success one of the two is non-nil; it holds
+// copies, data may be reused. Bytes after Content-Length are ignored (RFC 3261 §18.3); without a
+// Content-Length all the rest is the body.
 //
-// The error is ErrKeepAlive or a *ParseError. A malformed request comes with it when enough is readable to answer it with
-// the error's status: Via, From, To, Call-ID and CSeq are right then, all else may be missing. (An ACK is never answered.)
+// The error is ErrKeepAlive or a *ParseError. A malformed request comes with it when enough is readable to
+// answer it with the error's status: Via, From, To, Call-ID and CSeq are right then, all else may be missing.
+// (An ACK is never answered.)
 func Parse(data []byte) (*Request, *Response, error) {
 	for len(data) > 0 && (data[0] == '\r' || data[0] == '\n' || data[0] == 0) {
 		data = data[1:] // RFC 3261 §7.5
@@ -83,7 +85,8 @@ func Parse(data []byte) (*Request, *Response, error) {
 	return nil, nil, p.err
 }
 
-// A message and the first values of its lists are one allocation; append moves a list out when it outgrows its room.
+// A message and the first values of its lists are one allocation; append moves a list out when it outgrows
+// its room.
 type (
 	parsedRequest struct {
 		Request
@@ -216,8 +219,8 @@ func (p *parser) requestLine(r *Request, line string) {
 	}
 }
 
-// statusLine reads SIP-Version SP Status-Code SP Reason-Phrase (RFC 3261 §7.2); the last SP may be missing when there is no
-// phrase.
+// statusLine reads SIP-Version SP Status-Code SP Reason-Phrase (RFC 3261 §7.2); the last SP may be missing
+// when there is no phrase.
 func (p *parser) statusLine(r *Response, line string) {
 	version, rest, _ := strings.Cut(line, " ")
 	code, reason, _ := strings.Cut(rest, " ")
@@ -259,7 +262,8 @@ func (p *parser) rest(data []byte) []byte {
 		id     field
 		reason string
 	}{
-		{fieldVia, "Missing Via"}, {fieldFrom, "Missing From"}, {fieldTo, "Missing To"}, {fieldCallID, "Missing Call-ID"},
+		{fieldVia, "Missing Via"}, {fieldFrom, "Missing From"}, {fieldTo, "Missing To"},
+		{fieldCallID, "Missing Call-ID"},
 		{fieldCSeq, "Missing CSeq"},
 	} {
 		if !p.has(f.id) {

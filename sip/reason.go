@@ -1,7 +1,7 @@
 package sip
 
-// ReasonPhrase returns the phrase that the RFCs give to the status, of an unknown one that of its class (RFC 3261 §8.1.3.2),
-// "" outside 100 to 699.
+// ReasonPhrase returns the phrase that the RFCs give to the status, of an unknown one that of its class (RFC
+// 3261 §8.1.3.2), "" outside 100 to 699.
 func ReasonPhrase(status int) string {
 	if s := reasons[status]; s != "" {
 		return s
@@ -9,7 +9,8 @@ func ReasonPhrase(status int) string {
 	return reasons[status/100*100]
 }
 
-// Keys without a phrase of their own in an RFC (200 aside) are the x00 of their class: RFC 3261 §21, extensions as noted.
+// Keys without a phrase of their own in an RFC (200 aside) are the x00 of their class: RFC 3261 §21,
+// extensions as noted.
 var reasons = map[int]string{
 	100: "Trying",
 	180: "Ringing",

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// URI is a SIP, SIPS or other URI (RFC 3261 §19.1). Its strings are as on the wire: still escaped, and comparable only by
-// Equal. The zero URI is invalid.
+// URI is a SIP, SIPS or other URI (RFC 3261 §19.1). Its strings are as on the wire: still escaped, and
+// comparable only by Equal. The zero URI is invalid.
 type URI struct {
 	Scheme   string // "sip", "sips", "tel", ... in lower case
 	User     string // escaped; "" with no user part
@@ -21,8 +21,8 @@ type URI struct {
 	Opaque   string // all after the colon, for schemes other than sip and sips
 }
 
-// ParseURI parses an addr-spec: a URI without angle brackets or space around it. Of schemes other than sip and sips only the
-// characters are checked.
+// ParseURI parses an addr-spec: a URI without angle brackets or space around it. Of schemes other than sip
+// and sips only the characters are checked.
 func ParseURI(s string) (URI, error) {
 	var u URI
 	if err := u.parse(s); err != nil {
@@ -124,8 +124,8 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// scanHostPort reads host [":" port] at the start of s and returns its length. Space may stand around the colon only in a
-// Via, which cuts it out beforehand.
+// scanHostPort reads host [":" port] at the start of s and returns its length. Space may stand around the
+// colon only in a Via, which cuts it out beforehand.
 func scanHostPort(s string, host *string, port *uint16) (n int, err error) {
 	if s != "" && s[0] == '[' {
 		end := strings.IndexByte(s, ']')
@@ -192,8 +192,9 @@ func appendHostPort(b []byte, host string, port uint16) []byte {
 // String returns u as on the wire.
 func (u URI) String() string { return string(u.Append(nil)) }
 
-// HostPort returns the host, an IPv6 address without its brackets, and the port, else the default one: 5061 for sips and
-// transport=tls, otherwise 5060. Whether a port was given, which decides on SRV look-ups (RFC 3263 §4.2), says Port.
+// HostPort returns the host, an IPv6 address without its brackets, and the port, else the default one: 5061
+// for sips and transport=tls, otherwise 5060. Whether a port was given, which decides on SRV look-ups (RFC
+// 3263 §4.2), says Port.
 func (u URI) HostPort() (host string, port uint16) {
 	if port = u.Port; port == 0 {
 		transport, _ := u.Param("transport")
@@ -211,8 +212,8 @@ func unbracket(host string) string {
 	return host
 }
 
-// Param returns the value of a URI parameter, "" for a flag. Unlike in Params.Get, name and value may be escaped on the wire:
-// ";%6Cr" is ";lr" (RFC 3261 §19.1.4).
+// Param returns the value of a URI parameter, "" for a flag. Unlike in Params.Get, name and value may be
+// escaped on the wire: ";%6Cr" is ";lr" (RFC 3261 §19.1.4).
 func (u URI) Param(name string) (value string, ok bool) {
 	value, ok = findEscaped(u.Params, name)
 	return unescape(value), ok
@@ -269,8 +270,8 @@ func EscapeUser(s string) string {
 	return string(b)
 }
 
-// Equal reports whether u and v are equivalent (RFC 3261 §19.1.4; IPv6 hosts by RFC 5954 §4). URIs of other schemes must
-// agree byte for byte.
+// Equal reports whether u and v are equivalent (RFC 3261 §19.1.4; IPv6 hosts by RFC 5954 §4). URIs of other
+// schemes must agree byte for byte.
 func (u URI) Equal(v URI) bool {
 	if u.Scheme != v.Scheme {
 		return false
@@ -280,7 +281,8 @@ func (u URI) Equal(v URI) bool {
 	}
 	return u.Port == v.Port && equalHost(u.Host, v.Host) &&
 		equalEscaped(u.User, v.User, false) && equalEscaped(u.Password, v.Password, false) &&
-		equalParams(u.Params, v.Params) && equalParams(v.Params, u.Params) && equalHeaders(u.Headers, v.Headers)
+		equalParams(u.Params, v.Params) && equalParams(v.Params, u.Params) &&
+		equalHeaders(u.Headers, v.Headers)
 }
 
 func equalHost(a, b string) bool {
@@ -295,8 +297,8 @@ func equalHost(a, b string) bool {
 	return err == nil && x == y
 }
 
-// equalParams compares the parameters of a with those of b: of the five below, both must have all; of others, only those
-// that both have must agree.
+// equalParams compares the parameters of a with those of b: of the five below, both must have all; of others,
+// only those that both have must agree.
 func equalParams(a, b Params) bool {
 	for name, value := range a.All() {
 		if other, ok := findEscaped(b, name); ok {
@@ -335,7 +337,8 @@ func equalHeaders(a, b string) bool {
 	return len(rest) == 0
 }
 
-// equalEscaped compares two escaped strings: %HH equals the character it stands for, unless that one is reserved.
+// equalEscaped compares two escaped strings: %HH equals the character it stands for, unless that one is
+// reserved.
 func equalEscaped(a, b string, fold bool) bool {
 	for a != "" && b != "" {
 		var x, y byte

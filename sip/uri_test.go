@@ -13,18 +13,24 @@ func TestParseURI(t *testing.T) {
 	}{
 		{"sip:example.com", URI{Scheme: "sip", Host: "example.com"}},
 		{"SIP:alice@Example.COM", URI{Scheme: "sip", User: "alice", Host: "Example.COM"}},
-		{"sips:alice:secret@atlanta.com:5071", URI{Scheme: "sips", User: "alice", Password: "secret", Host: "atlanta.com", Port: 5071}},
-		{"sip:alice@192.0.2.4;transport=tcp;lr", URI{Scheme: "sip", User: "alice", Host: "192.0.2.4", Params: ";transport=tcp;lr"}},
-		{"sip:[2001:db8::9:1]:5070;ob", URI{Scheme: "sip", Host: "[2001:db8::9:1]", Port: 5070, Params: ";ob"}},
+		{"sips:alice:secret@atlanta.com:5071", URI{Scheme: "sips", User: "alice", Password: "secret",
+			Host: "atlanta.com", Port: 5071}},
+		{"sip:alice@192.0.2.4;transport=tcp;lr", URI{Scheme: "sip", User: "alice", Host: "192.0.2.4",
+			Params: ";transport=tcp;lr"}},
+		{"sip:[2001:db8::9:1]:5070;ob", URI{Scheme: "sip", Host: "[2001:db8::9:1]", Port: 5070,
+			Params: ";ob"}},
 		{"sip:atlanta.com;method=REGISTER?to=alice%40atlanta.com&priority=urgent",
-			URI{Scheme: "sip", Host: "atlanta.com", Params: ";method=REGISTER", Headers: "to=alice%40atlanta.com&priority=urgent"}},
+			URI{Scheme: "sip", Host: "atlanta.com", Params: ";method=REGISTER",
+				Headers: "to=alice%40atlanta.com&priority=urgent"}},
 		{"sip:a@b?x=1", URI{Scheme: "sip", User: "a", Host: "b", Headers: "x=1"}},
 		// The user part may hold what elsewhere separates.
-		{"sip:user;par=u%40example.net@example.com", URI{Scheme: "sip", User: "user;par=u%40example.net", Host: "example.com"}},
+		{"sip:user;par=u%40example.net@example.com", URI{Scheme: "sip", User: "user;par=u%40example.net",
+			Host: "example.com"}},
 		{"sip:a?b/c&d=e+f$g,h@example.com", URI{Scheme: "sip", User: "a?b/c&d=e+f$g,h", Host: "example.com"}},
 		{"sip:**9@fritz.box", URI{Scheme: "sip", User: "**9", Host: "fritz.box"}},
 		{"sip:*31#123@fritz.box", URI{Scheme: "sip", User: "*31#123", Host: "fritz.box"}},
-		{"sip:x@host;p=[::1]:5060/a&b", URI{Scheme: "sip", User: "x", Host: "host", Params: ";p=[::1]:5060/a&b"}},
+		{"sip:x@host;p=[::1]:5060/a&b", URI{Scheme: "sip", User: "x", Host: "host",
+			Params: ";p=[::1]:5060/a&b"}},
 		{"sip:10.0.0.1;lr;did=YWI==", URI{Scheme: "sip", Host: "10.0.0.1", Params: ";lr;did=YWI=="}},
 		{"tel:+1-201-555-0123;ext=4", URI{Scheme: "tel", Opaque: "+1-201-555-0123;ext=4"}},
 		{"urn:service:sos", URI{Scheme: "urn", Opaque: "service:sos"}},
@@ -42,10 +48,14 @@ func TestParseURI(t *testing.T) {
 
 func TestParseURIRefuses(t *testing.T) {
 	for _, s := range []string{
-		"", "sip", "sip:", ":x", "1sip:a@b", "s p:a", "sip:@host", "sip:a@", "sip:a@b@c", "sip:a b@c", "sip:a@b c", " sip:a@b", "sip:a@b ",
-		"<sip:a@b>", "sip:a@b>", "sip:a%4@b", "sip:a%zz@b", "sip:a:b:c@d", "sip:a:b%@d", "sip:a\"b@c", "sip:häns@host", "sip:a@hö.st",
-		"sip:host:", "sip:host:0", "sip:host:65536", "sip:host:184467440737095516165060", "sip:host:-1", "sip:host:5060x", "sip:[::1", "sip:[::1%eth0]",
-		"sip:[1.2.3.4]", "sip:[]", "sip:::1", "sip:a@b;", "sip:a@b;;lr", "sip:a@b;=x", "sip:a@b;lr,", "sip:a@b?", "sip:a@b?x y",
+		"", "sip", "sip:", ":x", "1sip:a@b", "s p:a", "sip:@host", "sip:a@", "sip:a@b@c", "sip:a b@c",
+		"sip:a@b c", " sip:a@b", "sip:a@b ",
+		"<sip:a@b>", "sip:a@b>", "sip:a%4@b", "sip:a%zz@b", "sip:a:b:c@d", "sip:a:b%@d", "sip:a\"b@c",
+		"sip:häns@host", "sip:a@hö.st",
+		"sip:host:", "sip:host:0", "sip:host:65536", "sip:host:184467440737095516165060", "sip:host:-1",
+		"sip:host:5060x", "sip:[::1", "sip:[::1%eth0]",
+		"sip:[1.2.3.4]", "sip:[]", "sip:::1", "sip:a@b;", "sip:a@b;;lr", "sip:a@b;=x", "sip:a@b;lr,",
+		"sip:a@b?", "sip:a@b?x y",
 		"sip:a@b?%", "sip:a\r\n@b", "tel:", "tel:a b", "http:<x>", "sip:a\x00@b",
 	} {
 		if u, err := ParseURI(s); err == nil {
@@ -66,8 +76,10 @@ func TestURIEqual(t *testing.T) {
 		{"sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5", true},
 		{"sip:carol@chicago.com", "sip:carol@chicago.com;security=on", true},
 		{"sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on", true},
-		{"sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com", "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com", true},
-		{"sip:alice@atlanta.com?subject=project%20x&priority=urgent", "sip:alice@atlanta.com?priority=urgent&subject=project%20x", true},
+		{"sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+			"sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com", true},
+		{"sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+			"sip:alice@atlanta.com?priority=urgent&subject=project%20x", true},
 		{"sip:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP", false},
 		{"sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", false},
 		{"sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp", false},
@@ -130,7 +142,8 @@ func TestURIHostPort(t *testing.T) {
 }
 
 func TestURIUserAndParam(t *testing.T) {
-	for _, s := range []string{"alice", "I have spaces", "sips:user@example.com", "a;b?c", "*31#5", "häns", "\x00\x7F\r\n", "100%", "%41", ""} {
+	for _, s := range []string{"alice", "I have spaces", "sips:user@example.com", "a;b?c", "*31#5", "häns",
+		"\x00\x7F\r\n", "100%", "%41", ""} {
 		escaped := EscapeUser(s)
 		if got := (URI{User: escaped}).Username(); got != s {
 			t.Errorf("Username of EscapeUser(%q) = %q is %q", s, escaped, got)
@@ -163,7 +176,8 @@ func TestURIUserAndParam(t *testing.T) {
 }
 
 func TestHostOf(t *testing.T) {
-	for addr, want := range map[string]string{"10.0.0.1": "10.0.0.1", "::ffff:10.0.0.1": "10.0.0.1", "fe80::1%eth0": "[fe80::1]"} {
+	for addr, want := range map[string]string{"10.0.0.1": "10.0.0.1", "::ffff:10.0.0.1": "10.0.0.1",
+		"fe80::1%eth0": "[fe80::1]"} {
 		if got := HostOf(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("HostOf(%s) = %s, want %s", addr, got, want)
 		}

@@ -33,8 +33,9 @@ func ParseVia(s string) (Via, error) {
 	return v, nil
 }
 
-// parse fills v, which must be zero, from the start of s, and returns what follows: "" or the comma before the next value.
-// With anyVersion the version need not be 2.0: a request of another one must be answered by way of its Via, too.
+// parse fills v, which must be zero, from the start of s, and returns what follows: "" or the comma before
+// the next value. With anyVersion the version need not be 2.0: a request of another one must be answered by
+// way of its Via, too.
 func (v *Via) parse(s string, anyVersion bool) (rest string, err error) {
 	s = s[skipSpace(s, 0):]
 	if s == "" {
@@ -46,7 +47,8 @@ func (v *Via) parse(s string, anyVersion bool) (rest string, err error) {
 		name, after, ok := strings.Cut(s, "/")
 		version, transport, ok2 := strings.Cut(after, "/")
 		version = trimSpace(version)
-		if !ok || !ok2 || !equalFold(trimSpace(name), "SIP") || version != "2.0" && !(anyVersion && isToken(version)) {
+		if !ok || !ok2 || !equalFold(trimSpace(name), "SIP") || version != "2.0" && !(anyVersion &&
+			isToken(version)) {
 			return "", errViaProtocol
 		}
 		s = transport
@@ -103,8 +105,8 @@ func (v Via) String() string { return string(v.Append(nil)) }
 // SentBy returns host[:port] as given, IPv6 in brackets.
 func (v Via) SentBy() string { return string(appendHostPort(nil, v.Host, v.Port)) }
 
-// HostPort returns the host, an IPv6 address without its brackets, and the port, else the transport's default one
-// (RFC 3261 §18.2.2).
+// HostPort returns the host, an IPv6 address without its brackets, and the port, else the transport's default
+// one (RFC 3261 §18.2.2).
 func (v Via) HostPort() (host string, port uint16) {
 	if port = v.Port; port == 0 {
 		if port = 5060; v.Transport == "TLS" {
@@ -130,8 +132,8 @@ func (v Via) Received() (addr netip.Addr, ok bool) {
 	return addr, err == nil
 }
 
-// RPort returns the rport parameter (RFC 3581): whether it is present, and its port, 0 when it is not filled in (a request
-// asks that way) or invalid.
+// RPort returns the rport parameter (RFC 3581): whether it is present, and its port, 0 when it is not filled
+// in (a request asks that way) or invalid.
 func (v Via) RPort() (port uint16, present bool) {
 	s, present := v.Params.Get("rport")
 	n, over, ok := digits(s, 65535)

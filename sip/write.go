@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// Append writes the request (RFC 3261 §7): long names, Content-Length by Body. No value can end its line: CR and LF in it
-// become spaces. It allocates nothing when b has the room.
+// Append writes the request (RFC 3261 §7): long names, Content-Length by Body. No value can end its line: CR
+// and LF in it become spaces. It allocates nothing when b has the room.
 func (r *Request) Append(b []byte) []byte {
 	start := len(b)
 	b = append(b, r.Method...)

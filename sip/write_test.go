@@ -68,10 +68,12 @@ Content-Length: 0
 func TestAppendInjection(t *testing.T) {
 	const evil = "x\r\nContact: <sip:evil@example.com>\r\n\r\nbody\n\r"
 	clean := func() *Request {
-		a := Address{DisplayName: "n", URI: URI{Scheme: "sip", User: "u", Password: "p", Host: "h", Params: ";a", Headers: "b=c"}, Params: ";tag=1"}
+		a := Address{DisplayName: "n", URI: URI{Scheme: "sip", User: "u", Password: "p", Host: "h",
+			Params: ";a", Headers: "b=c"}, Params: ";tag=1"}
 		tel := Address{URI: URI{Scheme: "tel", Opaque: "1"}}
 		return &Request{Method: "M", URI: URI{Scheme: "sip", Host: "h"}, Headers: Headers{
-			Via: []Via{{"UDP", "h", 1, ";branch=1"}}, From: a, To: tel, CallID: "1", CSeq: CSeq{1, "M"}, MaxForwards: 1, Expires: 1, Contact: []Address{a},
+			Via: []Via{{"UDP", "h", 1, ";branch=1"}}, From: a, To: tel, CallID: "1", CSeq: CSeq{1, "M"},
+			MaxForwards: 1, Expires: 1, Contact: []Address{a},
 			Route: []Address{a}, RecordRoute: []Address{a}, ContentType: "a/b", Other: []Header{{"X", "y"}},
 		}}
 	}
@@ -79,7 +81,8 @@ func TestAppendInjection(t *testing.T) {
 	tried := 0
 	check := func(wire string) {
 		tried++
-		if n := strings.Count(wire, "\r\n"); n != lines || strings.Count(wire, "\r") != n || strings.Count(wire, "\n") != n {
+		if n := strings.Count(wire, "\r\n"); n != lines || strings.Count(wire, "\r") != n ||
+			strings.Count(wire, "\n") != n {
 			t.Errorf("%d lines instead of %d: %q", n, lines, wire)
 		}
 	}

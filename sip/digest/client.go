@@ -15,8 +15,9 @@ var (
 	ErrNone     = errors.New("digest: no challenge that can be answered")
 )
 
-// Client answers the challenges of one server (one header field: WWW- or Proxy-Authenticate). It is not safe for concurrent
-// use. It keeps the last challenge, so that later requests carry credentials at once, with a rising nonce count.
+// Client answers the challenges of one server (one header field: WWW- or Proxy-Authenticate). It is not safe
+// for concurrent use. It keeps the last challenge, so that later requests carry credentials at once, with a
+// rising nonce count.
 type Client struct {
 	User, Password string
 	Realm          string // pinned; "" pins the first that is seen, until Forget
@@ -26,10 +27,11 @@ type Client struct {
 	nc  uint32
 }
 
-// Challenged takes the challenges of a 401 or 407; answered says whether an earlier challenge to this very request was answered
-// already. Credentials that a request carried from the start do not count: their nonce may have aged, at a server that never
-// says so, or been another request's. After nil, Authorize gives credentials for another attempt. A refusal of an answer is
-// ErrRejected unless it was stale: asking again with the same password would only lock the account.
+// Challenged takes the challenges of a 401 or 407; answered says whether an earlier challenge to this very
+// request was answered already. Credentials that a request carried from the start do not count: their nonce
+// may have aged, at a server that never says so, or been another request's. After nil, Authorize gives
+// credentials for another attempt. A refusal of an answer is ErrRejected unless it was stale: asking again
+// with the same password would only lock the account.
 func (c *Client) Challenged(headers []string, answered bool) error {
 	best, found := Challenge{}, false
 	var last error
@@ -43,7 +45,8 @@ func (c *Client) Challenged(headers []string, answered bool) error {
 			last = fmt.Errorf("%w: %q, pinned is %q", ErrRealm, ch.Realm, pinned)
 			continue
 		}
-		// RFC 8760 §2.4 takes the topmost supported one; a downgrade to MD5 where SHA-256 is offered helps only an attacker.
+		// RFC 8760 §2.4 takes the topmost supported one; a downgrade to MD5 where SHA-256 is offered helps
+		// only an attacker.
 		if !found || best.Algorithm == MD5 && ch.Algorithm == SHA256 {
 			best, found = ch, true
 		}
@@ -61,7 +64,8 @@ func (c *Client) Challenged(headers []string, answered bool) error {
 	return nil
 }
 
-// Authorize returns the value of an Authorization or Proxy-Authorization header for a request, "" before any challenge.
+// Authorize returns the value of an Authorization or Proxy-Authorization header for a request, "" before any
+// challenge.
 func (c *Client) Authorize(method, uri string) string {
 	if !c.has {
 		return ""
@@ -75,9 +79,11 @@ func (c *Client) Authorize(method, uri string) string {
 		rand.Read(b[:])
 		cnonce, qop = hex.EncodeToString(b[:]), "auth"
 	}
-	s := "Digest username=" + quote(c.User) + ", realm=" + quote(c.now.Realm) + ", nonce=" + quote(c.now.Nonce) +
+	s := "Digest username=" + quote(c.User) + ", realm=" + quote(c.now.Realm) + ", nonce=" +
+		quote(c.now.Nonce) +
 		", uri=" + quote(uri) +
-		`, response="` + alg.response(alg.HA1(c.User, c.now.Realm, c.Password), c.now.Nonce, nc, cnonce, qop, method, uri) + `"` +
+		`, response="` + alg.response(alg.HA1(c.User, c.now.Realm, c.Password), c.now.Nonce, nc, cnonce, qop,
+		method, uri) + `"` +
 		", algorithm=" + string(alg)
 	if c.now.Opaque != "" {
 		s += ", opaque=" + quote(c.now.Opaque)

@@ -34,7 +34,10 @@ func TestClientChooses(t *testing.T) {
 }
 
 func TestClientRefuses(t *testing.T) {
-	fresh := func(nonce string) []string { return []string{`Digest realm="r", nonce="` + nonce + `", qop="auth"`} }
+	fresh := func(nonce string) []string {
+		return []string{`Digest realm="r", nonce="` + nonce +
+			`", qop="auth"`}
+	}
 	t.Run("nothing to answer", func(t *testing.T) {
 		c := Client{User: "u"}
 		if err := c.Challenged(nil, false); !errors.Is(err, ErrNone) {
@@ -60,7 +63,8 @@ func TestClientRefuses(t *testing.T) {
 		if err := c.Challenged(fresh("1"), false); err != nil {
 			t.Error(err)
 		}
-		if err := c.Challenged([]string{`Digest realm="other", nonce="2"`}, false); !errors.Is(err, ErrRealm) {
+		if err := c.Challenged([]string{`Digest realm="other", nonce="2"`}, false); !errors.Is(err,
+			ErrRealm) {
 			t.Error(err)
 		}
 		c.Forget()
@@ -74,7 +78,8 @@ func TestClientRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Authorize("INVITE", "sip:a")
-		if err := c.Challenged(fresh("2"), true); !errors.Is(err, ErrRejected) { // a fresh nonce, the first answer refused
+		// a fresh nonce, the first answer refused
+		if err := c.Challenged(fresh("2"), true); !errors.Is(err, ErrRejected) {
 			t.Error(err)
 		}
 	})
@@ -92,7 +97,8 @@ func TestClientRefuses(t *testing.T) {
 		c := Client{User: "u"}
 		c.Challenged(fresh("1"), false)
 		c.Authorize("INVITE", "sip:a")
-		if err := c.Challenged([]string{`Digest realm="r", nonce="2", qop="auth", stale=true`}, true); err != nil {
+		if err := c.Challenged([]string{`Digest realm="r", nonce="2", qop="auth", stale=true`},
+			true); err != nil {
 			t.Error(err)
 		}
 	})
@@ -100,7 +106,8 @@ func TestClientRefuses(t *testing.T) {
 		c := Client{User: "u"}
 		c.Challenged(fresh("1"), false)
 		c.Authorize("INVITE", "sip:a")
-		c.Authorize("INVITE", "sip:a")                          // the next request, by which time the nonce has aged
+		// the next request, by which time the nonce has aged
+		c.Authorize("INVITE", "sip:a")
 		if err := c.Challenged(fresh("2"), false); err != nil { // nothing of this request was answered yet
 			t.Error(err)
 		}
@@ -138,12 +145,14 @@ func TestNonceCount(t *testing.T) {
 // TestWithoutQOP answers a server of RFC 2069, which knows neither nc nor cnonce.
 func TestWithoutQOP(t *testing.T) {
 	c := Client{User: "Mufasa", Password: "Circle Of Life"}
-	if err := c.Challenged([]string{`Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc"`}, false); err != nil {
+	if err := c.Challenged([]string{`Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", ` +
+		`opaque="5ccc"`}, false); err != nil {
 		t.Fatal(err)
 	}
 	v := c.Authorize("GET", "/dir/index.html")
 	f, err := parseFields(v)
-	if err != nil || f["response"] != "670fd8c2df070c60b045671b8b24ff02" || f["opaque"] != "5ccc" || strings.Contains(v, "cnonce") || strings.Contains(v, "nc=") {
+	if err != nil || f["response"] != "670fd8c2df070c60b045671b8b24ff02" || f["opaque"] != "5ccc" ||
+		strings.Contains(v, "cnonce") || strings.Contains(v, "nc=") {
 		t.Errorf("%s (%v)", v, err)
 	}
 }

@@ -1,14 +1,15 @@
-// Package digest is HTTP Digest access authentication as SIP uses it: RFC 7616 for the scheme, RFC 8760 for SIP's choice of
-// algorithm (the first that the client supports, in the server's order, SHA-256 before MD5), RFC 3261 §22 for the headers.
+// Package digest is HTTP Digest access authentication as SIP uses it: RFC 7616 for the scheme, RFC 8760 for
+// SIP's choice of algorithm (the first that the client supports, in the server's order, SHA-256 before MD5),
+// RFC 3261 §22 for the headers.
 //
-// [Client] answers challenges; [Server] makes and checks them. Both support MD5, SHA-256 and qop=auth; a server of RFC 2069
-// (no qop) is answered too. auth-int, userhash and the -sess variants are not: no SIP server at hand asks for them, and a
-// challenge that has nothing else is an error.
+// [Client] answers challenges; [Server] makes and checks them. Both support MD5, SHA-256 and qop=auth; a
+// server of RFC 2069 (no qop) is answered too. auth-int, userhash and the -sess variants are not: no SIP
+// server at hand asks for them, and a challenge that has nothing else is an error.
 //
 //	RFC 7616 §3.3  challenge.go  the challenge's fields
 //	RFC 7616 §3.4  digest.go     response, nonce count, cnonce
 //	RFC 8760 §2.4  client.go     which challenge to answer
-//	RFC 7616 §3.3, §5.4  server.go  nonces: stateless, dated, bound to a secret; replays refused by nonce count
+//	RFC 7616 §3.3, §5.4  server.go  nonces: stateless, dated, bound to a secret; replays refused by count
 package digest
 
 import (

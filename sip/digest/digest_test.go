@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestResponse holds the computation against the examples of RFC 2617 §3.5 (also without qop, as RFC 2069) and RFC 7616 §3.9.1,
-// which RFC 8760 takes over for SIP.
+// TestResponse holds the computation against the examples of RFC 2617 §3.5 (also without qop, as RFC 2069)
+// and RFC 7616 §3.9.1, which RFC 8760 takes over for SIP.
 func TestResponse(t *testing.T) {
 	for _, c := range []struct {
 		name                         string
@@ -14,17 +14,23 @@ func TestResponse(t *testing.T) {
 		realm, password              string
 		nonce, nc, cnonce, qop, want string
 	}{
-		{"RFC 2617 §3.5", MD5, "testrealm@host.com", "Circle Of Life", "dcd98b7102dd2f0e8b11d0f600bfb0c093", "00000001", "0a4f113b", "auth",
+		{"RFC 2617 §3.5", MD5, "testrealm@host.com", "Circle Of Life", "dcd98b7102dd2f0e8b11d0f600bfb0c093",
+			"00000001", "0a4f113b", "auth",
 			"6629fae49393a05397450978507c4ef1"},
-		{"RFC 2617 §3.5 without qop", MD5, "testrealm@host.com", "Circle Of Life", "dcd98b7102dd2f0e8b11d0f600bfb0c093", "", "", "",
+		{"RFC 2617 §3.5 without qop", MD5, "testrealm@host.com", "Circle Of Life",
+			"dcd98b7102dd2f0e8b11d0f600bfb0c093", "", "", "",
 			"670fd8c2df070c60b045671b8b24ff02"},
-		{"RFC 7616 §3.9.1 MD5", MD5, "http-auth@example.org", "Circle of Life", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "00000001",
+		{"RFC 7616 §3.9.1 MD5", MD5, "http-auth@example.org", "Circle of Life",
+			"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "00000001",
 			"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "auth", "8ca523f5e9506fed4657c9700eebdbec"},
-		{"RFC 7616 §3.9.1 SHA-256", SHA256, "http-auth@example.org", "Circle of Life", "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "00000001",
-			"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "auth", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
+		{"RFC 7616 §3.9.1 SHA-256", SHA256, "http-auth@example.org", "Circle of Life",
+			"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", "00000001",
+			"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", "auth",
+			"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"},
 	} {
 		ha1 := c.alg.HA1("Mufasa", c.realm, c.password)
-		if got := c.alg.response(ha1, c.nonce, c.nc, c.cnonce, c.qop, "GET", "/dir/index.html"); got != c.want {
+		if got := c.alg.response(ha1, c.nonce, c.nc, c.cnonce, c.qop, "GET",
+			"/dir/index.html"); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -38,8 +44,10 @@ func TestParseChallenge(t *testing.T) {
 		{`Digest realm="asterisk", nonce="x1"`, Challenge{Realm: "asterisk", Nonce: "x1", Algorithm: MD5}},
 		{`digest REALM="a", Nonce="x", algorithm=md5, QOP="auth,auth-int", opaque="o", stale=TRUE`,
 			Challenge{Realm: "a", Nonce: "x", Opaque: "o", Algorithm: MD5, QOP: true, Stale: true}},
-		{`Digest realm="a", nonce="x", algorithm="SHA-256", qop=auth`, Challenge{Realm: "a", Nonce: "x", Algorithm: SHA256, QOP: true}},
-		{`  Digest  realm = "with \"quotes\" and, commas" ,nonce="x",, domain="sip:a"`, Challenge{Realm: `with "quotes" and, commas`, Nonce: "x", Algorithm: MD5}},
+		{`Digest realm="a", nonce="x", algorithm="SHA-256", qop=auth`, Challenge{Realm: "a", Nonce: "x",
+			Algorithm: SHA256, QOP: true}},
+		{`  Digest  realm = "with \"quotes\" and, commas" ,nonce="x",, domain="sip:a"`,
+			Challenge{Realm: `with "quotes" and, commas`, Nonce: "x", Algorithm: MD5}},
 		{`Digest realm="", nonce="x", unknown=thing, stale=false`, Challenge{Nonce: "x", Algorithm: MD5}},
 	} {
 		got, err := ParseChallenge(c.header)

@@ -19,9 +19,9 @@ var (
 	ErrWrong         = errors.New("digest: wrong user or password")
 )
 
-// Server challenges requests and checks credentials. Its nonces carry their own date and a keyed hash, so that a challenge
-// costs no memory (RFC 7616 §5.4); only nonces that were answered rightly are kept, to refuse a repeated nonce count. It is
-// not safe for concurrent use.
+// Server challenges requests and checks credentials. Its nonces carry their own date and a keyed hash, so
+// that a challenge costs no memory (RFC 7616 §5.4); only nonces that were answered rightly are kept, to
+// refuse a repeated nonce count. It is not safe for concurrent use.
 type Server struct {
 	Realm    string
 	Lifetime time.Duration                    // of a nonce; 0: 5 minutes
@@ -43,8 +43,8 @@ func NewServer(realm string, password func(user string) (string, bool)) *Server 
 	return s
 }
 
-// Challenges returns the header values of a 401 or 407: SHA-256 first, then MD5 for phones that know nothing better
-// (RFC 8760 §2.3).
+// Challenges returns the header values of a 401 or 407: SHA-256 first, then MD5 for phones that know nothing
+// better (RFC 8760 §2.3).
 func (s *Server) Challenges(now time.Time, stale bool) []string {
 	nonce := s.nonce(now)
 	c := Challenge{Realm: s.Realm, Nonce: nonce, Algorithm: SHA256, QOP: true, Stale: stale}
@@ -76,8 +76,9 @@ func (s *Server) fresh(nonce string, now time.Time) bool {
 	return age >= 0 && age < s.Lifetime
 }
 
-// Check finds the credentials for its realm among the header values and verifies them for the method. uri is the digest's uri
-// field as sent: SIP proxies rewrite Request-URIs, so it is not compared with the request's (RFC 3261 §22.4). It returns the user.
+// Check finds the credentials for its realm among the header values and verifies them for the method. uri is
+// the digest's uri field as sent: SIP proxies rewrite Request-URIs, so it is not compared with the request's
+// (RFC 3261 §22.4). It returns the user.
 func (s *Server) Check(headers []string, method string, now time.Time) (user string, err error) {
 	for _, h := range headers {
 		f, perr := parseFields(h)
@@ -91,14 +92,16 @@ func (s *Server) Check(headers []string, method string, now time.Time) (user str
 		user = f["username"]
 		password, known := s.Password(user)
 		qop, nc := f["qop"], f["nc"]
-		want := alg.response(alg.HA1(user, s.Realm, password), f["nonce"], nc, f["cnonce"], qop, method, f["uri"])
+		want := alg.response(alg.HA1(user, s.Realm, password), f["nonce"], nc, f["cnonce"], qop, method,
+			f["uri"])
 		right := subtle.ConstantTimeCompare([]byte(want), []byte(f["response"])) == 1
 		// An unknown user takes as long and says as much as a wrong password.
 		if !known || !right || f["uri"] == "" {
 			return user, ErrWrong
 		}
 		count, cerr := strconv.ParseUint(nc, 16, 32)
-		// Credentials without qop can be replayed within the nonce's life: this server offered auth, so it asks for it.
+		// Credentials without qop can be replayed within the nonce's life: this server offered auth, so it
+		// asks for it.
 		if qop != "auth" || cerr != nil {
 			return user, ErrWrong
 		}
@@ -123,7 +126,8 @@ func (s *Server) use(nonce string, count uint64, now time.Time) bool {
 					delete(s.seen, n)
 				}
 			}
-			if len(s.seen) >= maxNonces { // a new key makes every nonce given so far stale, so none can be replayed
+			// a new key makes every nonce given so far stale, so none can be replayed
+			if len(s.seen) >= maxNonces {
 				clear(s.seen)
 				rand.Read(s.key[:])
 			}

@@ -41,7 +41,8 @@ func TestServerAccepts(t *testing.T) {
 		}
 		for n := range 3 {
 			v := c.Authorize("REGISTER", "sip:door")
-			user, err := s.Check([]string{`Digest realm="elsewhere", username="x"`, "garbage", v}, "REGISTER", start.Add(time.Minute))
+			user, err := s.Check([]string{`Digest realm="elsewhere", username="x"`, "garbage", v}, "REGISTER",
+				start.Add(time.Minute))
 			if err != nil || user != "kitchen" {
 				t.Errorf("client %d, use %d: %q, %v", i, n, user, err)
 			}
@@ -51,7 +52,8 @@ func TestServerAccepts(t *testing.T) {
 
 func TestChallengesOrder(t *testing.T) {
 	ch := newTestServer().Challenges(start, true)
-	if len(ch) != 2 || !strings.Contains(ch[0], "algorithm=SHA-256") || !strings.Contains(ch[1], "algorithm=MD5") {
+	if len(ch) != 2 || !strings.Contains(ch[0], "algorithm=SHA-256") || !strings.Contains(ch[1],
+		"algorithm=MD5") {
 		t.Errorf("challenges %q (RFC 8760 §2.3: the stronger first)", ch)
 	}
 	for _, h := range ch {
@@ -77,19 +79,23 @@ func TestServerRefuses(t *testing.T) {
 		after                  time.Duration
 		want                   error
 	}{
-		"wrong password":      {"kitchen", "wrong", "REGISTER", same, 0, ErrWrong},
-		"unknown user":        {"cellar", "secret", "REGISTER", same, 0, ErrWrong},
-		"unknown user, none":  {"cellar", "", "REGISTER", same, 0, ErrWrong},
-		"another method":      {"kitchen", "secret", "INVITE", same, 0, ErrWrong},
-		"another uri":         {"kitchen", "secret", "REGISTER", edit(`uri="sip:door"`, `uri="sip:other"`), 0, ErrWrong},
-		"no uri":              {"kitchen", "secret", "REGISTER", edit(`uri="sip:door", `, ""), 0, ErrWrong},
-		"higher nc, unhashed": {"kitchen", "secret", "REGISTER", edit("nc=00000001", "nc=00000002"), 0, ErrWrong},
-		"without qop":         {"kitchen", "secret", "REGISTER", edit("qop=auth, ", ""), 0, ErrWrong},
-		"other algorithm":     {"kitchen", "secret", "REGISTER", edit("SHA-256", "MD5"), 0, ErrWrong},
-		"unknown algorithm":   {"kitchen", "secret", "REGISTER", edit("SHA-256", "SHA-1"), 0, ErrNoCredentials},
-		"other realm":         {"kitchen", "secret", "REGISTER", edit(`realm="door"`, `realm="other"`), 0, ErrNoCredentials},
-		"old nonce":           {"kitchen", "secret", "REGISTER", same, 5 * time.Minute, ErrStale},
-		"nonce of tomorrow":   {"kitchen", "secret", "REGISTER", same, -time.Second, ErrStale},
+		"wrong password":     {"kitchen", "wrong", "REGISTER", same, 0, ErrWrong},
+		"unknown user":       {"cellar", "secret", "REGISTER", same, 0, ErrWrong},
+		"unknown user, none": {"cellar", "", "REGISTER", same, 0, ErrWrong},
+		"another method":     {"kitchen", "secret", "INVITE", same, 0, ErrWrong},
+		"another uri": {"kitchen", "secret", "REGISTER", edit(`uri="sip:door"`, `uri="sip:other"`), 0,
+			ErrWrong},
+		"no uri": {"kitchen", "secret", "REGISTER", edit(`uri="sip:door", `, ""), 0, ErrWrong},
+		"higher nc, unhashed": {"kitchen", "secret", "REGISTER", edit("nc=00000001", "nc=00000002"), 0,
+			ErrWrong},
+		"without qop":     {"kitchen", "secret", "REGISTER", edit("qop=auth, ", ""), 0, ErrWrong},
+		"other algorithm": {"kitchen", "secret", "REGISTER", edit("SHA-256", "MD5"), 0, ErrWrong},
+		"unknown algorithm": {"kitchen", "secret", "REGISTER", edit("SHA-256", "SHA-1"), 0,
+			ErrNoCredentials},
+		"other realm": {"kitchen", "secret", "REGISTER", edit(`realm="door"`, `realm="other"`), 0,
+			ErrNoCredentials},
+		"old nonce":         {"kitchen", "secret", "REGISTER", same, 5 * time.Minute, ErrStale},
+		"nonce of tomorrow": {"kitchen", "secret", "REGISTER", same, -time.Second, ErrStale},
 	} {
 		s := newTestServer()
 		v := c.edit(answered(t, s, start, c.user, c.password).Authorize("REGISTER", "sip:door"))
@@ -106,7 +112,8 @@ func TestServerRefuses(t *testing.T) {
 func TestReplay(t *testing.T) {
 	s := newTestServer()
 	c := answered(t, s, start, "kitchen", "secret")
-	first, second, third := c.Authorize("INVITE", "sip:d"), c.Authorize("INVITE", "sip:d"), c.Authorize("INVITE", "sip:d")
+	first, second, third := c.Authorize("INVITE", "sip:d"), c.Authorize("INVITE", "sip:d"),
+		c.Authorize("INVITE", "sip:d")
 	for i, use := range []struct {
 		v    string
 		want error
@@ -120,22 +127,27 @@ func TestReplay(t *testing.T) {
 // TestForeignNonce refuses nonces that this server did not make, however right the password.
 func TestForeignNonce(t *testing.T) {
 	s := newTestServer()
-	other := answered(t, newTestServer(), start, "kitchen", "secret") // an earlier process with the same users
-	if _, err := s.Check([]string{other.Authorize("INVITE", "sip:d")}, "INVITE", start); !errors.Is(err, ErrStale) {
+	// an earlier process with the same users
+	other := answered(t, newTestServer(), start, "kitchen", "secret")
+	if _, err := s.Check([]string{other.Authorize("INVITE", "sip:d")}, "INVITE", start); !errors.Is(err,
+		ErrStale) {
 		t.Error(err)
 	}
 	for _, nonce := range []string{"", "x", "AAAA", strings.Repeat("A", 43), strings.Repeat("!", 43)} {
 		c := &Client{User: "kitchen", Password: "secret"}
-		if err := c.Challenged([]string{`Digest realm="door", nonce="x` + nonce + `", qop="auth"`}, false); err != nil {
+		if err := c.Challenged([]string{`Digest realm="door", nonce="x` + nonce + `", qop="auth"`},
+			false); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Check([]string{c.Authorize("INVITE", "sip:d")}, "INVITE", start); !errors.Is(err, ErrStale) {
+		if _, err := s.Check([]string{c.Authorize("INVITE", "sip:d")}, "INVITE", start); !errors.Is(err,
+			ErrStale) {
 			t.Errorf("nonce %q: %v", nonce, err)
 		}
 	}
 }
 
-// TestNoncesBounded answers far more nonces than are kept: memory stays bounded, and nothing becomes replayable.
+// TestNoncesBounded answers far more nonces than are kept: memory stays bounded, and nothing becomes
+// replayable.
 func TestNoncesBounded(t *testing.T) {
 	s := newTestServer()
 	var firsts []string
@@ -166,7 +178,8 @@ func TestNoncesBounded(t *testing.T) {
 	}
 	// Later, the expired ones make room.
 	c := answered(t, s, start.Add(time.Hour), "kitchen", "secret")
-	if _, err := s.Check([]string{c.Authorize("INVITE", "sip:d")}, "INVITE", start.Add(time.Hour)); err != nil {
+	if _, err := s.Check([]string{c.Authorize("INVITE", "sip:d")}, "INVITE",
+		start.Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,8 +1,10 @@
-// Package fsm runs state machines that are written as tables: one row for each arrow of the figure in the standard.
+// Package fsm runs state machines that are written as tables: one row for each arrow of the figure in the
+// standard.
 //
-// A table is data, so a test can hold it against a golden file typed from the RFC, and drive a machine through every row.
-// [Table.Step] is the only writer of a state. A (state, event) pair without a row is ignored, and says so in its result;
-// [Table.Unhandled] lists such pairs, so that a test can ask for the reason of each.
+// A table is data, so a test can hold it against a golden file typed from the RFC, and drive a machine
+// through every row. [Table.Step] is the only writer of a state. A (state, event) pair without a row is
+// ignored, and says so in its result; [Table.Unhandled] lists such pairs, so that a test can ask for the
+// reason of each.
 package fsm
 
 import (
@@ -13,8 +15,8 @@ import (
 
 // Row is one arrow: in State, when Event happens and Guard holds, Action runs and Next is entered.
 //
-// Rows with the same State and Event are tried in order, the first whose Guard holds is taken. Next is entered before Action
-// runs, so an Action that posts a further event to its own machine finds the new state.
+// Rows with the same State and Event are tried in order, the first whose Guard holds is taken. Next is
+// entered before Action runs, so an Action that posts a further event to its own machine finds the new state.
 type Row[S, E ~string, M any] struct {
 	State   S
 	Event   E
@@ -51,7 +53,8 @@ func New[S, E ~string, M any](name string, rows []Row[S, E, M]) *Table[S, E, M] 
 	return t
 }
 
-// Step moves *state by event and runs the row's action on m. It returns the row taken, nil when the table has none.
+// Step moves *state by event and runs the row's action on m. It returns the row taken, nil when the table has
+// none.
 func (t *Table[S, E, M]) Step(state *S, event E, m M) *Row[S, E, M] {
 	for _, i := range t.index[pair[S, E]{*state, event}] {
 		r := &t.Rows[i]
@@ -67,13 +70,14 @@ func (t *Table[S, E, M]) Step(state *S, event E, m M) *Row[S, E, M] {
 	return nil
 }
 
-// Log writes the line at level debug that every step leaves: machine, state, event, state. id says which machine of its kind it was;
-// row is what Step returned.
+// Log writes the line at level debug that every step leaves: machine, state, event, state. id says which
+// machine of its kind it was; row is what Step returned.
 func (t *Table[S, E, M]) Log(log *slog.Logger, id slog.Attr, from S, event E, row *Row[S, E, M]) {
 	if !log.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
-	attrs := []slog.Attr{id, slog.String("machine", t.Name), slog.String("from", string(from)), slog.String("event", string(event))}
+	attrs := []slog.Attr{id, slog.String("machine", t.Name), slog.String("from", string(from)),
+		slog.String("event", string(event))}
 	if row == nil {
 		attrs = append(attrs, slog.String("to", string(from)), slog.Bool("ignored", true))
 	} else {

@@ -28,8 +28,10 @@ func (l *lamp) do(what string) {
 }
 
 var lampTable = New("lamp", []Row[state, event, *lamp]{
-	{State: "off", Event: "press", When: "power", Guard: func(l *lamp) bool { return l.power }, Next: "on", Does: "light", Action: func(l *lamp) { l.do("light") }, Section: "1"},
-	{State: "off", Event: "press", Next: "off", Does: "click", Action: func(l *lamp) { l.do("click") }, Section: "2"},
+	{State: "off", Event: "press", When: "power", Guard: func(l *lamp) bool { return l.power }, Next: "on",
+		Does: "light", Action: func(l *lamp) { l.do("light") }, Section: "1"},
+	{State: "off", Event: "press", Next: "off", Does: "click", Action: func(l *lamp) { l.do("click") },
+		Section: "2"},
 	{State: "on", Event: "press", Next: "off"},
 	{State: "on", Event: "smash", Next: "broken", Does: "tinkle", Action: func(l *lamp) { l.do("tinkle") }},
 })
@@ -60,7 +62,8 @@ func TestStep(t *testing.T) {
 func TestStepNested(t *testing.T) {
 	l := &lamp{state: "off", power: true, after: func(l *lamp) { l.step("smash") }}
 	l.step("press")
-	if want := []string{"light in on", "tinkle in broken"}; l.state != "broken" || !slices.Equal(l.did, want) {
+	if want := []string{"light in on", "tinkle in broken"}; l.state != "broken" || !slices.Equal(l.did,
+		want) {
 		t.Errorf("%s, did %q", l.state, l.did)
 	}
 }
@@ -72,14 +75,16 @@ func TestLists(t *testing.T) {
 	if got := lampTable.Events(); !slices.Equal(got, []event{"press", "smash"}) {
 		t.Errorf("events %v", got)
 	}
-	if got := lampTable.Unhandled(); !slices.Equal(got, []string{"off smash", "broken press", "broken smash"}) {
+	if got := lampTable.Unhandled(); !slices.Equal(got, []string{"off smash", "broken press",
+		"broken smash"}) {
 		t.Errorf("unhandled %q", got)
 	}
 	var rows []string
 	for _, r := range lampTable.Rows {
 		rows = append(rows, r.String())
 	}
-	want := []string{"off  press [power] -> on: light (1)", "off  press -> off: click (2)", "on  press -> off", "on  smash -> broken: tinkle"}
+	want := []string{"off  press [power] -> on: light (1)", "off  press -> off: click (2)",
+		"on  press -> off", "on  smash -> broken: tinkle"}
 	if !slices.Equal(rows, want) {
 		t.Errorf("rows %q", rows)
 	}

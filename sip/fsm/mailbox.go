@@ -2,8 +2,8 @@ package fsm
 
 import "sync"
 
-// Mailbox hands calls to the one loop that owns a machine's state. It has no bound: only this process fills it, never a
-// stranger; what strangers send waits in a bounded channel of the loop's own.
+// Mailbox hands calls to the one loop that owns a machine's state. It has no bound: only this process fills
+// it, never a stranger; what strangers send waits in a bounded channel of the loop's own.
 type Mailbox struct {
 	mu   sync.Mutex
 	q    []func()

@@ -12,9 +12,9 @@ import (
 	"portero/sip/transport"
 )
 
-// Admit validates a request, preprocesses its route and challenges its sender (RFC 3261 §16.3, §16.4, §22), all without
-// state. What depends on the user is left to who takes it: a refusal that was lost must be repeated by a transaction, since
-// the same credentials do not pass twice.
+// Admit validates a request, preprocesses its route and challenges its sender (RFC 3261 §16.3, §16.4, §22),
+// all without state. What depends on the user is left to who takes it: a refusal that was lost must be
+// repeated by a transaction, since the same credentials do not pass twice.
 func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	if req.URI.Scheme != "sip" { // sips needs TLS all the way, others are not ours
 		return transaction.Refuse(416)
@@ -24,7 +24,10 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 		if !within || req.MaxForwards == 0 {
 			return transaction.Verdict{} // for a response of ours that no transaction sent
 		}
-		return transaction.Verdict{Take: func(_ *transaction.Server, ack *sip.Request) { s.forwardACK(ack, hop) }}
+		return transaction.Verdict{Take: func(_ *transaction.Server, ack *sip.Request) {
+			s.forwardACK(ack,
+				hop)
+		}}
 	}
 	if !within && len(req.Route) == 0 && s.ours(req.URI) {
 		switch {
@@ -40,12 +43,16 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 	case s.unsupported(flow, req, "Proxy-Require", ""):
 		return transaction.Verdict{}
 	case within:
-		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { s.proxyWithin(tx, req, hop) },
+		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) {
+			s.proxyWithin(tx,
+				req, hop)
+		},
 			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case forged:
 		return transaction.Refuse(481) // a dialog of before a restart: the phone gives it up
 	case req.Method == sip.REGISTER: // §10.3 step 1
-		s.log.Debug("registrar not our domain", "uri", req.URI.String(), "from", flow.Remote)
+		s.log.Debug("registration at a foreign domain refused", "call", req.CallID, "uri", req.URI.String(),
+			"from", flow.Remote)
 		return transaction.Refuse(403)
 	case s.cfg.Trusted != nil && s.cfg.Trusted(flow):
 		return transaction.Verdict{Take: s.proxyTrusted, Share: transaction.ShareOf(flow.Remote.Addr())}
@@ -87,8 +94,8 @@ func (s *Server) unsupported(flow transport.Flow, req *sip.Request, header, know
 	return true
 }
 
-// authenticated checks the credentials and has take serve the user they are of; status is the challenge's: 401 of the registrar, 407
-// of the proxy.
+// authenticated checks the credentials and has take serve the user they are of; status is the challenge's:
+// 401 of the registrar, 407 of the proxy.
 func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int,
 	take func(*Server, *transaction.Server, *sip.Request, string)) transaction.Verdict {
 	if status == 401 && s.unsupported(flow, req, "Require", "path") {
@@ -100,20 +107,24 @@ func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int
 	}
 	user, err := s.check(req, status, now)
 	if err == nil {
-		s.fallback.answered(flow.Remote)
-		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { take(s, tx, req, user) },
+		s.md5Only.answered(flow.Remote)
+		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) {
+			take(s, tx, req,
+				user)
+		},
 			Share: transaction.Share{User: user}}
 	}
 	if errors.Is(err, digest.ErrWrong) {
 		blocked := s.guard.failed(source, now)
-		s.log.Warn("registrar wrong credentials", "from", flow.Remote, "user", user, "method", req.Method, "call_id", req.CallID, "blocked", blocked)
+		s.log.Warn("wrong credentials shown", "call", req.CallID, "from", flow.Remote, "user", user, "method",
+			req.Method, "blocked", blocked)
 	}
 	s.challenge(flow, req, status, err, now)
 	return transaction.Verdict{}
 }
 
-// check returns whose credentials a request has. Registrar and proxy are one realm: credentials for either spare a phone the second
-// challenge.
+// check returns whose credentials a request has. Registrar and proxy are one realm: credentials for either
+// spare a phone the second challenge.
 func (s *Server) check(req *sip.Request, status int, now time.Time) (user string, err error) {
 	err = digest.ErrNoCredentials
 	if status == 407 {
@@ -133,7 +144,7 @@ func (s *Server) challenge(flow transport.Flow, req *sip.Request, status int, er
 		name = "Proxy-Authenticate"
 	}
 	challenges := s.digest.Challenges(now, errors.Is(err, digest.ErrStale)) // SHA-256, MD5
-	if s.fallback.challenged(flow.Remote, req, errors.Is(err, digest.ErrNoCredentials), now) {
+	if s.md5Only.challenged(flow.Remote, req, errors.Is(err, digest.ErrNoCredentials), now) {
 		challenges = challenges[1:]
 	}
 	for _, c := range challenges {
@@ -156,6 +167,7 @@ func (s *Server) withoutCredentials(req *sip.Request) {
 // withoutClaims removes the identities that a phone would display in place of From (RFC 3325 §5).
 func withoutClaims(req *sip.Request) {
 	req.Other = slices.DeleteFunc(req.Other, func(h sip.Header) bool {
-		return h.Name == "P-Asserted-Identity" || h.Name == "P-Preferred-Identity" || h.Name == "Remote-Party-ID"
+		return h.Name == "P-Asserted-Identity" || h.Name == "P-Preferred-Identity" ||
+			h.Name == "Remote-Party-ID"
 	})
 }

@@ -16,7 +16,8 @@ import (
 	"portero/sip/transport"
 )
 
-// wire is a network of channels whose far ends are all the benchmark itself. Unlike siptest's it keeps no log.
+// wire is a network of channels whose far ends are all the benchmark itself. Unlike siptest's it keeps no
+// log.
 type wire struct {
 	up   chan transport.Packet
 	down chan sent
@@ -47,7 +48,8 @@ func (w *wire) Run(ctx context.Context, deliver func(transport.Packet) bool) err
 }
 
 func (w *wire) send(from netip.AddrPort, data string) {
-	w.up <- transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: serverAddr, Remote: from}, Data: []byte(data)}
+	w.up <- transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: serverAddr, Remote: from},
+		Data: []byte(data)}
 }
 
 // next returns the next message to a far end, whose start line must begin so.
@@ -89,8 +91,10 @@ func header(m, name string) string {
 var annaAddr, doorAddr = netip.MustParseAddrPort("10.0.0.1:5060"), netip.MustParseAddrPort("10.0.0.8:5060")
 
 func registerWire(i int, auth string) string {
-	return "REGISTER sip:" + domain + " SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKr" + strconv.Itoa(i) + ";rport\r\nMax-Forwards: 70\r\n" +
-		"From: <sip:anna@" + domain + ">;tag=f\r\nTo: <sip:anna@" + domain + ">\r\nCall-ID: reg\r\nCSeq: " + strconv.Itoa(i) + " REGISTER\r\n" +
+	return "REGISTER sip:" + domain + " SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKr" +
+		strconv.Itoa(i) + ";rport\r\nMax-Forwards: 70\r\n" +
+		"From: <sip:anna@" + domain + ">;tag=f\r\nTo: <sip:anna@" + domain + ">\r\nCall-ID: reg\r\nCSeq: " +
+		strconv.Itoa(i) + " REGISTER\r\n" +
 		"Contact: <sip:anna@10.0.0.1:5060>;expires=600\r\n" + auth + "Content-Length: 0\r\n\r\n"
 }
 
@@ -98,7 +102,8 @@ func registerWire(i int, auth string) string {
 func (w *wire) client(b testing.TB) *digest.Client {
 	c := &digest.Client{User: "anna", Password: "a"}
 	w.send(annaAddr, registerWire(0, ""))
-	if err := c.Challenged([]string{header(w.next(b, "SIP/2.0 401"), "WWW-Authenticate")}, false); err != nil {
+	if err := c.Challenged([]string{header(w.next(b, "SIP/2.0 401"), "WWW-Authenticate")},
+		false); err != nil {
 		b.Fatal(err)
 	}
 	return c
@@ -107,7 +112,8 @@ func (w *wire) client(b testing.TB) *digest.Client {
 // A benchmark opens at most this many transactions a stack, which keeps them for 32 s of real time.
 const perServer = 3500
 
-// BenchmarkRegister is a REGISTER that bears SHA-256 credentials and refreshes a binding, from the bytes to the bytes.
+// BenchmarkRegister is a REGISTER that bears SHA-256 credentials and refreshes a binding, from the bytes to
+// the bytes.
 func BenchmarkRegister(b *testing.B) {
 	b.ReportAllocs()
 	var spent time.Duration
@@ -117,7 +123,8 @@ func BenchmarkRegister(b *testing.B) {
 		c := w.client(b)
 		var requests []string
 		for i := 1; i <= min(perServer, b.N-done); i++ {
-			requests = append(requests, registerWire(i, "Authorization: "+c.Authorize("REGISTER", "sip:"+domain)+"\r\n"))
+			requests = append(requests, registerWire(i, "Authorization: "+c.Authorize("REGISTER",
+				"sip:"+domain)+"\r\n"))
 		}
 		b.StartTimer()
 		start := cpu()
@@ -131,12 +138,16 @@ func BenchmarkRegister(b *testing.B) {
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "cpu-us/op")
 }
 
-const sdp = "v=0\r\no=- 1 1 IN IP4 10.0.0.8\r\ns=-\r\nc=IN IP4 10.0.0.8\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 9 101\r\n" +
+const sdp = "v=0\r\no=- 1 1 IN IP4 10.0.0.8\r\ns=-\r\nc=IN IP4 10.0.0.8\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 " +
+	"8 9 101\r\n" +
 	"a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
 
 func callWire(method, target, from, to, branch string, cseq, i int, extra, body string) string {
-	m := fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.8:5060;branch=z9hG4bK%s%d;rport\r\nMax-Forwards: 70\r\n%sFrom: %s\r\nTo: %s\r\nCall-ID: call-%d\r\n"+
-		"CSeq: %d %s\r\nContact: <sip:door@10.0.0.8:5060>\r\n", method, target, branch, i, extra, from, to, i, cseq, method)
+	m := fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP "+
+		"10.0.0.8:5060;branch=z9hG4bK%s%d;rport\r\nMax-Forwards: 70\r\n%sFrom: %s\r\nTo: %s\r\nCall-ID: "+
+		"call-%d\r\n"+
+		"CSeq: %d %s\r\nContact: <sip:door@10.0.0.8:5060>\r\n", method, target, branch, i, extra, from, to, i,
+		cseq, method)
 	if body != "" {
 		m += "Content-Type: application/sdp\r\n"
 	}
@@ -158,11 +169,13 @@ func answerTo(req, status, to, body string) string {
 			b.WriteString(line + "\r\n")
 		}
 	}
-	b.WriteString("Contact: <sip:anna@10.0.0.1:5060>\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+	b.WriteString("Contact: <sip:anna@10.0.0.1:5060>\r\nContent-Length: " + strconv.Itoa(len(body)) +
+		"\r\n\r\n" + body)
 	return b.String()
 }
 
-// BenchmarkCall is a record-routed call: INVITE with credentials, 180, 200, ACK, BYE, 200; both ends' text handling is part of it.
+// BenchmarkCall is a record-routed call: INVITE with credentials, 180, 200, ACK, BYE, 200; both ends' text
+// handling is part of it.
 func BenchmarkCall(b *testing.B) {
 	b.ReportAllocs()
 	var spent time.Duration
@@ -175,13 +188,15 @@ func BenchmarkCall(b *testing.B) {
 		door := &digest.Client{User: "door", Password: "d"}
 		from, to := "<sip:door@"+domain+">;tag=d", "<sip:anna@"+domain+">"
 		w.send(doorAddr, callWire("INVITE", "sip:anna@"+domain, from, to, "c", 1, 0, "", sdp))
-		if err := door.Challenged([]string{header(w.next(b, "SIP/2.0 407"), "Proxy-Authenticate")}, false); err != nil {
+		if err := door.Challenged([]string{header(w.next(b, "SIP/2.0 407"), "Proxy-Authenticate")},
+			false); err != nil {
 			b.Fatal(err)
 		}
 		var requests []string
 		for i := 1; i <= min(perServer/2, b.N-done); i++ {
 			auth := "Proxy-Authorization: " + door.Authorize("INVITE", "sip:anna@"+domain) + "\r\n"
-			requests = append(requests, callWire("INVITE", "sip:anna@"+domain, from, to, "i", 2, i, auth, sdp))
+			requests = append(requests, callWire("INVITE", "sip:anna@"+domain, from, to, "i", 2, i, auth,
+				sdp))
 		}
 		b.StartTimer()
 		start := cpu()

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	timerC = 185 * time.Second // §16.6 item 11: more than 3 minutes
-	grace  = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
+	timerC     = 185 * time.Second // §16.6 item 11: more than 3 minutes
+	cancelWait = 4 * time.Second   // for branches to end after a CANCEL: four of its retransmissions
 )
 
 // fork is the response context of one request (RFC 3261 §16.7).
@@ -29,7 +29,7 @@ type fork struct {
 	answered   bool         // a 2xx went up
 	failed     bool         // another final response went up
 	cancelled  bool         // the caller gave up
-	grace      *transaction.Timer
+	cancelWait *transaction.Timer
 }
 
 // branch is one target's client transaction.
@@ -75,7 +75,7 @@ func (f *fork) receive(b *branch, res *sip.Response, err error) {
 	case errors.Is(err, transaction.ErrTimeout):
 		f.refused(b, 408)
 	case err != nil:
-		f.s.log.Warn("registrar branch failed", "call_id", f.req.CallID, "err", err)
+		f.s.log.Warn("forwarded request failed", "call", f.req.CallID, "err", err)
 		f.refused(b, 503) // §16.9
 	case res.Status < 200:
 		f.progress(b, res)
@@ -86,7 +86,8 @@ func (f *fork) receive(b *branch, res *sip.Response, err error) {
 	}
 }
 
-// progress passes a 1xx on, but for a 100, and those that a request other than INVITE must not have (RFC 4320 §4.1).
+// progress passes a 1xx on, but for a 100, and those that a request other than INVITE must not have (RFC 4320
+// §4.1).
 func (f *fork) progress(b *branch, res *sip.Response) {
 	if res.Status == 100 || !f.invite || b.done {
 		return
@@ -97,11 +98,12 @@ func (f *fork) progress(b *branch, res *sip.Response) {
 	}
 }
 
-// answer passes a 2xx on at once, each 2xx of an INVITE and each of its repetitions (§16.7 item 5), and ends the others.
+// answer passes a 2xx on at once, each 2xx of an INVITE and each of its repetitions (§16.7 item 5), and ends
+// the others.
 func (f *fork) answer(b *branch, res *sip.Response) {
 	b.end()
 	if f.failed && f.invite {
-		// It crossed our CANCEL and came after the grace: the transaction takes no 2xx any more.
+		// It crossed our CANCEL and came after the wait for it: the transaction takes no 2xx any more.
 		res.Via = f.req.Via
 		f.s.stack.SendResponse(res)
 		return
@@ -113,7 +115,7 @@ func (f *fork) answer(b *branch, res *sip.Response) {
 	f.answered = true
 	f.pass(res)
 	if first {
-		f.grace.Stop()
+		f.cancelWait.Stop()
 		f.cancelOthers()
 	}
 }
@@ -124,7 +126,8 @@ func (f *fork) refused(b *branch, status int) {
 	f.refuse(b, res)
 }
 
-// refuse collects a final response and concludes after the last; a 6xx ends the other branches (§16.7 items 3 to 6, 10).
+// refuse collects a final response and concludes after the last; a 6xx ends the other branches (§16.7 items 3
+// to 6, 10).
 func (f *fork) refuse(b *branch, res *sip.Response) {
 	if b.done {
 		return
@@ -157,12 +160,13 @@ func (b *branch) end() {
 	b.timerC.Stop()
 }
 
-// cancel ends all branches, and waits for them only so long: a phone that is switched off says nothing for 32 s.
+// cancel ends all branches, and waits for them only so long: a phone that is switched off says nothing for 32
+// s.
 func (f *fork) cancel() {
 	f.cancelOthers()
 	if !f.answered && !f.failed {
-		f.grace.Stop()
-		f.grace = f.s.stack.After(grace, f.conclude)
+		f.cancelWait.Stop()
+		f.cancelWait = f.s.stack.After(cancelWait, f.conclude)
 	}
 }
 
@@ -182,7 +186,7 @@ func (f *fork) conclude() {
 	if f.answered || f.failed {
 		return
 	}
-	f.grace.Stop()
+	f.cancelWait.Stop()
 	f.failed = true
 	res := f.best
 	switch {
@@ -204,8 +208,8 @@ func (f *fork) pass(res *sip.Response) {
 	f.tx.Respond(res)
 }
 
-// rank orders final responses, the best first (§16.7 item 6): 6xx, the lowest class, what helps the caller to try again, what
-// a person chose, and silence last.
+// rank orders final responses, the best first (§16.7 item 6): 6xx, the lowest class, what helps the caller to
+// try again, what a person chose, and silence last.
 func rank(status int) int {
 	switch status {
 	case 401, 407, 415, 420, 484:

@@ -37,8 +37,8 @@ func (s *Server) proxyTrusted(tx *transaction.Server, req *sip.Request) {
 	s.proxy(tx, req, "", func(*sip.Request) {})
 }
 
-// proxy determines the targets of a request (RFC 3261 §16.5) and forwards it to them, after clean has taken away what they shall not
-// see.
+// proxy determines the targets of a request (RFC 3261 §16.5) and forwards it to them, after clean has taken
+// away what they shall not see.
 func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, clean func(*sip.Request)) {
 	targets, status := s.targets(tx.Flow(), req)
 	if status != 0 {
@@ -52,8 +52,9 @@ func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, cl
 
 // refuse answers a request that goes nowhere.
 func (s *Server) refuse(tx *transaction.Server, req *sip.Request, user string, status int) {
-	s.log.Info("registrar refused", "method", req.Method, "user", user, "to", req.URI.String(), "from", tx.Flow().Remote,
-		"status", status, "call_id", req.CallID)
+	s.log.Info("request not forwarded", "call", req.CallID, "method", req.Method, "user", user, "to",
+		req.URI.String(),
+		"from", tx.Flow().Remote, "status", status)
 	tx.Respond(sip.NewResponse(req, status, ""))
 }
 
@@ -87,8 +88,8 @@ func (s *Server) targets(flow transport.Flow, req *sip.Request) ([]target, int) 
 	return list, 0
 }
 
-// looped reports whether the request has been here before (§16.3 item 4). The topmost Via is the sender's own, and a private
-// address of another network may look like ours there.
+// looped reports whether the request has been here before (§16.3 item 4). The topmost Via is the sender's
+// own, and a private address of another network may look like ours there.
 func (s *Server) looped(req *sip.Request) bool {
 	for i := 1; i < len(req.Via); i++ {
 		host, port := req.Via[i].HostPort()
@@ -111,7 +112,7 @@ func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []tar
 		caller = hopOf(tx.Flow(), req, contact)
 	}
 	for _, t := range targets {
-		out := outgoing(req, t)
+		out := forwarded(req, t)
 		b := f.branch()
 		var err error
 		if record {
@@ -129,8 +130,8 @@ func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []tar
 	}
 }
 
-// outgoing copies a request for a target (§16.6 items 1 to 3 and 6).
-func outgoing(req *sip.Request, t target) *sip.Request {
+// forwarded copies a request for a target (§16.6 items 1 to 3 and 6).
+func forwarded(req *sip.Request, t target) *sip.Request {
 	out := req.Clone()
 	out.URI = t.uri
 	out.Route = t.path
@@ -148,7 +149,8 @@ func (s *Server) forwardACK(req *sip.Request, hop transport.Target) {
 		return
 	}
 	s.withoutCredentials(req)
-	if _, err := s.stack.Send(outgoing(req, target{uri: req.URI, path: req.Route, hop: hop}), hop); err != nil {
-		s.log.Warn("registrar ACK not sent", "call_id", req.CallID, "err", err)
+	if _, err := s.stack.Send(forwarded(req, target{uri: req.URI, path: req.Route, hop: hop}),
+		hop); err != nil {
+		s.log.Warn("ACK not forwarded", "call", req.CallID, "err", err)
 	}
 }

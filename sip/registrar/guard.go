@@ -55,7 +55,8 @@ func (g *guard) makeRoom() {
 	if len(g.sources) < maxSources {
 		return
 	}
-	for source := range g.sources { // any one: who forges so many sources gains a few guesses, no memory
+	// any one: forging so many sources gains a guesser a few tries and costs no memory
+	for source := range g.sources {
 		delete(g.sources, source)
 		break
 	}

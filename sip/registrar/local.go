@@ -11,7 +11,8 @@ import (
 	"portero/sip/transport"
 )
 
-// locals remembers for a short while which of our addresses a far end sees: asking a wildcard socket costs a system call.
+// locals remembers for a short while which of our addresses a far end sees: asking a wildcard socket costs a
+// system call.
 type locals struct {
 	stack *transaction.Stack
 	known map[localKey]localAddr
@@ -48,8 +49,8 @@ func (l *locals) of(t transport.Target) (netip.AddrPort, error) {
 	return a.addr, a.err
 }
 
-// isSelf reports whether packets to an address come back to us: the route to an own address leaves from that very address.
-// Port 0 stands for any.
+// isSelf reports whether packets to an address come back to us: the route to an own address leaves from that
+// very address. Port 0 stands for any.
 func (l *locals) isSelf(proto sip.Proto, addr netip.Addr, port uint16) bool {
 	addr = addr.Unmap()
 	own, err := l.of(transport.Target{Proto: proto, Addr: netip.AddrPortFrom(addr, max(port, 1))})
@@ -61,8 +62,8 @@ func (l *locals) isOwn(addr netip.Addr, port uint16) bool {
 	return slices.ContainsFunc(l.stack.Protos(), func(p sip.Proto) bool { return l.isSelf(p, addr, port) })
 }
 
-// ours reports whether a URI names this server: one of its domains, or an address of its own with our port or none, as phones
-// write it that have the port in another field.
+// ours reports whether a URI names this server: one of its domains, or an address of its own with our port or
+// none, as phones write it that have the port in another field.
 func (s *Server) ours(u sip.URI) bool {
 	if !u.IsSIP() {
 		return false

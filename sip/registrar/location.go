@@ -80,7 +80,8 @@ func (s *Server) Bindings() []Binding {
 	var all []Binding
 	for user, list := range l.users {
 		for _, b := range list {
-			all = append(all, Binding{User: user, Contact: b.contact.URI, Q: b.contact.Q(), Source: b.hop.Addr, Expires: b.expires, UserAgent: b.userAgent})
+			all = append(all, Binding{User: user, Contact: b.contact.URI, Q: b.contact.Q(),
+				Source: b.hop.Addr, Expires: b.expires, UserAgent: b.userAgent})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Binding) int { return cmp.Compare(a.User, b.User) })

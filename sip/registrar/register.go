@@ -2,7 +2,6 @@ package registrar
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"portero/sip"
@@ -19,7 +18,8 @@ const (
 // register handles a REGISTER of an authenticated user (RFC 3261 §10.3).
 func (s *Server) register(tx *transaction.Server, req *sip.Request, user string) {
 	refuse := func(status int, reason string) {
-		s.log.Info("registrar refused", "user", user, "from", tx.Flow().Remote, "status", status, "reason", reason, "call_id", req.CallID)
+		s.log.Info("registration refused", "call", req.CallID, "user", user, "from", tx.Flow().Remote,
+			"status", status, "reason", reason)
 		tx.Respond(sip.NewResponse(req, status, reason))
 	}
 	switch { // steps 4 and 5
@@ -39,7 +39,7 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 	switch {
 	case status == 423:
 		res := sip.NewResponse(req, 423, "")
-		res.Add("Min-Expires", seconds(s.cfg.MinExpires))
+		res.Add("Min-Expires", sip.DeltaSeconds(s.cfg.MinExpires))
 		tx.Respond(res)
 		return
 	case status != 0:
@@ -52,9 +52,10 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 	tx.Respond(s.registered(req, user))
 }
 
-// bind returns what becomes of the bindings by a REGISTER (§10.3 steps 6 and 7), or the status and reason that refuse it.
-// Nothing is changed yet: all of it happens or none.
-func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (list []*binding, status int, reason string) {
+// bind returns what becomes of the bindings by a REGISTER (§10.3 steps 6 and 7), or the status and reason
+// that refuse it. Nothing is changed yet: all of it happens or none.
+func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (list []*binding, status int,
+	reason string) {
 	path, ok := parsePath(req)
 	if !ok {
 		return nil, 400, "Bad Path"
@@ -86,7 +87,8 @@ func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (li
 		}
 		c.Params = c.Params.Without("expires")
 		agent := req.Get("User-Agent")
-		list = append(list, &binding{contact: c, hop: hopOf(flow, req, c.URI), path: path, callID: req.CallID, seq: req.CSeq.Seq,
+		list = append(list, &binding{contact: c, hop: hopOf(flow, req, c.URI), path: path, callID: req.CallID,
+			seq:       req.CSeq.Seq,
 			userAgent: agent[:min(len(agent), 128)], refreshed: now, expires: now.Add(d)})
 	}
 	for len(list) > maxBindings {
@@ -98,7 +100,10 @@ func (s *Server) bind(flow transport.Flow, req *sip.Request, old []*binding) (li
 
 // touches reports whether a REGISTER names the binding.
 func touches(req *sip.Request, b *binding) bool {
-	return slices.ContainsFunc(req.Contact, func(c sip.Address) bool { return c.Star || c.URI.Equal(b.contact.URI) })
+	return slices.ContainsFunc(req.Contact, func(c sip.Address) bool {
+		return c.Star ||
+			c.URI.Equal(b.contact.URI)
+	})
 }
 
 func (s *Server) unusable(c sip.Address) string {
@@ -118,7 +123,8 @@ func (s *Server) unusable(c sip.Address) string {
 	return ""
 }
 
-// lifetime is how long a binding is to last (§10.2.1.1): its own parameter, the header, our default; 0 removes it.
+// lifetime is how long a binding is to last (§10.2.1.1): its own parameter, the header, our default; 0
+// removes it.
 func (s *Server) lifetime(c sip.Address, req *sip.Request) time.Duration {
 	v, ok := c.Expires()
 	if !ok {
@@ -157,7 +163,7 @@ func (s *Server) commit(user string, old, list []*binding) {
 	}
 	s.location.replace(user, list)
 	if changed {
-		s.log.Info("registrar bindings", "user", user, "contacts", len(list))
+		s.log.Info("bindings changed", "user", user, "contacts", len(list))
 		s.onRegister(user, len(list))
 	}
 }
@@ -173,7 +179,7 @@ func (s *Server) registered(req *sip.Request, user string) *sip.Response {
 	now := time.Now()
 	for _, b := range s.location.of(user) {
 		c := b.contact
-		c.Params = c.Params.With("expires", seconds(b.expires.Sub(now)))
+		c.Params = c.Params.With("expires", sip.DeltaSeconds(b.expires.Sub(now)))
 		res.Contact = append(res.Contact, c)
 	}
 	for _, v := range req.Values("Path") {
@@ -182,6 +188,3 @@ func (s *Server) registered(req *sip.Request, user string) *sip.Response {
 	res.Add("Date", now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	return res
 }
-
-// seconds rounds up, so that a binding that lives is never told as 0.
-func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }

@@ -12,7 +12,7 @@ import (
 	"portero/sip"
 )
 
-func (h *house) contacts(user string) (list []string) {
+func (h *testServer) contacts(user string) (list []string) {
 	for _, b := range h.Bindings() {
 		if b.User == user {
 			list = append(list, b.Contact.String())
@@ -21,7 +21,7 @@ func (h *house) contacts(user string) (list []string) {
 	return list
 }
 
-func (h *house) wantContacts(user string, want ...string) {
+func (h *testServer) wantContacts(user string, want ...string) {
 	h.t.Helper()
 	if got := h.contacts(user); !slices.Equal(got, want) {
 		h.t.Fatalf("contacts of %s: %q, want %q", user, got, want)
@@ -30,14 +30,15 @@ func (h *house) wantContacts(user string, want ...string) {
 
 func TestRegisterLifeOfAnAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		p := h.registered("anna", "10.0.0.1:5060")
 		if len(h.Bindings()) != 1 || h.Bindings()[0].Source.String() != "10.0.0.1:5060" {
 			t.Fatalf("bindings %+v", h.Bindings())
 		}
 		sha := false
 		for _, m := range h.net.Log() {
-			sha = sha || strings.Contains(m.Wire, "Authorization: Digest") && strings.Contains(m.Wire, "algorithm=SHA-256")
+			sha = sha || strings.Contains(m.Wire, "Authorization: Digest") &&
+				strings.Contains(m.Wire, "algorithm=SHA-256")
 		}
 		if !sha {
 			t.Fatal("the agent did not answer with SHA-256")
@@ -64,7 +65,7 @@ func TestRegisterLifeOfAnAgent(t *testing.T) {
 
 func TestRegisterMD5(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.md5 = true
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>"))
@@ -75,9 +76,10 @@ func TestRegisterMD5(t *testing.T) {
 // TestRegisterKnownToChoke need not fail first.
 func TestRegisterKnownToChoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
-		for agent, want := range map[string]int{"baresip v1.0.0 (x86_64/linux)": 1, "baresip v4.1.0 (arm64/linux)": 2, "Linphone": 2} {
+		for agent, want := range map[string]int{"baresip v1.0.0 (x86_64/linux)": 1,
+			"baresip v4.1.0 (arm64/linux)": 2, "Linphone": 2} {
 			req := r.register("<sip:anna@10.0.0.1>")
 			req.Set("User-Agent", agent)
 			if n := len(r.finalOf(r.send(req)).Values("WWW-Authenticate")); n != want {
@@ -87,10 +89,11 @@ func TestRegisterKnownToChoke(t *testing.T) {
 	})
 }
 
-// TestRegisterChokingOnSHA256 is baresip 1.0: at a challenge it does not know it gives up, and tries anew later.
+// TestRegisterChokingOnSHA256 is baresip 1.0: at a challenge it does not know it gives up, and tries anew
+// later.
 func TestRegisterChokingOnSHA256(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		offers := func() int {
 			t.Helper()
@@ -114,20 +117,21 @@ func TestRegisterChokingOnSHA256(t *testing.T) {
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>"))
 		time.Sleep(10 * time.Minute)
 		sent := r.send(r.register("<sip:anna@10.0.0.1>")) // the nonce is stale
-		if v := r.finalOf(sent).Values("WWW-Authenticate"); len(v) != 1 || !strings.Contains(v[0], "algorithm=MD5") || !strings.Contains(v[0], "stale=true") {
+		if v := r.finalOf(sent).Values("WWW-Authenticate"); len(v) != 1 || !strings.Contains(v[0],
+			"algorithm=MD5") || !strings.Contains(v[0], "stale=true") {
 			t.Fatalf("refresh: %q", v)
 		}
 		other := h.raw("ben", "10.0.0.2:5060")
 		other.wantStatus(200, other.register("<sip:ben@10.0.0.2>"))
 		h.onLoop(func() {
-			if len(h.fallback.offers) != 1 {
-				t.Errorf("%d offers kept", len(h.fallback.offers))
+			if len(h.md5Only.offers) != 1 {
+				t.Errorf("%d offers kept", len(h.md5Only.offers))
 			}
 			for i := range 3 * maxOffers {
-				h.fallback.challenged(netip.AddrPortFrom(netipOf(i), 5060), sent, true, time.Now())
+				h.md5Only.challenged(netip.AddrPortFrom(netipOf(i), 5060), sent, true, time.Now())
 			}
-			if len(h.fallback.offers) > maxOffers {
-				t.Errorf("%d offers kept", len(h.fallback.offers))
+			if len(h.md5Only.offers) > maxOffers {
+				t.Errorf("%d offers kept", len(h.md5Only.offers))
 			}
 		})
 	})
@@ -135,16 +139,18 @@ func TestRegisterChokingOnSHA256(t *testing.T) {
 
 func TestRegisterReplacesQueriesRemoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
-		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;q=0.5;expires=100", "<sip:anna@10.0.0.1:5070>;+sip.instance=\"<urn:uuid:1>\""))
+		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;q=0.5;expires=100",
+			"<sip:anna@10.0.0.1:5070>;+sip.instance=\"<urn:uuid:1>\""))
 		h.wantContacts("anna", "sip:anna@10.0.0.1:5070", "sip:anna@10.0.0.1") // by q
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1>;expires=200"))
 		h.wantContacts("anna", "sip:anna@10.0.0.1:5070", "sip:anna@10.0.0.1")
 		time.Sleep(50*time.Second + time.Millisecond)
 		res := r.wantStatus(200, r.register()) // a query
 		got := fmt.Sprint(res.Contact)
-		if want := `[<sip:anna@10.0.0.1:5070>;+sip.instance="<urn:uuid:1>";expires=550 <sip:anna@10.0.0.1>;expires=150]`; got != want {
+		if want := `[<sip:anna@10.0.0.1:5070>;+sip.instance="<urn:uuid:1>";expires=550 ` +
+			`<sip:anna@10.0.0.1>;expires=150]`; got != want {
 			t.Fatalf("listed %s\nwant   %s", got, want)
 		}
 		if res.Get("Date") == "" {
@@ -165,7 +171,7 @@ func TestRegisterReplacesQueriesRemoves(t *testing.T) {
 
 func TestRegisterRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, func(c *Config) { c.MaxExpires = 2 * time.Hour })
+		h := newTestServer(t, func(c *Config) { c.MaxExpires = 2 * time.Hour })
 		r := h.raw("anna", "10.0.0.1:5060")
 		ok := "<sip:anna@10.0.0.1>"
 		r.wantStatus(200, r.register(ok))
@@ -187,9 +193,13 @@ func TestRegisterRefusals(t *testing.T) {
 			{"sips contact", 400, []string{"<sips:anna@10.0.0.1>"}, nil},
 			{"us as contact", 400, []string{"<sip:anna@10.0.0.9>"}, nil},
 			{"one bad of two", 400, []string{"<sip:anna@10.0.0.1:5090>", "<tel:+49123>"}, nil},
-			{"one too brief of two", 423, []string{"<sip:anna@10.0.0.1:5090>", "<sip:anna@10.0.0.1:5091>;expires=59"}, nil},
+			{"one too brief of two", 423, []string{"<sip:anna@10.0.0.1:5090>",
+				"<sip:anna@10.0.0.1:5091>;expires=59"}, nil},
 			{"too many", 400, many, nil},
-			{"required extension", 420, []string{ok}, func(r *sip.Request) { r.Add("Require", "path, gruu") }},
+			{"required extension", 420, []string{ok}, func(r *sip.Request) {
+				r.Add("Require",
+					"path, gruu")
+			}},
 			{"order", 500, []string{"<sip:anna@10.0.0.1:5090>", ok}, func(r *sip.Request) { r.CSeq.Seq = 2 }},
 			{"broken path", 400, []string{ok}, func(r *sip.Request) { r.Add("Path", "<sip:") }},
 		} {
@@ -219,14 +229,15 @@ func TestRegisterRefusals(t *testing.T) {
 
 func TestRegisterMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		for i := range 25 {
 			r.wantStatus(200, r.register(fmt.Sprintf("<sip:anna@10.0.0.1:%d>", 6000+i)))
 			time.Sleep(time.Second)
 		}
 		got := h.contacts("anna")
-		if len(got) != maxBindings || got[0] != "sip:anna@10.0.0.1:6015" || got[maxBindings-1] != "sip:anna@10.0.0.1:6024" {
+		if len(got) != maxBindings || got[0] != "sip:anna@10.0.0.1:6015" ||
+			got[maxBindings-1] != "sip:anna@10.0.0.1:6024" {
 			t.Fatalf("contacts %q", got)
 		}
 		time.Sleep(time.Hour)
@@ -236,21 +247,23 @@ func TestRegisterMakesRoom(t *testing.T) {
 
 func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		good := h.raw("anna", "10.0.0.1:5060")
 		good.wantStatus(200, good.register("<sip:anna@10.0.0.1>"))
 		bad := h.raw("anna", "10.0.0.1:7000") // another program at the same address
 		for i := range maxFailures {
 			bad.cred.Forget()
 			bad.cred.Password = fmt.Sprint("guess ", i)
-			if res := bad.wantStatus(401, bad.register("<sip:anna@10.0.0.1:7000>")); len(res.Values("WWW-Authenticate")) != 2 {
+			if res := bad.wantStatus(401,
+				bad.register("<sip:anna@10.0.0.1:7000>")); len(res.Values("WWW-Authenticate")) != 2 {
 				t.Fatal("no challenges")
 			}
 		}
 		bad.cred.Forget()
 		bad.cred.Password = "secret of anna"
 		bad.wantStatus(403, bad.register("<sip:anna@10.0.0.1:7000>")) // right at last, but unheard
-		good.wantStatus(200, good.register("<sip:anna@10.0.0.1>"))    // the phone of that address is not silenced
+		// the phone of that address is not silenced
+		good.wantStatus(200, good.register("<sip:anna@10.0.0.1>"))
 		time.Sleep(time.Minute)
 		bad.cred.Forget()
 		bad.wantStatus(200, bad.register("<sip:anna@10.0.0.1:7000>"))
@@ -261,7 +274,7 @@ func TestGuessing(t *testing.T) {
 
 func TestStrangerHoldsNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		for i := range 10000 {
 			req := r.register("<sip:anna@10.0.0.1>")
@@ -270,15 +283,20 @@ func TestStrangerHoldsNoMemory(t *testing.T) {
 			}
 			req.CallID = fmt.Sprint("stranger-", i)
 			sent := r.send(req, func(q *sip.Request) {
-				q.Add("Authorization", fmt.Sprintf(`Digest username="u%d", realm="%s", nonce="n%d", uri="sip:x", response="00", qop=auth, nc=00000001, cnonce="c"`, i, domain, i))
+				q.Add("Authorization",
+					fmt.Sprintf(`Digest username="u%d", realm="%s", nonce="n%d", `+
+						`uri="sip:x", response="00", qop=auth, nc=00000001, cnonce="c"`, i, domain, i))
 			})
-			if _, res := r.Within(time.Second); res == nil || res.Status != 401 && res.Status != 407 && res.Status != 403 || res.CSeq != sent.CSeq {
+			if _, res := r.Within(time.Second); res == nil || res.Status != 401 && res.Status != 407 &&
+				res.Status != 403 || res.CSeq != sent.CSeq {
 				t.Fatalf("request %d: %v", i, res)
 			}
 		}
 		h.onLoop(func() {
-			if h.requests != 0 || len(h.Bindings()) != 0 || len(h.guard.sources) != 1 || len(h.locals.known) > maxLocals {
-				t.Errorf("%d transactions, %d bindings, %d sources, %d addresses", h.requests, len(h.Bindings()), len(h.guard.sources), len(h.locals.known))
+			if h.requests != 0 || len(h.Bindings()) != 0 || len(h.guard.sources) != 1 ||
+				len(h.locals.known) > maxLocals {
+				t.Errorf("%d transactions, %d bindings, %d sources, %d addresses", h.requests,
+					len(h.Bindings()), len(h.guard.sources), len(h.locals.known))
 			}
 		})
 	})
@@ -306,7 +324,8 @@ func TestGuardIsBounded(t *testing.T) {
 	for i := range maxFailures { // an IPv6 household is one source
 		g.failed(netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i)), now)
 	}
-	if !g.blocked(netip.MustParseAddr("2001:db8::ffff"), now) || g.blocked(netip.MustParseAddr("2001:db8:0:1::1"), now) {
+	if !g.blocked(netip.MustParseAddr("2001:db8::ffff"), now) ||
+		g.blocked(netip.MustParseAddr("2001:db8:0:1::1"), now) {
 		t.Fatal("the /64 is not what is blocked")
 	}
 }

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Restore takes over from a server that has ended, as one does when its configuration was read anew: the bindings of users that
-// still exist with the same password, as they were (contact, hop, Path, Call-ID and CSeq, expiry), and the key of the Record-Route
-// tokens, so that calls that go on can still be ended. What has been registered here meanwhile wins. OnRegister hears of each user.
-// Call it once the stack is made, before it runs or later; any goroutine may.
+// Restore takes over from a server that has ended, as one does when its configuration was read anew: the
+// bindings of users that still exist with the same password, as they were (contact, hop, Path, Call-ID and
+// CSeq, expiry), and the key of the Record-Route tokens, so that calls that go on can still be ended. What
+// has been registered here meanwhile wins. OnRegister hears of each user. Call it once the stack is made,
+// before it runs or later; any goroutine may.
 func (s *Server) Restore(old *Server) {
 	kept := map[string][]*binding{}
 	old.location.mu.Lock()
@@ -40,7 +41,8 @@ func (s *Server) adopt(kept map[string][]*binding) {
 		have := s.location.of(user)
 		all := slices.Clone(have)
 		for _, b := range list {
-			again := slices.ContainsFunc(have, func(h *binding) bool { return h.contact.URI.Equal(b.contact.URI) })
+			again := slices.ContainsFunc(have,
+				func(h *binding) bool { return h.contact.URI.Equal(b.contact.URI) })
 			if !again && b.expires.After(now) && len(all) < maxBindings {
 				all = append(all, b)
 			}

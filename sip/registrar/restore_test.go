@@ -12,19 +12,21 @@ import (
 	"portero/sip/ua"
 )
 
-// TestRestore replaces the server as a reload of the configuration does: who still may is reachable at once and can end a call that
-// was under way; who was removed, or has another password, is gone; and a restored binding expires when the old one would have.
+// TestRestore replaces the server as a reload of the configuration does: a user that still exists is
+// reachable at once and can end a call that was under way; who was removed, or has another password, is gone;
+// and a restored binding expires when the old one would have.
 func TestRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := siptest.NewNetwork(7)
 		tr := n.Listen(serverAddr.String())
-		users := []User{{"anna", "secret of anna"}, {"ben", "secret of ben"}, {"cleo", "secret of cleo"}, {"dora", "secret of dora"}, {"door", "secret of door"}}
-		serve := func(users []User) (*house, *transaction.Stack) {
+		users := []User{{"anna", "secret of anna"}, {"ben", "secret of ben"}, {"cleo", "secret of cleo"},
+			{"dora", "secret of dora"}, {"door", "secret of door"}}
+		serve := func(users []User) (*testServer, *transaction.Stack) {
 			srv, err := New(Config{Domains: []string{domain}, Users: users, Log: testLog(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := &house{t: t, net: n, Server: srv}
+			h := &testServer{t: t, net: n, Server: srv}
 			srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, user) })
 			return h, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, tr)
 		}
@@ -59,7 +61,10 @@ func TestRestore(t *testing.T) {
 		after.Restore(h.Server)
 		run(t, stack)
 		synctest.Wait()
-		wanted := slices.DeleteFunc(before, func(b Binding) bool { return b.User == "cleo" || b.User == "door" })
+		wanted := slices.DeleteFunc(before, func(b Binding) bool {
+			return b.User == "cleo" ||
+				b.User == "door"
+		})
 		if got := after.Bindings(); len(wanted) != 3 || !slices.Equal(got, wanted) {
 			t.Fatalf("restored %+v, want %+v", got, wanted)
 		}
@@ -94,13 +99,14 @@ func TestRestore(t *testing.T) {
 	})
 }
 
-// TestRestoreLate has a phone register at the new server first: its new binding is not replaced by the old one.
+// TestRestoreLate has a phone register at the new server first: its new binding is not replaced by the old
+// one.
 func TestRestoreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		r := h.raw("anna", "10.0.0.1:5060")
 		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5060>;expires=600"))
-		other := newHouse(t, nil) // on a network of its own
+		other := newTestServer(t, nil) // on a network of its own
 		again := other.raw("anna", "10.0.0.1:5060")
 		again.wantStatus(200, again.register("<sip:anna@10.0.0.1:5060>;expires=300"))
 		want := other.Bindings()

@@ -12,8 +12,9 @@ import (
 	"portero/sip/transport"
 )
 
-// preprocess takes our own routes off a request and puts right what a strict router did (RFC 3261 §16.4). within: one of them
-// had a token that fits the request, and hop is the other end of its dialog. forged: there was a token that does not fit.
+// preprocess takes our own routes off a request and puts right what a strict router did (RFC 3261 §16.4).
+// within: one of them had a token that fits the request, and hop is the other end of its dialog. forged:
+// there was a token that does not fit.
 func (s *Server) preprocess(req *sip.Request) (hop transport.Target, within, forged bool) {
 	if len(req.Route) > 0 && req.URI.User != "" && s.ours(req.URI) {
 		if t, ok := s.openToken(req.URI.User, req); ok {
@@ -33,8 +34,8 @@ func (s *Server) preprocess(req *sip.Request) (hop transport.Target, within, for
 	return hop, within, forged
 }
 
-// recordRoute puts us on the path of the dialog that req makes (§16.6 item 4): the token that is made for it, at the address
-// that each side sees, the callee's on top (RFC 5658 §4).
+// recordRoute puts us on the path of the dialog that req makes (§16.6 item 4): the token that is made for it,
+// at the address that each side sees, the callee's on top (RFC 5658 §4).
 func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) error {
 	near, err := s.locals.of(caller)
 	if err != nil {
@@ -60,9 +61,10 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) 
 
 // A token is base64url of
 //
-//	hop of the caller | hop of the callee | HMAC-SHA-256(key, Call-ID, caller's tag, both hops), cut to 16 octets
+//	hop of the caller | hop of the callee | MAC
 //
-// and a hop is the transport's number, the connection (uvarint), the length of the address, the address, the port.
+// where MAC is HMAC-SHA-256(key, Call-ID, caller's tag, both hops), cut to 16 octets, and a hop is the
+// transport's number, the connection (uvarint), the length of the address, the address, the port.
 const macSize = 16
 
 // protos number the transports. Others are added at the end: tokens that were made before must still open.
@@ -139,8 +141,9 @@ func cutHop(b []byte) (t transport.Target, rest []byte, ok bool) {
 	return t, b[3+size:], true
 }
 
-// hopOf says where the sender of a request is reached: where it came from, since a Contact may lie behind a NAT. A lone
-// client that does not ask for symmetric responses (RFC 3581) may listen on another port than it sends from.
+// hopOf says where the sender of a request is reached: where it came from, since a Contact may lie behind a
+// NAT. A lone client that does not ask for symmetric responses (RFC 3581) may listen on another port than it
+// sends from.
 func hopOf(flow transport.Flow, req *sip.Request, contact sip.URI) transport.Target {
 	t := transport.Target{Proto: flow.Proto, Addr: flow.Remote, Flow: flow}
 	if _, symmetric := req.Via[0].RPort(); symmetric || flow.Proto.Reliable() || len(req.Via) > 1 {

@@ -3,8 +3,10 @@ package registrar
 import (
 	"encoding/base64"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"portero/sip"
 	"portero/sip/transaction"
@@ -70,7 +72,8 @@ func TestToken(t *testing.T) {
 }
 
 func TestCutHopOfAnything(t *testing.T) {
-	full := appendHop(nil, transport.Target{Proto: sip.UDP, Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")})
+	full := appendHop(nil, transport.Target{Proto: sip.UDP,
+		Addr: netip.MustParseAddrPort("[2001:db8::1]:40000")})
 	for i := range full {
 		if _, _, ok := cutHop(full[:i]); ok {
 			t.Fatalf("cut a hop out of %d octets", i)
@@ -85,7 +88,8 @@ func TestCutHopOfAnything(t *testing.T) {
 	}
 }
 
-// TestAllocations bounds what a stranger's REGISTER and a request within a dialog cost, before any transaction.
+// TestAllocations bounds what a stranger's REGISTER and a request within a dialog cost, before any
+// transaction.
 func TestAllocations(t *testing.T) {
 	s := alone(t)
 	w := make(chan sent, 1)
@@ -100,14 +104,17 @@ func TestAllocations(t *testing.T) {
 	}
 	stranger := parse(registerWire(1, ""))
 	if n := testing.AllocsPerRun(100, func() {
-		if v := s.Admit(flow, stranger); v.Take != nil || v.Status != 0 || !strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
+		if v := s.Admit(flow, stranger); v.Take != nil || v.Status != 0 ||
+			!strings.HasPrefix(string((<-w).data), "SIP/2.0 401") {
 			t.Fatal("no challenge")
 		}
 	}); n > 80 {
 		t.Errorf("a challenge: %v allocations", n)
 	}
-	bye := parse(callWire("BYE", "sip:anna@10.0.0.1:5060", "<sip:door@"+domain+">;tag=d", "<sip:anna@"+domain+">;tag=a", "b", 3, 1, "", ""))
-	token := s.makeToken(bye, transport.Target{Proto: sip.UDP, Addr: doorAddr}, transport.Target{Proto: sip.UDP, Addr: annaAddr})
+	bye := parse(callWire("BYE", "sip:anna@10.0.0.1:5060", "<sip:door@"+domain+">;tag=d",
+		"<sip:anna@"+domain+">;tag=a", "b", 3, 1, "", ""))
+	token := s.makeToken(bye, transport.Target{Proto: sip.UDP, Addr: doorAddr},
+		transport.Target{Proto: sip.UDP, Addr: annaAddr})
 	route := []sip.Address{{URI: uri(t, "sip:"+token+"@10.0.0.9:5060;lr")}}
 	if n := testing.AllocsPerRun(100, func() {
 		bye.Route = route
@@ -127,12 +134,37 @@ func TestAllocations(t *testing.T) {
 func TestOurs(t *testing.T) {
 	s := alone(t)
 	for u, want := range map[string]bool{
-		"sip:portero.local": true, "sip:anna@PORTERO.local": true, "sip:anna@portero.local.": true, "sip:portero.local:5999": true,
-		"sip:10.0.0.9": true, "sip:anna@10.0.0.9:5060": true, "sip:10.0.0.9:5061": false, "sip:10.0.0.8": false,
-		"sip:10.0.0.9.example.com": false, "sip:[2001:db8::1]": false, "tel:+49123": false, "sip:localhost": false,
+		"sip:portero.local": true, "sip:anna@PORTERO.local": true, "sip:anna@portero.local.": true,
+		"sip:portero.local:5999": true,
+		"sip:10.0.0.9":           true, "sip:anna@10.0.0.9:5060": true, "sip:10.0.0.9:5061": false,
+		"sip:10.0.0.8":             false,
+		"sip:10.0.0.9.example.com": false, "sip:[2001:db8::1]": false, "tel:+49123": false,
+		"sip:localhost": false,
 	} {
 		if got := s.ours(uri(t, u)); got != want {
 			t.Errorf("ours(%s) = %v", u, got)
 		}
 	}
+}
+
+// TestShare charges a user for what it has proved to be, and everybody else by the network that sends.
+func TestShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestServer(t, func(c *Config) {
+			c.Trusted = func(f transport.Flow) bool { return f.Remote == doorAddr }
+		})
+		r := h.raw("anna", "10.0.0.1:5060")
+		r.wantStatus(200, r.register("<sip:anna@10.0.0.1:5060>"))
+		r.wantStatus(480, r.request("MESSAGE", "sip:ben@"+domain))
+		door := h.raw("door", doorAddr.String())
+		door.wantStatus(480, door.request("MESSAGE", "sip:ben@"+domain))
+		var want []transaction.Share
+		for range 2 {
+			want = append(want, transaction.Share{User: "anna"})
+		}
+		want = append(want, transaction.ShareOf(doorAddr.Addr()))
+		if !slices.Equal(h.shares, want) {
+			t.Errorf("charged %+v, want %+v", h.shares, want)
+		}
+	})
 }

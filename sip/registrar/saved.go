@@ -41,8 +41,8 @@ func (s *Server) proof(salt []byte, user string) []byte {
 	return m.Sum(nil)
 }
 
-// Save returns the bindings for [Server.Load], as JSON; those that are reached by a connection end with it and are left
-// out. Any goroutine may call it.
+// Save returns the bindings for [Server.Load], as JSON; those that are reached by a connection end with it
+// and are left out. Any goroutine may call it.
 func (s *Server) Save() ([]byte, error) {
 	out := saved{Salt: []byte(rand.Text()), Phones: []savedBinding{}}
 	s.location.mu.Lock()
@@ -51,8 +51,9 @@ func (s *Server) Save() ([]byte, error) {
 			if b.hop.Flow.Conn != 0 {
 				continue // its connection ends with the process
 			}
-			v := savedBinding{User: user, Contact: b.contact.String(), Address: b.hop.Addr, Transport: b.hop.Proto,
-				CallID: b.callID, Seq: b.seq, UserAgent: b.userAgent}
+			v := savedBinding{User: user, Contact: b.contact.String(), Address: b.hop.Addr,
+				Transport: b.hop.Proto,
+				CallID:    b.callID, Seq: b.seq, UserAgent: b.userAgent}
 			for _, p := range b.path {
 				v.Path = append(v.Path, p.String())
 			}
@@ -70,9 +71,10 @@ func (s *Server) Save() ([]byte, error) {
 	return data, nil
 }
 
-// Load takes over what Save returned before the process ended. The bindings of users that still exist with the same password ring
-// for as long as a new registration lasts by default, in which time the phones will have come again; what has been registered here
-// meanwhile wins. Nothing is taken when an error says what is wrong with data. Call it once the stack is made; any goroutine may.
+// Load takes over what Save returned before the process ended. The bindings of users that still exist with
+// the same password ring for as long as a new registration lasts by default, in which time the phones will
+// have come again; what has been registered here meanwhile wins. Nothing is taken when an error says what is
+// wrong with data. Call it once the stack is made; any goroutine may.
 func (s *Server) Load(data []byte) error {
 	var in saved
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -107,7 +109,8 @@ func (v savedBinding) binding() (*binding, error) {
 	if !slices.Contains(protos, proto) {
 		return nil, fmt.Errorf("unknown transport %q", proto)
 	}
-	b := &binding{contact: contact, hop: transport.Target{Proto: proto, Addr: v.Address, Flow: transport.Flow{Proto: proto, Remote: v.Address}},
+	b := &binding{contact: contact, hop: transport.Target{Proto: proto, Addr: v.Address,
+		Flow: transport.Flow{Proto: proto, Remote: v.Address}},
 		callID: v.CallID, seq: v.Seq, userAgent: v.UserAgent}
 	for _, p := range v.Path {
 		a, err := sip.ParseAddress(p)

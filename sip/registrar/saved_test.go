@@ -14,12 +14,14 @@ import (
 	"portero/sip/ua"
 )
 
-// TestSaveAndLoad is a power cut: who still may is reachable at once at the next start, for as long as a registration lasts.
+// TestSaveAndLoad is a power cut: a user that still exists is reachable at once at the next start, for as
+// long as a registration lasts.
 func TestSaveAndLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := newHouse(t, nil)
+		before := newTestServer(t, nil)
 		for i, user := range []string{"anna", "ben", "cleo", "dora"} {
-			r := before.raw(user, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 5060).String())
+			r := before.raw(user, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}),
+				5060).String())
 			r.wantStatus(200, r.register(`"`+user+`" <sip:`+user+"@"+r.Addr.String()+";line=7>;q=0.5"))
 		}
 		synctest.Wait()
@@ -30,7 +32,7 @@ func TestSaveAndLoad(t *testing.T) {
 		if strings.Contains(string(data), "secret of") {
 			t.Error("a password was saved")
 		}
-		after := newHouse(t, func(c *Config) {
+		after := newTestServer(t, func(c *Config) {
 			c.Users[3].Password = "another"                                                     // cleo's
 			c.Users = slices.DeleteFunc(c.Users, func(u User) bool { return u.Name == "dora" }) // has left
 			c.DefaultExpires = 2 * time.Minute
@@ -48,7 +50,8 @@ func TestSaveAndLoad(t *testing.T) {
 			t.Fatalf("loaded %+v, want %+v", got, want)
 		}
 		was, is := before.location.of("ben")[0], after.location.of("ben")[0]
-		if is.callID != was.callID || is.seq != was.seq || is.callID == "" || is.hop.Addr != was.hop.Addr || is.contact.String() != was.contact.String() {
+		if is.callID != was.callID || is.seq != was.seq || is.callID == "" || is.hop.Addr != was.hop.Addr ||
+			is.contact.String() != was.contact.String() {
 			t.Errorf("loaded %+v, was %+v", is, was)
 		}
 		ben := after.phone("ben", "10.0.0.2:5060")
@@ -72,7 +75,7 @@ func TestLoadOfUDP(t *testing.T) {
 		if strings.Contains(string(data), "transport") {
 			t.Fatal("not a file of that time")
 		}
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		if err := h.Load(data); err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +92,8 @@ func TestLoadOfUDP(t *testing.T) {
 			if got := b.hop; got.Proto != sip.UDP || got.Addr.String() != want.at || got.Flow.Conn != 0 {
 				t.Errorf("%s: reached at %+v, want %s by UDP", user, got, want.at)
 			}
-			if b.contact.String() != want.contact || fmt.Sprint(b.path) != want.path || b.userAgent != want.agent {
+			if b.contact.String() != want.contact || fmt.Sprint(b.path) != want.path ||
+				b.userAgent != want.agent {
 				t.Errorf("%s: %s, path %v, %q; want %+v", user, b.contact, b.path, b.userAgent, want)
 			}
 		}
@@ -103,18 +107,21 @@ func TestLoadOfUDP(t *testing.T) {
 // TestLoadRefuses takes nothing of what it does not understand.
 func TestLoadRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
+		h := newTestServer(t, nil)
 		for i, user := range []string{"anna", "ben"} {
 			r := h.raw(user, []string{"10.0.0.1:5060", "10.0.0.2:5060"}[i])
-			r.wantStatus(200, r.register("<sip:"+user+"@"+r.Addr.String()+">"), func(req *sip.Request) { req.Add("Path", "<sip:10.0.0.7;lr>") })
+			r.wantStatus(200, r.register("<sip:"+user+"@"+r.Addr.String()+">"),
+				func(req *sip.Request) { req.Add("Path", "<sip:10.0.0.7;lr>") })
 		}
 		good, err := h.Save()
 		if err != nil {
 			t.Fatal(err)
 		}
-		next := newHouse(t, nil)
-		for _, edit := range [][2]string{{"{", "["}, {"sip:ben@10.0.0.2:5060", "sips:ben@10.0.0.2:5060"}, {"sip:ben@10.0.0.2:5060", "*"},
-			{`"10.0.0.2:5060"`, `"10.0.0.2:0"`}, {`"10.0.0.2:5060"`, `"phone"`}, {"sip:10.0.0.7;lr", "tel:112"}, {`"UDP"`, `"PIGEON"`}, {`"phones": [`, `"phones": "`}} {
+		next := newTestServer(t, nil)
+		for _, edit := range [][2]string{{"{", "["}, {"sip:ben@10.0.0.2:5060", "sips:ben@10.0.0.2:5060"},
+			{"sip:ben@10.0.0.2:5060", "*"},
+			{`"10.0.0.2:5060"`, `"10.0.0.2:0"`}, {`"10.0.0.2:5060"`, `"phone"`},
+			{"sip:10.0.0.7;lr", "tel:112"}, {`"UDP"`, `"PIGEON"`}, {`"phones": [`, `"phones": "`}} {
 			bad := strings.Replace(string(good), edit[0], edit[1], 1)
 			if bad == string(good) {
 				t.Fatalf("%q is not in %s", edit[0], good)

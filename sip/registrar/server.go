@@ -25,15 +25,16 @@ type Config struct {
 	Users   []User
 	Log     *slog.Logger // nil: silent
 
-	// How long a binding lasts: asked for less than MinExpires is refused with 423 (0: 60 s), more than MaxExpires is cut to
-	// that (0: 1 h), and DefaultExpires is for those who ask for nothing (0: 10 min).
+	// How long a binding lasts: asked for less than MinExpires is refused with 423 (0: 60 s), more than
+	// MaxExpires is cut to that (0: 1 h), and DefaultExpires is for those who ask for nothing (0: 10 min).
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 
 	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
 	Trusted func(transport.Flow) bool
 }
 
-// Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for those that say otherwise.
+// Server is a registrar and proxy: the Core of one stack. Its methods run on the stack's loop, but for those
+// that say otherwise.
 type Server struct {
 	cfg        Config
 	log        *slog.Logger
@@ -42,14 +43,15 @@ type Server struct {
 	passwords  map[string]string
 	digest     *digest.Server
 	guard      guard
-	fallback   fallback
+	md5Only    md5Only
 	locals     locals
 	location   location
 	key        [32]byte // of the Record-Route tokens
 	onRegister func(user string, contacts int)
 }
 
-// New makes a server. It starts nothing: pass it to [transaction.NewStack]. The error names what is wrong with the configuration.
+// New makes a server. It starts nothing: pass it to [transaction.NewStack]. The error names what is wrong
+// with the configuration.
 func New(cfg Config) (*Server, error) {
 	cfg.MinExpires = cmp.Or(cfg.MinExpires, time.Minute)
 	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, time.Hour)
@@ -59,8 +61,11 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires || cfg.DefaultExpires > cfg.MaxExpires {
-		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order", cfg.MinExpires, cfg.MaxExpires, cfg.DefaultExpires)
+	s.log = s.log.With("part", "sip")
+	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires ||
+		cfg.DefaultExpires > cfg.MaxExpires {
+		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order",
+			cfg.MinExpires, cfg.MaxExpires, cfg.DefaultExpires)
 	}
 	realm := cfg.Realm
 	for _, d := range cfg.Domains {
@@ -95,11 +100,11 @@ func (s *Server) Bind(stack *transaction.Stack) {
 	s.locals.stack = stack
 }
 
-// OnRegister sets the function that hears, on the loop, how many contacts a user has once that, the contacts themselves or where
-// they are reached has changed. Set it before the stack runs.
+// OnRegister sets the function that hears, on the loop, how many contacts a user has once that, the contacts
+// themselves or where they are reached has changed. Set it before the stack runs.
 func (s *Server) OnRegister(f func(user string, contacts int)) { s.onRegister = f }
 
 // Stray drops responses that match no transaction (RFC 6026 §8.9).
 func (s *Server) Stray(flow transport.Flow, res *sip.Response) {
-	s.log.Debug("registrar stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
+	s.log.Debug("stray response dropped", "call", res.CallID, "from", flow.Remote, "status", res.Status)
 }

@@ -1,8 +1,10 @@
-// Package sdp negotiates one audio stream by offer and answer (RFC 3264) on the grammar of pion/sdp (RFC 8866).
+// Package sdp negotiates one audio stream by offer and answer (RFC 3264) on the grammar of pion/sdp (RFC
+// 8866).
 //
-// It answers offers with any number of media sections: the first audio section over RTP/AVP that shares a codec is taken, all
-// others are refused with port 0 (RFC 3264 §6). Payload types may differ by direction (§5.1). Events are telephone-event
-// (RFC 4733 §2.4). What an answer leaves open is the static payload types of RFC 3551 §6.
+// It answers offers with any number of media sections: the first audio section over RTP/AVP that shares a
+// codec is taken, all others are refused with port 0 (RFC 3264 §6). Payload types may differ by direction
+// (§5.1). Events are telephone-event (RFC 4733 §2.4). What an answer leaves open is the static payload types
+// of RFC 3551 §6.
 //
 //	RFC 3264 §5   Local.Offer
 //	RFC 3264 §6   Local.Answer
@@ -110,7 +112,16 @@ func (l *Local) begin() {
 	l.version++
 }
 
-// Answer answers an offer (RFC 3264 §6). It fails with ErrNoCommonCodec, or with the fault of an offer that cannot be read.
+// SyntaxError says that a description cannot be read; a SIP answer is 400.
+type SyntaxError struct{ Err error }
+
+// Error tells what is wrong with the description.
+func (e *SyntaxError) Error() string { return "sdp: parse: " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// Answer answers an offer (RFC 3264 §6). It fails with ErrNoCommonCodec, or with a SyntaxError.
 func (l *Local) Answer(offer []byte) ([]byte, Result, error) {
 	d, err := parse(offer)
 	if err != nil {
@@ -169,27 +180,31 @@ func (l *Local) Accept(answer []byte) (Result, error) {
 
 func parse(body []byte) (*psdp.SessionDescription, error) {
 	if len(body) == 0 {
-		return nil, errors.New("sdp: parse: empty")
+		return nil, &SyntaxError{errors.New("empty")}
 	}
 	d := &psdp.SessionDescription{}
 	if err := d.Unmarshal(body); err != nil {
-		return nil, fmt.Errorf("sdp: parse: %w", err)
+		return nil, &SyntaxError{err}
 	}
 	if len(d.MediaDescriptions) == 0 {
-		return nil, errors.New("sdp: parse: no media section")
+		return nil, &SyntaxError{errors.New("no media section")}
 	}
 	return d, nil
 }
 
 // negotiate fits one media section of the far end to this end.
 func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) (Result, error) {
-	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || strings.Join(m.MediaName.Protos, "/") != "RTP/AVP" {
+	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || strings.Join(m.MediaName.Protos,
+		"/") != "RTP/AVP" {
 		return Result{}, ErrNoCommonCodec
 	}
 	res := Result{PTime: 20}
 	theirs, events := codecs(m)
 	for _, c := range l.Codecs {
-		i := slices.IndexFunc(theirs, func(t Codec) bool { return t.Name == c.Name && t.ClockRate == c.ClockRate })
+		i := slices.IndexFunc(theirs, func(t Codec) bool {
+			return t.Name == c.Name &&
+				t.ClockRate == c.ClockRate
+		})
 		if i < 0 {
 			continue
 		}
@@ -221,7 +236,8 @@ func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) 
 	}
 	own := l.direction()
 	held := addr.IsUnspecified() // RFC 2543's way
-	res.Direction = direction(own.sends() && theirDirection.receives() && !held, own.receives() && theirDirection.sends())
+	res.Direction = direction(own.sends() && theirDirection.receives() && !held, own.receives() &&
+		theirDirection.sends())
 	if !held {
 		res.Remote = netip.AddrPortFrom(addr, uint16(port))
 		res.RemoteRTCP = netip.AddrPortFrom(addr, uint16(port)+1)
@@ -305,7 +321,8 @@ func refuse(m *psdp.MediaDescription) *psdp.MediaDescription {
 }
 
 func (l *Local) media(list []Codec, events uint8, dir Direction) *psdp.MediaDescription {
-	m := &psdp.MediaDescription{MediaName: psdp.MediaName{Media: "audio", Port: psdp.RangedPort{Value: int(l.Addr.Port())},
+	m := &psdp.MediaDescription{MediaName: psdp.MediaName{Media: "audio",
+		Port:   psdp.RangedPort{Value: int(l.Addr.Port())},
 		Protos: []string{"RTP", "AVP"}}}
 	for _, c := range list {
 		m.WithCodec(c.PayloadType, c.Name, uint32(c.ClockRate), 0, "")
@@ -329,12 +346,14 @@ func (l *Local) write(media []*psdp.MediaDescription) ([]byte, error) {
 		kind = "IP6"
 	}
 	d := &psdp.SessionDescription{
-		Origin: psdp.Origin{Username: "-", SessionID: l.id, SessionVersion: l.version, NetworkType: "IN", AddressType: kind,
+		Origin: psdp.Origin{Username: "-", SessionID: l.id, SessionVersion: l.version, NetworkType: "IN",
+			AddressType:    kind,
 			UnicastAddress: addr.String()},
-		SessionName:           "-",
-		ConnectionInformation: &psdp.ConnectionInformation{NetworkType: "IN", AddressType: kind, Address: &psdp.Address{Address: addr.String()}},
-		TimeDescriptions:      []psdp.TimeDescription{{}},
-		MediaDescriptions:     media,
+		SessionName: "-",
+		ConnectionInformation: &psdp.ConnectionInformation{NetworkType: "IN", AddressType: kind,
+			Address: &psdp.Address{Address: addr.String()}},
+		TimeDescriptions:  []psdp.TimeDescription{{}},
+		MediaDescriptions: media,
 	}
 	b, err := d.Marshal()
 	if err != nil {

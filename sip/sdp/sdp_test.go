@@ -37,7 +37,8 @@ func TestOfferAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rb.Send != pcmu || ra.Send != pcmu || ra.Remote != b.Addr || rb.Remote != a.Addr || ra.SendEvents != 101 || rb.ReceiveEvents != 101 {
+	if rb.Send != pcmu || ra.Send != pcmu || ra.Remote != b.Addr || rb.Remote != a.Addr ||
+		ra.SendEvents != 101 || rb.ReceiveEvents != 101 {
 		t.Fatalf("a %+v\nb %+v", ra, rb)
 	}
 	if ra.Direction != SendRecv || rb.Direction != SendRecv || ra.RemoteRTCP.Port() != 20001 {
@@ -46,8 +47,10 @@ func TestOfferAnswer(t *testing.T) {
 }
 
 func TestAsymmetricPayloadTypes(t *testing.T) {
-	_, res, err := local().Answer(lines("m=audio 4000 RTP/AVP 111 96", "a=rtpmap:111 pcma/8000/1", "a=rtpmap:96 telephone-event/8000"))
-	if err != nil || res.Send != (Codec{"PCMA", 8000, 111}) || res.SendEvents != 96 || res.ReceiveEvents != 96 || res.Receive[0].PayloadType != 111 {
+	_, res, err := local().Answer(lines("m=audio 4000 RTP/AVP 111 96", "a=rtpmap:111 pcma/8000/1",
+		"a=rtpmap:96 telephone-event/8000"))
+	if err != nil || res.Send != (Codec{"PCMA", 8000, 111}) || res.SendEvents != 96 ||
+		res.ReceiveEvents != 96 || res.Receive[0].PayloadType != 111 {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	res, err = local().Accept(lines("m=audio 4000 RTP/AVP 111", "a=rtpmap:111 PCMA/8000"))
@@ -57,7 +60,8 @@ func TestAsymmetricPayloadTypes(t *testing.T) {
 }
 
 func TestOtherSectionsAreRefusedInPlace(t *testing.T) {
-	answer, res, err := local().Answer(lines("m=video 5000 RTP/AVP 96", "a=rtpmap:96 H264/90000", "m=audio 4000 RTP/AVP 0", "m=audio 4002 RTP/AVP 8"))
+	answer, res, err := local().Answer(lines("m=video 5000 RTP/AVP 96", "a=rtpmap:96 H264/90000",
+		"m=audio 4000 RTP/AVP 0", "m=audio 4002 RTP/AVP 8"))
 	if err != nil || res.Send != pcmu {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -67,7 +71,8 @@ func TestOtherSectionsAreRefusedInPlace(t *testing.T) {
 			m = append(m, l)
 		}
 	}
-	if len(m) != 3 || m[0] != "m=video 0 RTP/AVP 96" || m[1] != "m=audio 10000 RTP/AVP 0" || m[2] != "m=audio 0 RTP/AVP 8" {
+	if len(m) != 3 || m[0] != "m=video 0 RTP/AVP 96" || m[1] != "m=audio 10000 RTP/AVP 0" ||
+		m[2] != "m=audio 0 RTP/AVP 8" {
 		t.Fatalf("sections %q", m)
 	}
 }
@@ -86,7 +91,8 @@ func TestHold(t *testing.T) {
 		{[]string{"m=audio 4000 RTP/AVP 8"}, SendRecv, true},
 	} {
 		answer, res, err := local().Answer(lines(c.lines...))
-		if err != nil || res.Direction != c.want || res.Remote.IsValid() != c.rtp || !strings.Contains(string(answer), "a="+string(c.want)+"\r\n") {
+		if err != nil || res.Direction != c.want || res.Remote.IsValid() != c.rtp ||
+			!strings.Contains(string(answer), "a="+string(c.want)+"\r\n") {
 			t.Errorf("%q: %+v, %v\n%s", c.lines, res, err, answer)
 		}
 	}
@@ -127,7 +133,8 @@ func TestVersionRises(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	f.Add(lines("m=audio 4000 RTP/AVP 8 101", "a=rtpmap:101 telephone-event/8000", "a=ptime:20", "a=rtcp:4001"))
+	f.Add(lines("m=audio 4000 RTP/AVP 8 101", "a=rtpmap:101 telephone-event/8000", "a=ptime:20",
+		"a=rtcp:4001"))
 	f.Add(lines("m=video 5000 RTP/AVP 96", "m=audio 4000 RTP/AVP 0", "c=IN IP6 ::1", "a=sendonly"))
 	f.Fuzz(func(t *testing.T, offer []byte) {
 		answer, res, err := local().Answer(offer)
@@ -141,4 +148,21 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatalf("our answer does not parse: %v\n%s", err, answer)
 		}
 	})
+}
+
+// TestErrorsByType tells what cannot be read from what does not fit: SIP answers are 400 and 488.
+func TestErrorsByType(t *testing.T) {
+	for text, unreadable := range map[string]bool{
+		"": true, "hello": true, string(lines()): true,
+		string(lines("m=audio 4000 RTP/AVP 18")): false, string(lines("m=video 5000 RTP/AVP 96")): false,
+	} {
+		_, _, err := local().Answer([]byte(text))
+		_, accepted := local().Accept([]byte(text))
+		for _, err := range []error{err, accepted} {
+			_, syntax := errors.AsType[*SyntaxError](err)
+			if syntax != unreadable || errors.Is(err, ErrNoCommonCodec) == unreadable {
+				t.Errorf("%q: %v, unreadable %v, want %v", text, err, syntax, unreadable)
+			}
+		}
+	}
 }

@@ -1,5 +1,5 @@
-// Package siptest holds the fakes of the sip wing: a lossy network made of channels, and a scripted peer on it. Both work in a
-// testing/synctest bubble, where the real timers of RFC 3261 take no wall time.
+// Package siptest holds the fakes of the sip wing: a lossy network made of channels, and a scripted peer on
+// it. Both work in a testing/synctest bubble, where the real timers of RFC 3261 take no wall time.
 package siptest
 
 import (
@@ -16,8 +16,8 @@ import (
 	"portero/sip/transport"
 )
 
-// Network joins transports. Its fields are set before the first packet flows. Chance befalls datagrams only: a stream loses
-// nothing, doubles nothing and keeps its order.
+// Network joins transports. Its fields are set before the first packet flows. Chance befalls datagrams only:
+// a stream loses nothing, doubles nothing and keeps its order.
 type Network struct {
 	Loss      float64       // share of packets that vanish
 	Duplicate float64       // share that arrive twice
@@ -49,7 +49,8 @@ type Sent struct {
 
 // NewNetwork makes a network whose chances come from seed.
 func NewNetwork(seed uint64) *Network {
-	return &Network{rng: rand.New(rand.NewPCG(seed, 1)), nodes: map[netip.AddrPort]*Transport{}, conns: map[ends]uint64{}}
+	return &Network{rng: rand.New(rand.NewPCG(seed, 1)), nodes: map[netip.AddrPort]*Transport{},
+		conns: map[ends]uint64{}}
 }
 
 // Log returns all that was sent so far.
@@ -59,10 +60,12 @@ func (n *Network) Log() []Sent {
 	return slices.Clone(n.log)
 }
 
-// Listen makes a UDP transport at addr ("10.0.0.1:5060"). It panics if the address is taken: that is a mistake of the test.
+// Listen makes a UDP transport at addr ("10.0.0.1:5060"). It panics if the address is taken: that is a
+// mistake of the test.
 func (n *Network) Listen(addr string) *Transport { return n.ListenOn(sip.UDP, addr) }
 
-// ListenOn makes a transport of another protocol at addr. Two ends of a stream are joined by a connection from the first message on.
+// ListenOn makes a transport of another protocol at addr. Two ends of a stream are joined by a connection
+// from the first message on.
 func (n *Network) ListenOn(proto sip.Proto, addr string) *Transport {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -142,7 +145,8 @@ func (t *Transport) send(id uint64, to netip.AddrPort, wire []byte) {
 		return // like a host that is switched off: nobody says a word
 	}
 	for range copies {
-		p := transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: to, Remote: t.at}, Data: slices.Clone(wire)}
+		p := transport.Packet{Flow: transport.Flow{Proto: sip.UDP, Local: to, Remote: t.at},
+			Data: slices.Clone(wire)}
 		delay := n.Delay
 		if n.Jitter > 0 {
 			delay += time.Duration(n.rng.Int64N(int64(n.Jitter)))
@@ -165,7 +169,8 @@ type flying struct {
 	p   transport.Packet
 }
 
-// land delivers the packet that is due first. Timers of one instant fire in any order, but packets keep theirs.
+// land delivers the packet that is due first. Timers of one instant fire in any order, but packets keep
+// theirs.
 func (n *Network) land() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

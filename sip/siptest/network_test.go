@@ -132,7 +132,8 @@ func TestDropAndFail(t *testing.T) {
 		for i, wire := range []string{"one", "two", "drop me", "four"} {
 			a.Send(uint64(i+1), target("10.0.0.2:5060"), []byte(wire))
 		}
-		if _, _, errs := received(t, a); len(errs) != 1 || errs[0].SendID != 2 || !errors.Is(errs[0].Err, ErrUnreachable) {
+		if _, _, errs := received(t, a); len(errs) != 1 || errs[0].SendID != 2 || !errors.Is(errs[0].Err,
+			ErrUnreachable) {
 			t.Errorf("sender heard %v", errs)
 		}
 		if got, _, _ := received(t, b); !slices.Equal(got, []string{"one", "four"}) {
@@ -159,7 +160,8 @@ func TestPeer(t *testing.T) {
 		if req, res := a.Within(time.Second); req != nil || res != nil {
 			t.Error("heard something")
 		}
-		wire := "OPTIONS sip:x@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n" +
+		wire := "OPTIONS sip:x@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: " +
+			"<sip:a@b>;tag=1\r\n" +
 			"To: <sip:x@10.0.0.2>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 		a.Send(b.Addr, []byte(wire))
 		req := b.Request("OPTIONS")
@@ -184,7 +186,8 @@ func TestWithinSend(t *testing.T) {
 		t.Error("no Send, but seen")
 	}
 	seen := false
-	hasty{func(transport.Packet) bool { seen = WithinSend(); return true }}.Send(1, target("10.0.0.2:5060"), nil)
+	hasty{func(transport.Packet) bool { seen = WithinSend(); return true }}.Send(1, target("10.0.0.2:5060"),
+		nil)
 	if !seen {
 		t.Error("not seen")
 	}
@@ -206,7 +209,8 @@ func TestStream(t *testing.T) {
 		}
 		n.Close(b.at, a.at)
 		a.Send(101, to, []byte("by another"))
-		a.Send(102, transport.Target{Proto: sip.TCP, Addr: netip.MustParseAddrPort("10.0.0.3:5060")}, []byte("to nobody"))
+		a.Send(102, transport.Target{Proto: sip.TCP, Addr: netip.MustParseAddrPort("10.0.0.3:5060")},
+			[]byte("to nobody"))
 		var packets []transport.Packet
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -226,7 +230,8 @@ func TestStream(t *testing.T) {
 		if p := packets[101]; string(p.Data) != "by another" || p.Flow.Same(flow) || p.Flow.Conn == 0 {
 			t.Errorf("after the end: %+v", p)
 		}
-		if _, _, errs := received(t, a); len(errs) != 2 || !errors.Is(errs[0].Err, ErrClosed) || errs[0].Flow.Remote != b.at ||
+		if _, _, errs := received(t, a); len(errs) != 2 || !errors.Is(errs[0].Err, ErrClosed) ||
+			errs[0].Flow.Remote != b.at ||
 			!errors.Is(errs[1].Err, ErrUnreachable) || errs[1].SendID != 102 {
 			t.Errorf("the other end heard %+v", errs)
 		}

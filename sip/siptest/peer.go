@@ -34,7 +34,8 @@ func (p *Peer) Send(to netip.AddrPort, wire []byte) {
 }
 
 // Respond answers req with a status; edit may change the response first.
-func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int, edit func(*sip.Response)) *sip.Response {
+func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int,
+	edit func(*sip.Response)) *sip.Response {
 	res := sip.NewResponse(req, status, "")
 	if edit != nil {
 		edit(res)
@@ -43,7 +44,8 @@ func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int, edit fun
 	return res
 }
 
-// Within returns the next message that arrives within d, or nil, nil. That a connection has ended is no message.
+// Within returns the next message that arrives within d, or nil, nil. That a connection has ended is no
+// message.
 func (p *Peer) Within(d time.Duration) (*sip.Request, *sip.Response) {
 	p.t.Helper()
 	select {

@@ -15,8 +15,8 @@ import (
 // ErrClosed is what both ends hear of a connection that Close has ended.
 var ErrClosed = errors.New("siptest: connection closed")
 
-// WithinSend reports whether it is called from within the Send of a transport. A deliver function asks it in the tests of each
-// transport: none may deliver so, since the loop that sends may be the one that receives.
+// WithinSend reports whether it is called from within the Send of a transport. A deliver function asks it in
+// the tests of each transport: none may deliver so, since the loop that sends may be the one that receives.
 func WithinSend() bool {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -41,7 +41,8 @@ func endsOf(a, b netip.AddrPort) ends {
 	return ends{a, b}
 }
 
-// Close ends the connection between two ends of a stream. Both hear of it as a transport tells it: after all that was under way.
+// Close ends the connection between two ends of a stream. Both hear of it as a transport tells it: after all
+// that was under way.
 func (n *Network) Close(a, b netip.AddrPort) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -57,7 +58,8 @@ func (n *Network) Close(a, b netip.AddrPort) {
 	}
 }
 
-// sendStream sends on the connection that to names while it lasts, else on the one to its address, which is opened if need be.
+// sendStream sends on the connection that to names while it lasts, else on the one to its address, which is
+// opened if need be.
 func (t *Transport) sendStream(id uint64, to transport.Target, wire []byte) error {
 	n := t.n
 	n.mu.Lock()
@@ -71,7 +73,8 @@ func (t *Transport) sendStream(id uint64, to transport.Target, wire []byte) erro
 	dst := n.nodes[far]
 	if dst == nil || dst.proto != t.proto {
 		if id != 0 { // nobody listens: the SYN is answered with a reset
-			n.launch(2*n.Delay, t, transport.Packet{SendID: id, Err: fmt.Errorf("%w: %s", ErrUnreachable, far)})
+			n.launch(2*n.Delay, t, transport.Packet{SendID: id, Err: fmt.Errorf("%w: %s", ErrUnreachable,
+				far)})
 		}
 		return nil
 	}

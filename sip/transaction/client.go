@@ -35,42 +35,66 @@ type Client struct {
 
 // inviteClient is RFC 3261 figure 5 as corrected by RFC 6026 §8.4.
 var inviteClient = fsm.New("INVITE client", []fsm.Row[txState, txEvent, *Client]{
-	{State: calling, Event: evTimerA, Next: calling, Does: "send INVITE, restart timer A", Action: (*Client).retransmit, Section: "17.1.1.2"},
-	{State: calling, Event: evTimerB, Next: terminated, Does: "inform TU", Action: (*Client).timeout, Section: "17.1.1.2"},
-	{State: calling, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail, Section: "17.1.4"},
-	{State: calling, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).inviteProceeds, Section: "17.1.1.2"},
-	{State: calling, Event: ev2xx, Next: accepted, Does: "response to TU, start timer M", Action: (*Client).accept, Section: "RFC 6026 8.4"},
-	{State: calling, Event: ev300, Next: completed, Does: "send ACK, response to TU, start timer D", Action: (*Client).complete, Section: "17.1.1.2"},
-	{State: proceeding, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).pass, Section: "17.1.1.2"},
-	{State: proceeding, Event: ev2xx, Next: accepted, Does: "response to TU, start timer M", Action: (*Client).accept, Section: "RFC 6026 8.4"},
-	{State: proceeding, Event: ev300, Next: completed, Does: "send ACK, response to TU, start timer D", Action: (*Client).complete, Section: "17.1.1.2"},
-	{State: proceeding, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail, Section: "17.1.4"},
-	{State: proceeding, Event: evCancelTimeout, Next: terminated, Does: "inform TU", Action: (*Client).timeout, Section: "9.1"},
-	{State: completed, Event: ev300, Next: completed, Does: "send ACK", Action: (*Client).sendACK, Section: "17.1.1.2"},
-	{State: completed, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail, Section: "17.1.4"},
+	{State: calling, Event: evTimerA, Next: calling, Does: "send INVITE, restart timer A",
+		Action: (*Client).retransmit, Section: "17.1.1.2"},
+	{State: calling, Event: evTimerB, Next: terminated, Does: "inform TU", Action: (*Client).timeout,
+		Section: "17.1.1.2"},
+	{State: calling, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail,
+		Section: "17.1.4"},
+	{State: calling, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).inviteProceeds,
+		Section: "17.1.1.2"},
+	{State: calling, Event: ev2xx, Next: accepted, Does: "response to TU, start timer M",
+		Action: (*Client).accept, Section: "RFC 6026 8.4"},
+	{State: calling, Event: ev300, Next: completed, Does: "send ACK, response to TU, start timer D",
+		Action: (*Client).complete, Section: "17.1.1.2"},
+	{State: proceeding, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).pass,
+		Section: "17.1.1.2"},
+	{State: proceeding, Event: ev2xx, Next: accepted, Does: "response to TU, start timer M",
+		Action: (*Client).accept, Section: "RFC 6026 8.4"},
+	{State: proceeding, Event: ev300, Next: completed, Does: "send ACK, response to TU, start timer D",
+		Action: (*Client).complete, Section: "17.1.1.2"},
+	{State: proceeding, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail,
+		Section: "17.1.4"},
+	{State: proceeding, Event: evCancelTimeout, Next: terminated, Does: "inform TU",
+		Action: (*Client).timeout, Section: "9.1"},
+	{State: completed, Event: ev300, Next: completed, Does: "send ACK", Action: (*Client).sendACK,
+		Section: "17.1.1.2"},
+	{State: completed, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail,
+		Section: "17.1.4"},
 	{State: completed, Event: evTimerD, Next: terminated, Section: "17.1.1.2"},
-	{State: accepted, Event: ev2xx, Next: accepted, Does: "response to TU", Action: (*Client).pass, Section: "RFC 6026 8.4"},
+	{State: accepted, Event: ev2xx, Next: accepted, Does: "response to TU", Action: (*Client).pass,
+		Section: "RFC 6026 8.4"},
 	{State: accepted, Event: evTimerM, Next: terminated, Section: "RFC 6026 8.4"},
 })
 
 // nonInviteClient is RFC 3261 figure 6.
 var nonInviteClient = fsm.New("non-INVITE client", []fsm.Row[txState, txEvent, *Client]{
-	{State: trying, Event: evTimerE, Next: trying, Does: "send request, restart timer E", Action: (*Client).retransmit, Section: "17.1.2.2"},
-	{State: trying, Event: evTimerF, Next: terminated, Does: "inform TU", Action: (*Client).timeout, Section: "17.1.2.2"},
-	{State: trying, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail, Section: "17.1.4"},
-	{State: trying, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).pass, Section: "17.1.2.2"},
-	{State: trying, Event: evFinal, Next: completed, Does: "response to TU, start timer K", Action: (*Client).complete, Section: "17.1.2.2"},
-	{State: proceeding, Event: evTimerE, Next: proceeding, Does: "send request, restart timer E", Action: (*Client).retransmit, Section: "17.1.2.2"},
-	{State: proceeding, Event: evTimerF, Next: terminated, Does: "inform TU", Action: (*Client).timeout, Section: "17.1.2.2"},
-	{State: proceeding, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail, Section: "17.1.4"},
-	{State: proceeding, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).pass, Section: "17.1.2.2"},
-	{State: proceeding, Event: evFinal, Next: completed, Does: "response to TU, start timer K", Action: (*Client).complete, Section: "17.1.2.2"},
+	{State: trying, Event: evTimerE, Next: trying, Does: "send request, restart timer E",
+		Action: (*Client).retransmit, Section: "17.1.2.2"},
+	{State: trying, Event: evTimerF, Next: terminated, Does: "inform TU", Action: (*Client).timeout,
+		Section: "17.1.2.2"},
+	{State: trying, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail,
+		Section: "17.1.4"},
+	{State: trying, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).pass,
+		Section: "17.1.2.2"},
+	{State: trying, Event: evFinal, Next: completed, Does: "response to TU, start timer K",
+		Action: (*Client).complete, Section: "17.1.2.2"},
+	{State: proceeding, Event: evTimerE, Next: proceeding, Does: "send request, restart timer E",
+		Action: (*Client).retransmit, Section: "17.1.2.2"},
+	{State: proceeding, Event: evTimerF, Next: terminated, Does: "inform TU", Action: (*Client).timeout,
+		Section: "17.1.2.2"},
+	{State: proceeding, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Client).fail,
+		Section: "17.1.4"},
+	{State: proceeding, Event: ev1xx, Next: proceeding, Does: "response to TU", Action: (*Client).pass,
+		Section: "17.1.2.2"},
+	{State: proceeding, Event: evFinal, Next: completed, Does: "response to TU, start timer K",
+		Action: (*Client).complete, Section: "17.1.2.2"},
 	{State: completed, Event: evTimerK, Next: terminated, Section: "17.1.2.2"},
 })
 
-// Request sends req to t in a new client transaction and passes responses and failures to handle, on the loop. Only the loop
-// may call it. It adds the topmost Via; req belongs to the transaction afterwards. When it fails at once, handle is called
-// from the loop later, never from within.
+// Request sends req to t in a new client transaction and passes responses and failures to handle, on the
+// loop. Only the loop may call it. It adds the topmost Via; req belongs to the transaction afterwards. When
+// it fails at once, handle is called from the loop later, never from within.
 func (s *Stack) Request(req *sip.Request, t transport.Target, handle func(*sip.Response, error)) *Client {
 	tx := &Client{s: s, table: nonInviteClient, state: trying, req: req, target: t, handle: handle}
 	if req.Method == sip.INVITE {
@@ -154,8 +178,9 @@ func (tx *Client) transportError(err error) {
 	tx.step(evTransportError)
 }
 
-// Cancel asks the far end to give up a pending INVITE (§9.1). Before a provisional response it waits for one; after a final
-// response it does nothing. The INVITE still ends with a final response, or with ErrTimeout after 64*T1.
+// Cancel asks the far end to give up a pending INVITE (§9.1). Before a provisional response it waits for one;
+// after a final response it does nothing. The INVITE still ends with a final response, or with ErrTimeout
+// after 64*T1.
 func (tx *Client) Cancel() {
 	if !tx.invite || tx.sent {
 		return
@@ -174,14 +199,16 @@ func (tx *Client) sendCancel() {
 	req.From, req.To, req.CallID = tx.req.From, tx.req.To, tx.req.CallID
 	req.CSeq = sip.CSeq{Seq: tx.req.CSeq.Seq, Method: sip.CANCEL}
 	req.Route = tx.req.Route
-	c := &Client{s: tx.s, table: nonInviteClient, state: trying, req: req, target: tx.target, handle: func(*sip.Response, error) {}}
+	c := &Client{s: tx.s, table: nonInviteClient, state: trying, req: req, target: tx.target,
+		handle: func(*sip.Response, error) {}}
 	c.start(tx.key.branch)
 	tx.cancel = tx.s.After(Lifetime, tx.fires(evCancelTimeout))
 }
 
 // Actions, in the order of the figures.
 
-// retransmit sends again. A copy that cannot be sent is lost like one in the network: an earlier one may have arrived.
+// retransmit sends again. A copy that cannot be sent is lost like one in the network: an earlier one may have
+// arrived.
 func (tx *Client) retransmit() {
 	tx.s.send(0, tx.target, tx.wire)
 	tx.interval *= 2

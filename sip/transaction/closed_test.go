@@ -24,8 +24,9 @@ type streamed struct {
 func newStreamed(t *testing.T) *streamed {
 	n := siptest.NewNetwork(1)
 	n.Delay = time.Millisecond
-	s := &streamed{T: t, n: n, near: n.NewPeerOn(t, sip.TCP, "10.0.0.2:5060"), away: n.NewPeerOn(t, sip.TCP, "10.0.0.3:5060"),
-		tu: &tu{requests: make(chan tuRequest, 16)}}
+	s := &streamed{T: t, n: n, near: n.NewPeerOn(t, sip.TCP, "10.0.0.2:5060"),
+		away: n.NewPeerOn(t, sip.TCP, "10.0.0.3:5060"),
+		tu:   &tu{requests: make(chan tuRequest, 16)}}
 	s.tu.run(t, n.ListenOn(sip.TCP, stackAt.String()), fsmtest.NewLog())
 	synctest.Wait()
 	return s
@@ -46,9 +47,9 @@ func (s *streamed) begin(method string, t transport.Target, p *siptest.Peer) (*s
 
 func tcp(at netip.AddrPort) transport.Target { return transport.Target{Proto: sip.TCP, Addr: at} }
 
-// §17.1.4: "When the client transaction sends a request to the transport layer to be sent, the following procedures are followed if
-// the transport layer indicates a failure." On a stream the end of the connection is one, whatever was sent on it and when; a
-// transaction on another connection hears nothing.
+// §17.1.4: "When the client transaction sends a request to the transport layer to be sent, the following
+// procedures are followed if the transport layer indicates a failure." On a stream the end of the connection
+// is one, whatever was sent on it and when; a transaction on another connection hears nothing.
 func TestConnectionEnds(t *testing.T) {
 	for _, method := range []string{"INVITE", "OPTIONS"} {
 		for _, rings := range []bool{false, true} {
@@ -78,7 +79,7 @@ func TestConnectionEnds(t *testing.T) {
 					if len(other) != 0 {
 						t.Errorf("the transaction on another connection was told %+v", <-other)
 					}
-					if clients, _, _ := s.tu.stack.Held(); clients != 1 {
+					if clients, _, _, _ := s.tu.stack.Held(); clients != 1 {
 						t.Errorf("%d client transactions, want the other one", clients)
 					}
 				})
@@ -87,13 +88,16 @@ func TestConnectionEnds(t *testing.T) {
 	}
 }
 
-// TestConnectionOfRequestEnds tells the owner of a server transaction (RFC 6026 §8.8), and answers by another connection to where
-// the request came from (§18.2.2).
+// TestConnectionOfRequestEnds tells the owner of a server transaction (RFC 6026 §8.8), and answers by another
+// connection to where the request came from (§18.2.2).
 func TestConnectionOfRequestEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreamed(t)
-		s.near.Send(stackAt, []byte("INVITE sip:door@10.0.0.1;transport=tcp SIP/2.0\r\nVia: SIP/2.0/TCP 10.0.0.2:5060;branch=z9hG4bK1\r\n"+
-			"From: <sip:a@b>;tag=1\r\nTo: <sip:door@10.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"))
+		s.near.Send(stackAt,
+			[]byte("INVITE sip:door@10.0.0.1;transport=tcp SIP/2.0\r\nVia: SIP/2.0/TCP "+
+				"10.0.0.2:5060;branch=z9hG4bK1\r\n"+
+				"From: <sip:a@b>;tag=1\r\nTo: <sip:door@10.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 "+
+				"INVITE\r\nContent-Length: 0\r\n\r\n"))
 		got := <-s.tu.requests
 		failed := make(chan error, 1)
 		s.tu.stack.Post(func() { got.tx.OnFail(func(err error) { failed <- err }) })

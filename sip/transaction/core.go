@@ -8,23 +8,26 @@ import (
 	"portero/sip/transport"
 )
 
-// Core is the transaction user above a stack (RFC 3261 §5): a user agent, or a registrar and proxy. The stack's loop makes
-// all calls; none may block.
+// Core is the transaction user above a stack (RFC 3261 §5): a user agent, or a registrar and proxy. The
+// stack's loop makes all calls; none may block.
 type Core interface {
 	// Bind is called once, by NewStack.
 	Bind(*Stack)
-	// Admit decides before any state is made for a request: it is what stands between strangers and the stack's memory. It sees
-	// the first arrival of a request, never a retransmission and never a CANCEL.
+	// Admit decides before any state is made for a request: it is what stands between strangers and the
+	// stack's memory. It sees the first arrival of a request, never a retransmission and never a CANCEL.
 	Admit(transport.Flow, *sip.Request) Verdict
 	// Stray hands over a response that matches no transaction.
 	Stray(transport.Flow, *sip.Response)
 }
 
-// Verdict is what a core decides about a request that has arrived. The zero Verdict drops it: it needs no answer, or has got one.
+// Verdict is what a core decides about a request that has arrived. The zero Verdict drops it: it needs no
+// answer, or has got one.
 type Verdict struct {
-	// Take takes the request, with what Admit found out about it, at once. The transaction of an ACK takes no response.
+	// Take takes the request, with what Admit found out about it, at once. The transaction of an ACK takes no
+	// response.
 	Take func(*Server, *sip.Request)
-	// Status refuses the request statelessly when nobody takes it (§8.2.7); 0 drops it. An ACK is never answered.
+	// Status refuses the request statelessly when nobody takes it (§8.2.7); 0 drops it. An ACK is never
+	// answered.
 	Status int
 	// Share says whose share of this host the request counts against when it is taken.
 	Share Share
@@ -33,7 +36,8 @@ type Verdict struct {
 // Refuse is the verdict that answers with a status and keeps no state.
 func Refuse(status int) Verdict { return Verdict{Status: status} }
 
-// Share names who takes up room: a user who has proved who it is, else the source of the packet. It is comparable.
+// Share names who takes up room: a user who has proved who it is, else the source of the packet. It is
+// comparable.
 type Share struct {
 	User   string
 	Source netip.Prefix // without a User

@@ -37,8 +37,10 @@ func TestFigure5(t *testing.T) {
 		d.respond(486)
 		ack := d.peer.Request("ACK")
 		d.since(0)
-		if ack.Via[0].String() != d.req.Via[0].String() || len(ack.Via) != 1 || ack.To.Tag() != "t" || ack.URI.String() != d.req.URI.String() ||
-			ack.CSeq.Seq != d.req.CSeq.Seq || ack.From.String() != d.req.From.String() || ack.CallID != d.req.CallID {
+		if ack.Via[0].String() != d.req.Via[0].String() || len(ack.Via) != 1 || ack.To.Tag() != "t" ||
+			ack.URI.String() != d.req.URI.String() ||
+			ack.CSeq.Seq != d.req.CSeq.Seq || ack.From.String() != d.req.From.String() ||
+			ack.CallID != d.req.CallID {
 			d.Fatalf("ACK does not fit its INVITE (§17.1.1.3):\n%s\n%s", ack, d.req)
 		}
 		d.toldStatus(486)
@@ -71,12 +73,18 @@ func TestFigure5(t *testing.T) {
 			d.peer.Silence(time.Minute)
 			d.holds(1, 0)
 		}),
-		"Calling  2xx -> Accepted: response to TU, start timer M (RFC 6026 8.4)":               in(calling, accepted),
-		"Calling  300-699 -> Completed: send ACK, response to TU, start timer D (17.1.1.2)":    in(calling, completed),
-		"Proceeding  1xx -> Proceeding: response to TU (17.1.1.2)":                             in(proceeding, func(d *drive) { d.respond(183); d.toldStatus(183); d.holds(1, 0) }),
-		"Proceeding  2xx -> Accepted: response to TU, start timer M (RFC 6026 8.4)":            in(proceeding, accepted),
-		"Proceeding  300-699 -> Completed: send ACK, response to TU, start timer D (17.1.1.2)": in(proceeding, completed),
-		"Proceeding  transport-error -> Terminated: inform TU (17.1.4)":                        in(proceeding, failsLate),
+		"Calling  2xx -> Accepted: response to TU, start timer M (RFC 6026 8.4)": in(calling,
+			accepted),
+		"Calling  300-699 -> Completed: send ACK, response to TU, start timer D (17.1.1.2)": in(calling,
+			completed),
+		"Proceeding  1xx -> Proceeding: response to TU (17.1.1.2)": in(proceeding,
+			func(d *drive) { d.respond(183); d.toldStatus(183); d.holds(1, 0) }),
+		"Proceeding  2xx -> Accepted: response to TU, start timer M (RFC 6026 8.4)": in(proceeding,
+			accepted),
+		"Proceeding  300-699 -> Completed: send ACK, response to TU, start timer D (17.1.1.2)": in(proceeding,
+			completed),
+		"Proceeding  transport-error -> Terminated: inform TU (17.1.4)": in(proceeding,
+			failsLate),
 		"Proceeding  cancel-timeout -> Terminated: inform TU (9.1)": in(proceeding, func(d *drive) {
 			d.s.Post(d.client.Cancel)
 			cancel := d.peer.Request("CANCEL")
@@ -158,11 +166,12 @@ func TestFigure6(t *testing.T) {
 			d.holds(1, 0)
 		}),
 		"Trying  200-699 -> Completed: response to TU, start timer K (17.1.2.2)": in("Trying", completed),
-		"Proceeding  timer-E -> Proceeding: send request, restart timer E (17.1.2.2)": in("Proceeding", func(d *drive) {
-			d.again(500 * time.Millisecond) // timer E runs on as it was set, then at T2 (§17.1.2.2)
-			d.again(4 * time.Second)
-			d.again(4 * time.Second)
-		}),
+		"Proceeding  timer-E -> Proceeding: send request, restart timer E (17.1.2.2)": in("Proceeding",
+			func(d *drive) {
+				d.again(500 * time.Millisecond) // timer E runs on as it was set, then at T2 (§17.1.2.2)
+				d.again(4 * time.Second)
+				d.again(4 * time.Second)
+			}),
 		"Proceeding  timer-F -> Terminated: inform TU (17.1.2.2)":       in("Proceeding", timesOut),
 		"Proceeding  transport-error -> Terminated: inform TU (17.1.4)": in("Proceeding", failsLate),
 		"Proceeding  1xx -> Proceeding: response to TU (17.1.2.2)": in("Proceeding", func(d *drive) {
@@ -170,8 +179,9 @@ func TestFigure6(t *testing.T) {
 			d.toldStatus(100)
 			d.holds(1, 0)
 		}),
-		"Proceeding  200-699 -> Completed: response to TU, start timer K (17.1.2.2)": in("Proceeding", completed),
-		"Completed  timer-K -> Terminated (17.1.2.2)":                                in("Trying", completed),
+		"Proceeding  200-699 -> Completed: response to TU, start timer K (17.1.2.2)": in("Proceeding",
+			completed),
+		"Completed  timer-K -> Terminated (17.1.2.2)": in("Trying", completed),
 	})
 }
 

@@ -49,13 +49,15 @@ func (d *drive) answer(status int) *sip.Response {
 // acknowledge sends the ACK of the INVITE's response on the INVITE's branch.
 func (d *drive) acknowledge(res *sip.Response) {
 	ack := sip.NewRequest("ACK", d.req.URI)
-	ack.Via, ack.From, ack.To, ack.CallID, ack.CSeq = d.req.Via, d.req.From, res.To, d.req.CallID, sip.CSeq{Seq: 1, Method: "ACK"}
+	ack.Via, ack.From, ack.To, ack.CallID, ack.CSeq = d.req.Via, d.req.From, res.To, d.req.CallID,
+		sip.CSeq{Seq: 1, Method: "ACK"}
 	d.peer.Send(stackAt, ack.Append(nil))
 	synctest.Wait()
 	d.mark = time.Now()
 }
 
-// same fails unless the next thing the peer hears is the same response again, exactly that long after the mark.
+// same fails unless the next thing the peer hears is the same response again, exactly that long after the
+// mark.
 func (d *drive) same(res *sip.Response, after time.Duration) {
 	d.Helper()
 	if again := d.peer.Response(res.Status); again.String() != res.String() {
@@ -97,8 +99,10 @@ func TestFigure7(t *testing.T) {
 			d.peer.Silence(time.Minute)
 			d.holds(0, 1)
 		}),
-		"Proceeding  transport-error -> Proceeding: inform TU (RFC 6026 8.8)": in(func(d *drive) { d.answer(180); failsLate(d); d.answer(200) }),
-		"Proceeding  TU-300-699 -> Completed: send response, start timers G and H (17.2.1)": in(func(d *drive) {
+		"Proceeding  transport-error -> Proceeding: inform TU (RFC 6026 " +
+			"8.8)": in(func(d *drive) { d.answer(180); failsLate(d); d.answer(200) }),
+		"Proceeding  TU-300-699 -> Completed: send response, start timers G and H " +
+			"(17.2.1)": in(func(d *drive) {
 			res := d.answer(486)
 			d.same(res, 500*time.Millisecond)
 			d.mark = d.mark.Add(-500 * time.Millisecond)
@@ -123,7 +127,8 @@ func TestFigure7(t *testing.T) {
 			}
 			d.peer.Silence(time.Minute)
 		}),
-		"Completed  transport-error -> Completed: inform TU (RFC 6026 8.8)": in(func(d *drive) { d.answer(486); failsLate(d) }),
+		"Completed  transport-error -> Completed: inform TU (RFC 6026 " +
+			"8.8)": in(func(d *drive) { d.answer(486); failsLate(d) }),
 		"Completed  timer-H -> Terminated: inform TU (17.2.1)": in(func(d *drive) {
 			d.answer(486)
 			d.endsAfter(32 * time.Second)
@@ -167,8 +172,10 @@ func TestFigure7(t *testing.T) {
 			d.answer(200)
 			d.holds(0, 1)
 		}),
-		"Accepted  transport-error -> Accepted: inform TU (RFC 6026 8.8)": in(func(d *drive) { d.answer(200); failsLate(d) }),
-		"Accepted  timer-L -> Terminated (RFC 6026 8.7)":                  in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
+		"Accepted  transport-error -> Accepted: inform TU (RFC 6026 " +
+			"8.8)": in(func(d *drive) { d.answer(200); failsLate(d) }),
+		"Accepted  timer-L -> Terminated (RFC 6026 " +
+			"8.7)": in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
 	})
 }
 
@@ -191,7 +198,8 @@ func TestFigure8(t *testing.T) {
 			d.peer.Silence(31 * time.Second)
 			d.endsAfter(32 * time.Second)
 		}),
-		"Proceeding  TU-1xx -> Proceeding: send response (17.2.2)": in(func(d *drive) { d.answer(100); d.answer(182) }),
+		"Proceeding  TU-1xx -> Proceeding: send response " +
+			"(17.2.2)": in(func(d *drive) { d.answer(100); d.answer(182) }),
 		"Proceeding  request -> Proceeding: send response (17.2.2)": in(func(d *drive) {
 			res := d.answer(100)
 			d.repeat()
@@ -202,15 +210,18 @@ func TestFigure8(t *testing.T) {
 			d.answer(200)
 			d.endsAfter(32 * time.Second)
 		}),
-		"Proceeding  transport-error -> Terminated: inform TU (17.2.4)": in(func(d *drive) { d.answer(100); failsLate(d) }),
+		"Proceeding  transport-error -> Terminated: inform TU " +
+			"(17.2.4)": in(func(d *drive) { d.answer(100); failsLate(d) }),
 		"Completed  request -> Completed: send response (17.2.2)": in(func(d *drive) {
 			res := d.answer(200)
 			time.Sleep(3 * time.Second)
 			d.repeat()
 			d.same(res, 3*time.Second)
 		}),
-		"Completed  transport-error -> Terminated: inform TU (17.2.4)": in(func(d *drive) { d.answer(200); failsLate(d) }),
-		"Completed  timer-J -> Terminated (17.2.2)":                    in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
+		"Completed  transport-error -> Terminated: inform TU " +
+			"(17.2.4)": in(func(d *drive) { d.answer(200); failsLate(d) }),
+		"Completed  timer-J -> Terminated " +
+			"(17.2.2)": in(func(d *drive) { d.answer(200); d.endsAfter(32 * time.Second) }),
 	})
 }
 
@@ -220,7 +231,8 @@ func TestSecondFinalResponse(t *testing.T) {
 		method        string
 		first, second int
 	}{
-		{"INVITE", 486, 200}, {"INVITE", 486, 180}, {"INVITE", 486, 603}, {"INVITE", 200, 486}, {"INVITE", 200, 180},
+		{"INVITE", 486, 200}, {"INVITE", 486, 180}, {"INVITE", 486, 603}, {"INVITE", 200, 486},
+		{"INVITE", 200, 180},
 		{"OPTIONS", 200, 404}, {"OPTIONS", 200, 100},
 	} {
 		synctest.Test(t, func(t *testing.T) {

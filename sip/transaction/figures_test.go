@@ -18,7 +18,8 @@ import (
 	"portero/sip/transport"
 )
 
-// TestFigures holds the tables against the figures of the RFCs: order, content, and a reason for each arrow that is missing.
+// TestFigures holds the tables against the figures of the RFCs: order, content, and a reason for each arrow
+// that is missing.
 func TestFigures(t *testing.T) {
 	for name, f := range transaction.Figures() {
 		t.Run(name, func(t *testing.T) { f.Check(t, "testdata/figures/"+name+".txt") })
@@ -70,7 +71,10 @@ type tuRequest struct {
 
 func (c *tu) Bind(s *transaction.Stack) { c.stack = s }
 func (c *tu) Admit(transport.Flow, *sip.Request) transaction.Verdict {
-	return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { c.requests <- tuRequest{tx, req} }}
+	return transaction.Verdict{Take: func(tx *transaction.Server,
+		req *sip.Request) {
+		c.requests <- tuRequest{tx, req}
+	}}
 }
 func (c *tu) Stray(_ transport.Flow, res *sip.Response) {}
 func (c *tu) run(t *testing.T, wire transport.Transport, h slog.Handler) {
@@ -113,8 +117,10 @@ var stackAt = netip.MustParseAddrPort("10.0.0.1:5060")
 
 func newDrive(t *testing.T) *drive {
 	n := siptest.NewNetwork(1)
-	d := &drive{T: t, wire: &tap{Transport: n.Listen("10.0.0.1:5060")}, log: fsmtest.NewLog(), peer: n.NewPeer(t, "10.0.0.2:5060"),
-		tu: &tu{requests: make(chan tuRequest, 16)}, told: make(chan tuTold, 64), failed: make(chan error, 16), mark: time.Now()}
+	d := &drive{T: t, wire: &tap{Transport: n.Listen("10.0.0.1:5060")}, log: fsmtest.NewLog(),
+		peer: n.NewPeer(t, "10.0.0.2:5060"),
+		tu:   &tu{requests: make(chan tuRequest, 16)}, told: make(chan tuTold, 64),
+		failed: make(chan error, 16), mark: time.Now()}
 	d.tu.run(t, d.wire, d.log)
 	d.s = d.tu.stack
 	synctest.Wait() // the transport reads
@@ -164,16 +170,18 @@ func (d *drive) start(method string) {
 	req.To = sip.Address{URI: req.URI}
 	req.CallID, req.CSeq = "call-1", sip.CSeq{Seq: 1, Method: method}
 	d.s.Post(func() {
-		d.client = d.s.Request(req, transport.Target{Proto: sip.UDP, Addr: d.peer.Addr}, func(res *sip.Response, err error) {
-			d.told <- tuTold{res, err}
-		})
+		d.client = d.s.Request(req, transport.Target{Proto: sip.UDP, Addr: d.peer.Addr},
+			func(res *sip.Response, err error) {
+				d.told <- tuTold{res, err}
+			})
 	})
 	d.mark = time.Now()
 	d.req = d.peer.Request(method)
 	d.since(0)
 }
 
-// again fails unless the next thing the peer hears is the same request once more, after exactly the time since the mark.
+// again fails unless the next thing the peer hears is the same request once more, after exactly the time
+// since the mark.
 func (d *drive) again(after time.Duration) {
 	d.Helper()
 	req := d.peer.Request(d.req.Method)
@@ -234,15 +242,16 @@ func (d *drive) toldNothing() {
 func (d *drive) holds(clients, servers int) {
 	d.Helper()
 	synctest.Wait()
-	if c, s, _ := d.s.Held(); c != clients || s != servers {
-		d.Fatalf("the stack holds %d client and %d server transactions, want %d and %d", c, s, clients, servers)
+	if c, s, _, _ := d.s.Held(); c != clients || s != servers {
+		d.Fatalf("the stack holds %d client and %d server transactions, want %d and %d", c, s, clients,
+			servers)
 	}
 }
 
 // timers fails unless the stack has so many timers running.
 func (d *drive) timers(want int) {
 	d.Helper()
-	if _, _, got := d.s.Held(); got != want {
+	if _, _, got, _ := d.s.Held(); got != want {
 		d.Fatalf("%d timers run, want %d", got, want)
 	}
 }
@@ -252,12 +261,12 @@ func (d *drive) endsAfter(want time.Duration) {
 	d.Helper()
 	time.Sleep(want - time.Since(d.mark) - time.Nanosecond)
 	synctest.Wait()
-	if c, s, _ := d.s.Held(); c+s == 0 {
+	if c, s, _, _ := d.s.Held(); c+s == 0 {
 		d.Fatalf("the transaction ended before %v", want)
 	}
 	time.Sleep(time.Nanosecond)
 	d.holds(0, 0)
-	if _, _, timers := d.s.Held(); timers != 0 {
+	if _, _, timers, _ := d.s.Held(); timers != 0 {
 		d.Fatalf("%d timers outlive the transaction", timers)
 	}
 }

@@ -35,41 +35,63 @@ type Server struct {
 
 // inviteServer is RFC 3261 figure 7 as corrected by RFC 6026 §8.7 (figure 8 there).
 var inviteServer = fsm.New("INVITE server", []fsm.Row[txState, txEvent, *Server]{
-	{State: proceeding, Event: evRequest, Next: proceeding, Does: "send response", Action: (*Server).resend, Section: "17.2.1"},
-	{State: proceeding, Event: evTU1xx, Next: proceeding, Does: "send response", Action: (*Server).resend, Section: "17.2.1"},
-	{State: proceeding, Event: evTransportError, Next: proceeding, Does: "inform TU", Action: (*Server).fail, Section: "RFC 6026 8.8"},
-	{State: proceeding, Event: evTU300, Next: completed, Does: "send response, start timers G and H", Action: (*Server).completeInvite, Section: "17.2.1"},
-	{State: proceeding, Event: evTU2xx, Next: accepted, Does: "send response, start timer L", Action: (*Server).accept, Section: "RFC 6026 8.7"},
-	{State: completed, Event: evRequest, Next: completed, Does: "send response", Action: (*Server).resend, Section: "17.2.1"},
-	{State: completed, Event: evTimerG, Next: completed, Does: "send response, restart timer G", Action: (*Server).retransmit, Section: "17.2.1"},
-	{State: completed, Event: evTransportError, Next: completed, Does: "inform TU", Action: (*Server).fail, Section: "RFC 6026 8.8"},
-	{State: completed, Event: evTimerH, Next: terminated, Does: "inform TU", Action: (*Server).timeout, Section: "17.2.1"},
-	{State: completed, Event: evACK, Next: confirmed, Does: "start timer I", Action: (*Server).confirm, Section: "17.2.1"},
+	{State: proceeding, Event: evRequest, Next: proceeding, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.1"},
+	{State: proceeding, Event: evTU1xx, Next: proceeding, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.1"},
+	{State: proceeding, Event: evTransportError, Next: proceeding, Does: "inform TU", Action: (*Server).fail,
+		Section: "RFC 6026 8.8"},
+	{State: proceeding, Event: evTU300, Next: completed, Does: "send response, start timers G and H",
+		Action: (*Server).completeInvite, Section: "17.2.1"},
+	{State: proceeding, Event: evTU2xx, Next: accepted, Does: "send response, start timer L",
+		Action: (*Server).accept, Section: "RFC 6026 8.7"},
+	{State: completed, Event: evRequest, Next: completed, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.1"},
+	{State: completed, Event: evTimerG, Next: completed, Does: "send response, restart timer G",
+		Action: (*Server).retransmit, Section: "17.2.1"},
+	{State: completed, Event: evTransportError, Next: completed, Does: "inform TU", Action: (*Server).fail,
+		Section: "RFC 6026 8.8"},
+	{State: completed, Event: evTimerH, Next: terminated, Does: "inform TU", Action: (*Server).timeout,
+		Section: "17.2.1"},
+	{State: completed, Event: evACK, Next: confirmed, Does: "start timer I", Action: (*Server).confirm,
+		Section: "17.2.1"},
 	{State: confirmed, Event: evTimerI, Next: terminated, Section: "17.2.1"},
 	{State: accepted, Event: evRequest, Next: accepted, Section: "RFC 6026 8.7"},
-	{State: accepted, Event: evACK, Next: accepted, Does: "ACK to TU", Action: (*Server).passACK, Section: "RFC 6026 8.7"},
-	{State: accepted, Event: evTU2xx, Next: accepted, Does: "send response", Action: (*Server).resend, Section: "RFC 6026 8.7"},
-	{State: accepted, Event: evTransportError, Next: accepted, Does: "inform TU", Action: (*Server).fail, Section: "RFC 6026 8.8"},
+	{State: accepted, Event: evACK, Next: accepted, Does: "ACK to TU", Action: (*Server).passACK,
+		Section: "RFC 6026 8.7"},
+	{State: accepted, Event: evTU2xx, Next: accepted, Does: "send response", Action: (*Server).resend,
+		Section: "RFC 6026 8.7"},
+	{State: accepted, Event: evTransportError, Next: accepted, Does: "inform TU", Action: (*Server).fail,
+		Section: "RFC 6026 8.8"},
 	{State: accepted, Event: evTimerL, Next: terminated, Section: "RFC 6026 8.7"},
 })
 
 // nonInviteServer is RFC 3261 figure 8.
 var nonInviteServer = fsm.New("non-INVITE server", []fsm.Row[txState, txEvent, *Server]{
-	{State: trying, Event: evTU1xx, Next: proceeding, Does: "send response", Action: (*Server).resend, Section: "17.2.2"},
-	{State: trying, Event: evTUFinal, Next: completed, Does: "send response, start timer J", Action: (*Server).complete, Section: "17.2.2"},
-	{State: proceeding, Event: evTU1xx, Next: proceeding, Does: "send response", Action: (*Server).resend, Section: "17.2.2"},
-	{State: proceeding, Event: evRequest, Next: proceeding, Does: "send response", Action: (*Server).resend, Section: "17.2.2"},
-	{State: proceeding, Event: evTUFinal, Next: completed, Does: "send response, start timer J", Action: (*Server).complete, Section: "17.2.2"},
-	{State: proceeding, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Server).fail, Section: "17.2.4"},
-	{State: completed, Event: evRequest, Next: completed, Does: "send response", Action: (*Server).resend, Section: "17.2.2"},
-	{State: completed, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Server).fail, Section: "17.2.4"},
+	{State: trying, Event: evTU1xx, Next: proceeding, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.2"},
+	{State: trying, Event: evTUFinal, Next: completed, Does: "send response, start timer J",
+		Action: (*Server).complete, Section: "17.2.2"},
+	{State: proceeding, Event: evTU1xx, Next: proceeding, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.2"},
+	{State: proceeding, Event: evRequest, Next: proceeding, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.2"},
+	{State: proceeding, Event: evTUFinal, Next: completed, Does: "send response, start timer J",
+		Action: (*Server).complete, Section: "17.2.2"},
+	{State: proceeding, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Server).fail,
+		Section: "17.2.4"},
+	{State: completed, Event: evRequest, Next: completed, Does: "send response", Action: (*Server).resend,
+		Section: "17.2.2"},
+	{State: completed, Event: evTransportError, Next: terminated, Does: "inform TU", Action: (*Server).fail,
+		Section: "17.2.4"},
 	{State: completed, Event: evTimerJ, Next: terminated, Section: "17.2.2"},
 })
 
 func newServer(s *Stack, key txKey, flow transport.Flow, req *sip.Request) *Server {
 	s.lastID++
 	tx := &Server{s: s, id: s.lastID, key: key, req: req, flow: flow,
-		target: transport.ResponseTarget(flow, req.Via[0]), table: nonInviteServer, state: trying, interval: T1}
+		target: transport.ResponseTarget(flow, req.Via[0]), table: nonInviteServer, state: trying,
+		interval: T1}
 	if req.Method == sip.INVITE {
 		tx.table, tx.state = inviteServer, proceeding
 		// §17.2.1: a 100 unless the TU answers within 200 ms.
@@ -93,13 +115,15 @@ func (tx *Server) Request() *sip.Request { return tx.req }
 // Done reports whether a final response was sent.
 func (tx *Server) Done() bool { return tx.state != trying && tx.state != proceeding }
 
-// OnCancel sets the function that hears of a CANCEL (§9.2). It must still send a final response, a 487 as a rule.
+// OnCancel sets the function that hears of a CANCEL (§9.2). It must still send a final response, a 487 as a
+// rule.
 func (tx *Server) OnCancel(f func()) { tx.onCancel = f }
 
 // OnFail sets the function that hears of a response which could not be sent or was never acknowledged.
 func (tx *Server) OnFail(f func(error)) { tx.onFail = f }
 
-// Respond sends a response. A second final response, but for a repeated 2xx, is ignored, as is any response to an ACK.
+// Respond sends a response. A second final response, but for a repeated 2xx, is ignored, as is any response
+// to an ACK.
 func (tx *Server) Respond(res *sip.Response) {
 	if tx.state == terminated {
 		return
@@ -115,8 +139,7 @@ func (tx *Server) Respond(res *sip.Response) {
 	default:
 		ev = evTU300
 	}
-	if res.Status < 200 && tx.Done() || ev == evTU300 && tx.Done() || ev == evTU2xx && tx.Done() && tx.state != accepted ||
-		ev == evTUFinal && tx.Done() {
+	if tx.Done() && (ev != evTU2xx || tx.state != accepted) {
 		return
 	}
 	if tag := res.To.Tag(); tag != "" {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -28,12 +27,16 @@ type Config struct {
 
 // The bounds of a stack.
 const (
-	InboxSize  = 512  // messages from the network that may wait for the loop
-	MaxServers = 4096 // open server transactions; more requests outside of dialogs are answered 503 statelessly
+	InboxSize = 512 // messages from the network that may wait for the loop
+	// open server transactions; more requests outside of dialogs are answered 503 statelessly
+	MaxServers = 4096
 )
 
 // ErrNoTransport is no failure that waiting would heal.
 var ErrNoTransport = errors.New("no such transport")
+
+// ErrEnded answers a question to a stack whose loop has ended.
+var ErrEnded = errors.New("transaction: the stack has ended")
 
 // Stack owns transactions and timers. Its loop is the only goroutine that touches them; others use Post.
 type Stack struct {
@@ -45,6 +48,7 @@ type Stack struct {
 
 	inbox chan inbound
 	local *fsm.Mailbox
+	ended chan struct{} // closed when the loop is over
 
 	timers   timerHeap
 	clients  map[txKey]*Client
@@ -79,6 +83,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		transports: map[sip.Proto]transport.Transport{},
 		inbox:      make(chan inbound, InboxSize),
 		local:      fsm.NewMailbox(),
+		ended:      make(chan struct{}),
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
@@ -86,6 +91,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.log = s.log.With("part", "sip")
 	rand.Read(s.secret[:])
 	for _, t := range transports {
 		s.transports[t.Proto()] = t
@@ -95,7 +101,8 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 	return s
 }
 
-// Run reads the transports and runs the loop until ctx ends or a transport fails. It returns after all it started has ended.
+// Run reads the transports and runs the loop until ctx ends or a transport fails. It returns after all it
+// started has ended.
 func (s *Stack) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, t := range s.transports {
@@ -138,27 +145,43 @@ func (s *Stack) deliver(p transport.Packet) bool {
 	}
 }
 
-// Post runs f on the loop, ahead of anything that waits from the network. It never blocks.
+// Post runs f on the loop, ahead of anything that waits from the network. It never blocks. Once the loop has
+// ended, f never runs.
 func (s *Stack) Post(f func()) { s.local.Put(f) }
 
 // After runs f on the loop after d. Only the loop may call it.
 func (s *Stack) After(d time.Duration, f func()) *Timer { return s.timers.after(d, f) }
 
-// Held counts what the stack keeps: client and server transactions, and timers. It asks the loop.
-func (s *Stack) Held() (clients, servers, timers int) {
+// Ask runs f on the loop and waits until it is done. It fails with ErrEnded when the loop has ended, or ends
+// first. The loop itself must not ask: it would wait for ever.
+func (s *Stack) Ask(f func()) error {
 	done := make(chan struct{})
 	s.Post(func() {
-		clients, servers, timers = len(s.clients), len(s.servers), s.timers.Len()
+		f()
 		close(done)
 	})
-	<-done
-	return clients, servers, timers
+	select {
+	case <-done:
+		return nil
+	case <-s.ended:
+	}
+	select {
+	case <-done: // it was the last thing that the loop did
+		return nil
+	default:
+		return ErrEnded
+	}
 }
 
-// Log returns the stack's logger.
-func (s *Stack) Log() *slog.Logger { return s.log }
+// Held counts what the stack keeps: client and server transactions, and timers. Any goroutine but the loop
+// may ask.
+func (s *Stack) Held() (clients, servers, timers int, err error) {
+	err = s.Ask(func() { clients, servers, timers = len(s.clients), len(s.servers), s.timers.Len() })
+	return clients, servers, timers, err
+}
 
 func (s *Stack) loop(ctx context.Context) error {
+	defer close(s.ended)
 	wake := time.NewTimer(time.Hour)
 	defer wake.Stop()
 	for {
@@ -185,7 +208,8 @@ func (s *Stack) loop(ctx context.Context) error {
 	}
 }
 
-// receive sorts one arrival: the outcome of a Send, the end of a connection, a response, a request, or something malformed.
+// receive sorts one arrival: the outcome of a Send, the end of a connection, a response, a request, or
+// something malformed.
 func (s *Stack) receive(in inbound) {
 	switch {
 	case in.err != nil && in.sendID != 0:
@@ -193,7 +217,7 @@ func (s *Stack) receive(in inbound) {
 	case in.err != nil:
 		s.closed(in.flow, in.err)
 	case in.bad != nil:
-		s.log.Debug("sip malformed", "from", in.flow.Remote, "err", in.bad)
+		s.log.Debug("malformed message received", "from", in.flow.Remote, "err", in.bad)
 		// An ACK is never answered (§17.2.1), and a malformed response is dropped (§18.1.2).
 		if in.req != nil && in.req.Method != sip.ACK && len(in.req.Via) > 0 {
 			transport.FillVia(&in.req.Via[0], in.flow)
@@ -214,8 +238,8 @@ func (s *Stack) failed(id uint64, err error) {
 	}
 }
 
-// closed tells the owners of all transactions on a connection that has ended (§17.1.4, §18.4), the oldest first. Datagrams have no
-// connection.
+// closed tells the owners of all transactions on a connection that has ended (§17.1.4, §18.4), the oldest
+// first. Datagrams have no connection.
 func (s *Stack) closed(flow transport.Flow, err error) {
 	var ids []uint64
 	for id, tx := range s.byID {
@@ -255,7 +279,8 @@ func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
 			s.respondStateless(flow, req, v.Status, "")
 		}
 	case len(s.servers) >= MaxServers && req.To.Tag() == "":
-		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many strangers there are.
+		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many
+		// strangers there are.
 		s.full(flow, req, v.Share)
 	default:
 		v.Take(newServer(s, key, flow, req), req)
@@ -274,8 +299,9 @@ func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
 	s.respondStateless(flow, req, 503, "")
 	if now := time.Now(); now.Sub(s.fullTold) >= time.Minute {
 		s.fullTold = now
-		s.log.Warn("request refused, all server transactions are in use", "part", "sip", "call", req.CallID,
-			"transactions", len(s.servers), "share", share)
+		s.log.Warn("request refused, all server transactions are in use", "call", req.CallID, "transactions",
+			len(s.servers),
+			"share", share)
 	}
 }
 
@@ -323,105 +349,4 @@ func (s *Stack) stampServer(res *sip.Response) {
 	if s.cfg.UserAgent != "" && res.Get("Server") == "" {
 		res.Set("Server", s.cfg.UserAgent)
 	}
-}
-
-// Send sends a request outside of any transaction: the ACK of a 2xx, or one that a proxy forwards statelessly. It adds a
-// Via of its own and returns the bytes for Resend.
-func (s *Stack) Send(req *sip.Request, t transport.Target) ([]byte, error) {
-	if err := s.pushVia(req, t, sip.NewBranch()); err != nil {
-		return nil, err
-	}
-	wire := req.Append(nil)
-	s.send(0, t, wire)
-	return wire, nil
-}
-
-// Resend sends again what Send returned.
-func (s *Stack) Resend(wire []byte, t transport.Target) { s.send(0, t, wire) }
-
-// SendResponse sends a response outside of any transaction to where its topmost Via points (§18.2.2).
-func (s *Stack) SendResponse(res *sip.Response) {
-	if len(res.Via) == 0 {
-		return
-	}
-	v := res.Via[0]
-	addr, ok := v.Received()
-	if !ok {
-		a, err := netip.ParseAddr(v.Host)
-		if err != nil {
-			return
-		}
-		addr = a
-	}
-	flow := transport.Flow{Proto: sip.Proto(v.Transport), Remote: netip.AddrPortFrom(addr, 0)}
-	s.wire = res.Append(s.wire[:0])
-	s.send(0, transport.ResponseTarget(flow, v), s.wire)
-}
-
-// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from within.
-func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
-	tr, err := s.transport(t.Proto)
-	if err == nil {
-		if s.cfg.Trace {
-			s.trace("sent", t.Addr, wire)
-		}
-		err = tr.Send(id, t, wire)
-	}
-	if err != nil && id != 0 {
-		s.failLater(id, err)
-	}
-}
-
-func (s *Stack) failLater(id uint64, err error) { s.Post(func() { s.failed(id, err) }) }
-
-// transport returns the transport of a protocol, or ErrNoTransport.
-func (s *Stack) transport(p sip.Proto) (transport.Transport, error) {
-	if tr := s.transports[p]; tr != nil {
-		return tr, nil
-	}
-	return nil, fmt.Errorf("transaction: %s: %w", p, ErrNoTransport)
-}
-
-// Protos lists the protocols that the stack has a transport for.
-func (s *Stack) Protos() []sip.Proto { return s.protos }
-
-// Local returns the address that the far end of t will see.
-func (s *Stack) Local(t transport.Target) (netip.AddrPort, error) {
-	tr, err := s.transport(t.Proto)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	return tr.Local(t)
-}
-
-// pushVia adds the topmost Via of a request that goes to t (§18.1.1), asking for rport (RFC 3581 §3).
-func (s *Stack) pushVia(req *sip.Request, t transport.Target, branch string) error {
-	local, err := s.Local(t)
-	if err != nil {
-		return err
-	}
-	via := sip.Via{Transport: string(t.Proto), Host: sip.HostOf(local.Addr()), Port: local.Port(),
-		Params: sip.Params(";branch=" + branch + ";rport")}
-	req.Via = append([]sip.Via{via}, req.Via...)
-	if s.cfg.UserAgent != "" && req.Get("User-Agent") == "" && len(req.Via) == 1 {
-		req.Set("User-Agent", s.cfg.UserAgent)
-	}
-	return nil
-}
-
-// Resolve finds the servers of a URI as [transport.Lookup] does and calls f with at least one target or an error, on the loop. An IP
-// address needs no look-up, and f is called at once.
-func (s *Stack) Resolve(u sip.URI, f func([]transport.Target, error)) {
-	if !u.IsSIP() {
-		f(nil, fmt.Errorf("transaction: resolve %q: %w", u, transport.ErrNotSIP))
-		return
-	}
-	if t, ok := transport.LiteralTarget(u); ok {
-		f([]transport.Target{t}, nil)
-		return
-	}
-	go func() { // ends within the time that Lookup takes at most
-		targets, err := transport.Lookup(context.Background(), u)
-		s.Post(func() { f(targets, err) })
-	}()
 }

@@ -8,8 +8,9 @@ import (
 // The base timers of RFC 3261 §17.1.1.1 and table 4.
 const (
 	T1 = 500 * time.Millisecond // round-trip estimate
-	T2 = 4 * time.Second        // longest retransmission interval of requests other than INVITE, and of INVITE responses
-	T4 = 5 * time.Second        // how long a message may stay in the network
+	// longest retransmission interval of requests other than INVITE, and of INVITE responses
+	T2 = 4 * time.Second
+	T4 = 5 * time.Second // how long a message may stay in the network
 )
 
 // Timer is a call that the stack's loop will make. Only the loop may touch it.

@@ -9,8 +9,8 @@ import (
 	"portero/sip"
 )
 
-// txState and txEvent name the states and events of the four transaction machines as RFC 3261 figures 5 to 8 do, with the
-// corrections of RFC 6026.
+// txState and txEvent name the states and events of the four transaction machines as RFC 3261 figures 5 to 8
+// do, with the corrections of RFC 6026.
 type (
 	txState string
 	txEvent string
@@ -83,10 +83,12 @@ func cancelledKey(cancel *sip.Request) txKey { return keyFor(cancel, sip.INVITE)
 func keyFor(req *sip.Request, method string) txKey {
 	v := req.Via[0]
 	branch := v.Branch()
-	if len(branch) > len(sip.BranchCookie) && strings.EqualFold(branch[:len(sip.BranchCookie)], sip.BranchCookie) {
+	if len(branch) > len(sip.BranchCookie) && strings.EqualFold(branch[:len(sip.BranchCookie)],
+		sip.BranchCookie) {
 		return txKey{strings.ToLower(branch), v.SentBy(), method}
 	}
 	// RFC 2543 peers: match by what identified a transaction then (§17.2.3).
-	id := req.URI.String() + "\x00" + req.CallID + "\x00" + req.From.Tag() + "\x00" + strconv.FormatUint(uint64(req.CSeq.Seq), 10)
+	id := req.URI.String() + "\x00" + req.CallID + "\x00" + req.From.Tag() + "\x00" +
+		strconv.FormatUint(uint64(req.CSeq.Seq), 10)
 	return txKey{id, v.SentBy() + branch, method}
 }

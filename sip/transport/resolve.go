@@ -12,8 +12,8 @@ import (
 	"portero/sip"
 )
 
-// Bounds of one look-up, so that a dead name server delays a call attempt and nothing else; many a cheap router drops questions for
-// SRV records, which must leave time for the addresses.
+// Bounds of one look-up, so that a dead name server delays a call attempt and nothing else; many a cheap
+// router drops questions for SRV records, which must leave time for the addresses.
 const (
 	resolveTimeout = 5 * time.Second
 	srvTimeout     = 2 * time.Second
@@ -52,8 +52,8 @@ func portOf(u sip.URI) uint16 {
 	return 5060
 }
 
-// Lookup asks name servers where the servers of a URI are (RFC 3263, without NAPTR: the transport is the URI's, else UDP). It
-// returns at least one target or an error, within 5 s.
+// Lookup asks name servers where the servers of a URI are (RFC 3263, without NAPTR: the transport is the
+// URI's, else UDP). It returns at least one target or an error, within 5 s.
 func Lookup(ctx context.Context, u sip.URI) ([]Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
@@ -90,7 +90,8 @@ func Lookup(ctx context.Context, u sip.URI) ([]Target, error) {
 			continue
 		}
 		for _, a := range addrs {
-			targets = append(targets, Target{Proto: proto, Addr: netip.AddrPortFrom(a.Unmap(), h.port), Host: u.Host})
+			targets = append(targets, Target{Proto: proto, Addr: netip.AddrPortFrom(a.Unmap(), h.port),
+				Host: u.Host})
 		}
 	}
 	if len(targets) == 0 {

@@ -21,8 +21,8 @@ func FillVia(v *sip.Via, flow Flow) {
 	}
 }
 
-// URI returns the address of a user at a host and port, as a Contact or Route gives it: with the transport unless that is UDP, which
-// is understood without a word (§19.1.2).
+// URI returns the address of a user at a host and port, as a Contact or Route gives it: with the transport
+// unless that is UDP, which is understood without a word (§19.1.2).
 func URI(user string, proto sip.Proto, at netip.AddrPort) sip.URI {
 	u := sip.URI{Scheme: "sip", User: user, Host: sip.HostOf(at.Addr()), Port: at.Port()}
 	if proto != sip.UDP {
@@ -31,8 +31,8 @@ func URI(user string, proto sip.Proto, at netip.AddrPort) sip.URI {
 	return u
 }
 
-// ResponseTarget says where a response goes (§18.2.2, RFC 3581 §4): to the source address of the request, at its source port
-// if the client asked for that, else at the port it gave.
+// ResponseTarget says where a response goes (§18.2.2, RFC 3581 §4): to the source address of the request, at
+// its source port if the client asked for that, else at the port it gave.
 func ResponseTarget(flow Flow, v sip.Via) Target {
 	port := v.Port
 	if port == 0 {

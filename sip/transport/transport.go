@@ -22,10 +22,12 @@ type Target struct {
 	Flow  Flow   // set: send on this flow while it lasts
 }
 
-// Same reports whether two flows are one connection. Datagrams have none: no flow of theirs is the same as another.
+// Same reports whether two flows are one connection. Datagrams have none: no flow of theirs is the same as
+// another.
 func (f Flow) Same(g Flow) bool { return f.Conn != 0 && f.Conn == g.Conn && f.Proto == g.Proto }
 
-// Uses reports whether what goes to t leaves by the flow: t names its connection, or none and the far end of it.
+// Uses reports whether what goes to t leaves by the flow: t names its connection, or none and the far end of
+// it.
 func (t Target) Uses(f Flow) bool {
 	if t.Flow.Conn != 0 {
 		return t.Flow.Same(f)
@@ -37,7 +39,7 @@ func (t Target) Uses(f Flow) bool {
 //
 //	Flow, Data          a datagram or a framed message arrived
 //	Flow, SendID, Err   an earlier Send came to nothing
-//	Flow, Err           a connection has ended (§18.4): nothing more arrives by the flow, and what was sent may be lost
+//	Flow, Err           a connection has ended (§18.4): what was sent on it may be lost
 type Packet struct {
 	Flow   Flow
 	Data   []byte // valid during the call of deliver
@@ -50,10 +52,12 @@ type Transport interface {
 	Proto() sip.Proto
 	// Local returns the address and port that the far end of t will see, as far as this host can know.
 	Local(t Target) (netip.AddrPort, error)
-	// Send never blocks, keeps no hold of wire, and never delivers from within: the loop that sends may be the one that receives. It
-	// returns the failure that it sees at once; a later one is delivered as a Packet that bears id, which is not 0 then.
+	// Send never blocks, keeps no hold of wire, and never delivers from within: the loop that sends may be
+	// the one that receives. It returns the failure that it sees at once; a later one is delivered as a
+	// Packet that bears id, which is not 0 then.
 	Send(id uint64, t Target, wire []byte) error
-	// Run reads until ctx ends. deliver does not block; it returns false when the inbox is full. A datagram is dropped then, as by a
-	// full socket buffer; a stream offers its packet again, the end of a connection too, before it reads on.
+	// Run reads until ctx ends. deliver does not block; it returns false when the inbox is full. A datagram
+	// is dropped then, as by a full socket buffer; a stream offers its packet again, the end of a connection
+	// too, before it reads on.
 	Run(ctx context.Context, deliver func(Packet) bool) error
 }

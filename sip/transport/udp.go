@@ -22,7 +22,8 @@ type UDP struct {
 	inet4 bool // the socket's family
 }
 
-// ListenUDP opens a socket on addr ("host:port"; an empty host is every address of both families). It starts nothing.
+// ListenUDP opens a socket on addr ("host:port"; an empty host is every address of both families). It starts
+// nothing.
 func ListenUDP(addr string) (*UDP, error) {
 	ua, err := net.ResolveUDPAddr("udp", addr)
 	if err != nil {
@@ -56,8 +57,8 @@ func (u *UDP) Addr() netip.AddrPort { return u.local }
 // Close ends the socket of a transport that never ran; Run closes it otherwise.
 func (u *UDP) Close() error { return u.conn.Close() }
 
-// Local returns the bound address or, on a wildcard socket, the one that the route to t leaves from. It asks the kernel each
-// time, so that a new address after a network change is seen.
+// Local returns the bound address or, on a wildcard socket, the one that the route to t leaves from. It asks
+// the kernel each time, so that a new address after a network change is seen.
 func (u *UDP) Local(t Target) (netip.AddrPort, error) {
 	if !u.local.Addr().IsUnspecified() {
 		return u.local, nil
@@ -70,14 +71,18 @@ func (u *UDP) Local(t Target) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), u.local.Port()), nil
 }
 
-// Send writes one datagram. A full socket buffer counts as a loss: a blocked loop would cost more than a retransmission.
+// Send writes one datagram. A full socket buffer counts as a loss: a blocked loop would cost more than a
+// retransmission.
 func (u *UDP) Send(_ uint64, t Target, wire []byte) error {
 	if len(wire) > maxUDP-28 {
 		return fmt.Errorf("transport: send to %s: %w", t.Addr, syscall.EMSGSIZE)
 	}
 	sa, err := u.sockaddr(t.Addr)
 	if err == nil {
-		cerr := u.raw.Control(func(fd uintptr) { err = syscall.Sendto(int(fd), wire, syscall.MSG_DONTWAIT, sa) })
+		cerr := u.raw.Control(func(fd uintptr) {
+			err = syscall.Sendto(int(fd), wire, syscall.MSG_DONTWAIT,
+				sa)
+		})
 		if err == nil {
 			err = cerr
 		}

@@ -21,7 +21,8 @@ func listenUDP(t *testing.T, addr string) (*transport.UDP, chan transport.Packet
 	t.Helper()
 	u, err := transport.ListenUDP(addr)
 	if err != nil {
-		if strings.Contains(addr, "[") && (errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)) {
+		if strings.Contains(addr, "[") && (errors.Is(err, syscall.EADDRNOTAVAIL) ||
+			errors.Is(err, syscall.EAFNOSUPPORT)) {
 			t.Skip("no IPv6 here:", err)
 		}
 		t.Fatal(err)
@@ -95,7 +96,8 @@ func TestUDPExchange(t *testing.T) {
 	}
 }
 
-// TestUDPWildcard is one socket for both families: it hears both, answers both, and knows its address towards each.
+// TestUDPWildcard is one socket for both families: it hears both, answers both, and knows its address towards
+// each.
 func TestUDPWildcard(t *testing.T) {
 	w, packets := listenUDP(t, ":0")
 	port := w.Addr().Port()
@@ -156,7 +158,8 @@ func TestUDPNobodyThere(t *testing.T) {
 	dead := closed.LocalAddr().(*net.UDPAddr).AddrPort()
 	closed.Close()
 	for range 3 {
-		u.Send(1, transport.Target{Proto: sip.UDP, Addr: dead}, []byte("hello?")) // the second may fail by the ICMP error of the first
+		// the second may fail by the ICMP error of the first
+		u.Send(1, transport.Target{Proto: sip.UDP, Addr: dead}, []byte("hello?"))
 	}
 	u.Send(2, transport.Target{Proto: sip.UDP, Addr: u.Addr()}, []byte("to myself"))
 	for {
@@ -169,7 +172,8 @@ func TestUDPNobodyThere(t *testing.T) {
 func TestListenUDPErrors(t *testing.T) {
 	u, _ := listenUDP(t, "127.0.0.1:0")
 	for _, addr := range []string{"nonsense", "127.0.0.1:99999", u.Addr().String(), "203.0.113.1:0"} {
-		if v, err := transport.ListenUDP(addr); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", addr)) {
+		if v, err := transport.ListenUDP(addr); err == nil || !strings.Contains(err.Error(),
+			fmt.Sprintf("%q", addr)) {
 			t.Errorf("%s: %v, %v", addr, v, err)
 		}
 	}

@@ -21,8 +21,8 @@ type AccountConfig struct {
 	Realm         string        // pinned; "" keeps to the one that is seen until it fails
 	Expires       time.Duration // asked for; 0: 10 minutes
 	PublicAddress netip.AddrPort
-	// Locate, when set, finds the server in place of a look-up of Server: for one on this very host, whose address changes
-	// with the network's. It runs on the loop and must not block.
+	// Locate, when set, finds the server in place of a look-up of Server: for one on this very host, whose
+	// address changes with the network's. It runs on the loop and must not block.
 	Locate func() (netip.AddrPort, error)
 }
 
@@ -51,12 +51,14 @@ func NewAccount(c AccountConfig) *Account {
 	a.www = digest.Client{User: c.AuthUser, Password: c.Password, Realm: c.Realm}
 	a.proxy = a.www
 	if t, ok := transport.LiteralTarget(c.Server); ok && c.Locate == nil {
-		a.targets = []transport.Target{t} // known, and trusted, before the first request: the server's call may come before ours
+		// known, and trusted, before the first request: the server's call may come before ours
+		a.targets = []transport.Target{t}
 	}
 	return a
 }
 
-// find returns the server's addresses in the order to try them: those that are known, at once; else it resolves.
+// find returns the server's addresses in the order to try them: those that are known, at once; else it
+// resolves.
 func (acct *Account) find(s *transaction.Stack, f func([]transport.Target, error)) {
 	if acct.Locate == nil && len(acct.targets) > 0 {
 		f(acct.order(), nil)
@@ -84,7 +86,8 @@ func (acct *Account) resolve(s *transaction.Stack, f func([]transport.Target, er
 		return
 	}
 	addr, err := acct.Locate()
-	found([]transport.Target{{Proto: transport.ProtoOf(acct.Server), Addr: addr, Host: acct.Server.Host}}, err)
+	found([]transport.Target{{Proto: transport.ProtoOf(acct.Server), Addr: addr, Host: acct.Server.Host}},
+		err)
 }
 
 // doubt looks the server up anew after a failure. Nobody waits for it: calls use what is known meanwhile.
@@ -113,16 +116,19 @@ func (acct *Account) avoid(addr netip.AddrPort) {
 	}
 }
 
-// trusts reports whether addr is the account's server: one of its addresses or the one that we are registered at, and for a server
-// on this host, where any program has the same address, its very port.
+// trusts reports whether addr is the account's server: one of its addresses or the one that we are registered
+// at, and for a server on this host, where any program has the same address, its very port.
 func (acct *Account) trusts(addr netip.AddrPort) bool {
 	is := func(known netip.AddrPort) bool {
-		return known.IsValid() && known.Addr().Unmap() == addr.Addr().Unmap() && (acct.Locate == nil || known.Port() == addr.Port())
+		return known.IsValid() && known.Addr().Unmap() == addr.Addr().Unmap() &&
+			(acct.Locate == nil || known.Port() == addr.Port())
 	}
-	return is(acct.home) || slices.ContainsFunc(acct.targets, func(t transport.Target) bool { return is(t.Addr) })
+	return is(acct.home) || slices.ContainsFunc(acct.targets,
+		func(t transport.Target) bool { return is(t.Addr) })
 }
 
-// contact is where the server shall send requests for this account. local is the address that the route to it leaves from.
+// contact is where the server shall send requests for this account. local is the address that the route to it
+// leaves from.
 func (acct *Account) contact(proto sip.Proto, local netip.AddrPort) sip.Address {
 	if acct.public.IsValid() {
 		local = acct.public

@@ -13,15 +13,16 @@ import (
 // Config is what a user agent needs to know.
 type Config struct {
 	Log *slog.Logger
-	// Allow decides on a request outside of any dialog that would start a call: 0 lets it in, a status refuses it before any
-	// state is made for it. nil refuses all with 403.
+	// Allow decides on a request outside of any dialog that would start a call: 0 lets it in, a status
+	// refuses it before any state is made for it. nil refuses all with 403.
 	Allow func(transport.Flow, *sip.Request) int
-	// Incoming hears the events of calls that others place; the first is Offered. It runs on the stack's loop and must not
-	// block.
+	// Incoming hears the events of calls that others place; the first is Offered. It runs on the stack's loop
+	// and must not block.
 	Incoming func(*Call, CallEvent)
 }
 
-// Agent is a user agent (RFC 3261 §8, §12 to §15): the Core that places and takes calls and registers accounts.
+// Agent is a user agent (RFC 3261 §8, §12 to §15): the Core that places and takes calls and registers
+// accounts.
 type Agent struct {
 	cfg   Config
 	log   *slog.Logger
@@ -38,6 +39,7 @@ func New(cfg Config) *Agent {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
+	a.log = a.log.With("part", "sip")
 	return a
 }
 
@@ -50,14 +52,16 @@ func (a *Agent) Stack() *transaction.Stack { return a.s }
 // Admit keeps strangers out before any state is made for them.
 func (a *Agent) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	if c := a.find(req); c != nil {
-		return transaction.Verdict{Take: understood(c.request), Share: transaction.ShareOf(flow.Remote.Addr())}
+		return transaction.Verdict{Take: c.request,
+			Share: transaction.ShareOf(flow.Remote.Addr())}
 	}
 	switch req.Method {
 	case sip.INVITE:
 		if status := a.refused(flow, req); status != 0 {
 			return transaction.Refuse(status)
 		}
-		return transaction.Verdict{Take: understood(a.incoming), Share: transaction.ShareOf(flow.Remote.Addr())}
+		return transaction.Verdict{Take: a.incoming,
+			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case sip.ACK:
 		return transaction.Verdict{} // for a call that is gone, or one that was refused statelessly
 	case sip.OPTIONS: // no state: a flood of them must leave room for the calls that go on
@@ -91,26 +95,27 @@ func (a *Agent) refused(flow transport.Flow, req *sip.Request) int {
 	return a.cfg.Allow(flow, req)
 }
 
-// understood keeps from take what needs extensions, or has a body, that the agent does not understand.
-func understood(take func(*transaction.Server, *sip.Request)) func(*transaction.Server, *sip.Request) {
-	return func(tx *transaction.Server, req *sip.Request) {
-		if req.Method != sip.ACK {
-			if res := refusal(req); res != nil {
-				tx.Respond(res)
-				return
-			}
-		}
-		take(tx, req)
+// turnedAway refuses a request that needs extensions, or has a body, that the agent does not understand.
+func turnedAway(tx *transaction.Server, req *sip.Request) bool {
+	if req.Method == sip.ACK {
+		return false
 	}
+	res := refusal(req)
+	if res == nil {
+		return false
+	}
+	tx.Respond(res)
+	return true
 }
 
-// Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls in.
+// Stray drops responses that match no transaction (RFC 6026 §8.9): passing them on was a way to smuggle calls
+// in.
 func (a *Agent) Stray(flow transport.Flow, res *sip.Response) {
-	a.log.Debug("sip stray response", "from", flow.Remote, "status", res.Status, "call_id", res.CallID)
+	a.log.Debug("stray response dropped", "call", res.CallID, "from", flow.Remote, "status", res.Status)
 }
 
-// refusal answers a request that needs extensions which are not understood (§8.2.2.3) or has a body that cannot be read (§8.2.3);
-// nil: neither.
+// refusal answers a request that needs extensions which are not understood (§8.2.2.3) or has a body that
+// cannot be read (§8.2.3); nil: neither.
 func refusal(req *sip.Request) *sip.Response {
 	var unsupported []string
 	for _, v := range req.Values("Require") {
@@ -123,7 +128,8 @@ func refusal(req *sip.Request) *sip.Response {
 		res.Set("Unsupported", strings.Join(unsupported, ", "))
 		return res
 	}
-	if enc := req.Get("Content-Encoding"); len(req.Body) > 0 && enc != "" && !strings.EqualFold(enc, "identity") {
+	if enc := req.Get("Content-Encoding"); len(req.Body) > 0 && enc != "" && !strings.EqualFold(enc,
+		"identity") {
 		res := sip.NewResponse(req, 415, "")
 		res.Set("Accept-Encoding", "identity")
 		return res
@@ -151,18 +157,18 @@ func (a *Agent) find(req *sip.Request) *Call {
 
 func callKey(callID, localTag string) string { return callID + "\x00" + localTag }
 
-// Calls returns how many calls have signalling left to do. It asks the loop.
-func (a *Agent) Calls() int {
-	n := make(chan int, 1)
-	a.s.Post(func() { n <- len(a.calls) })
-	return <-n
+// Calls returns how many calls have signalling left to do. It asks the loop, and fails with
+// transaction.ErrEnded after its end.
+func (a *Agent) Calls() (n int, err error) {
+	err = a.s.Ask(func() { n = len(a.calls) })
+	return n, err
 }
 
 // Trusts reports whether addr is the server of the account. Only the loop may call it (Allow does).
 func (a *Agent) Trusts(acct *Account, addr netip.AddrPort) bool { return acct.trusts(addr) }
 
-// Shutdown ends all calls and registrations, then calls done on the loop. New calls are refused meanwhile. Bound it with a
-// deadline: servers may be gone.
+// Shutdown ends all calls and registrations, then calls done on the loop. New calls are refused meanwhile.
+// Bound it with a deadline: servers may be gone.
 func (a *Agent) Shutdown(done func()) {
 	a.s.Post(func() {
 		a.closing = done

@@ -81,7 +81,8 @@ func TestHangupAtOnce(t *testing.T) {
 	})
 }
 
-// TestShutdown ends calls in all states and comes back only when the far ends have confirmed it, a lost BYE included.
+// TestShutdown ends calls in all states and comes back only when the far ends have confirmed it, a lost BYE
+// included.
 func TestShutdown(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a := startUA(t, n, "10.0.0.1:5060")
@@ -134,19 +135,22 @@ func TestTrace(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		var trace strings.Builder
 		log := &captured{b: &trace}
-		a := startUA(t, n, "10.0.0.1:5060", func(o *uaOptions) { o.log = log; o.cfg.Trace = true; o.cfg.UserAgent = "Portero/1" })
+		a := startUA(t, n, "10.0.0.1:5060",
+			func(o *uaOptions) { o.log = log; o.cfg.Trace = true; o.cfg.UserAgent = "Portero/1" })
 		f := newFar(t, n, "10.0.0.2:5060", a)
 		f.connect(a)
 		f.request("INFO", func(r *sip.Request) {
 			r.ContentType, r.Body = "application/dtmf-relay", []byte("Signal=7\r\nDuration=160\r\n")
-			r.Add("Authorization", `Digest username="u", realm="r", nonce="secretnonce", uri="sip:x", response="feedfacefeedface", cnonce="c0c0c0c0"`)
+			r.Add("Authorization",
+				`Digest username="u", realm="r", nonce="secretnonce", `+
+					`uri="sip:x", response="feedfacefeedface", cnonce="c0c0c0c0"`)
 		})
 		if res := f.Response(200); res.Get("Server") != "Portero/1" {
 			t.Errorf("Server %q", res.Get("Server"))
 		}
 		a.want(t, ua.Info)
 		text := trace.String()
-		for _, want := range []string{"INFO sip:", "sip trace", `username="u"`} {
+		for _, want := range []string{"INFO sip:", "message traced", `username="u"`} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the trace lacks %q", want)
 			}

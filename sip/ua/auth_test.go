@@ -22,13 +22,17 @@ type guarded struct {
 const password = "p:a\"ss\\"
 
 func newGuarded(t *testing.T, n *siptest.Network, a *testAgent, edits ...func(*ua.AccountConfig)) *guarded {
-	cfg := ua.AccountConfig{Name: "pbx", AOR: mustURI(t, "sip:door@example.net"), Server: mustURI(t, "sip:10.0.0.9"),
+	cfg := ua.AccountConfig{Name: "pbx", AOR: mustURI(t, "sip:door@example.net"),
+		Server:   mustURI(t, "sip:10.0.0.9"),
 		AuthUser: "door1", Password: password}
 	for _, edit := range edits {
 		edit(&cfg)
 	}
 	return &guarded{far: newFar(t, n, "10.0.0.9:5060", a), acct: ua.NewAccount(cfg),
-		auth: digest.NewServer("pbx.example", func(user string) (string, bool) { return password, user == "door1" })}
+		auth: digest.NewServer("pbx.example", func(user string) (string, bool) {
+			return password,
+				user == "door1"
+		})}
 }
 
 // challenge refuses a request with the given challenges.
@@ -62,7 +66,8 @@ func (g *guarded) hasNone(req *sip.Request) {
 	}
 }
 
-// TestNoPassword: an account that only lends its address sends no credentials, and the challenge ends the call.
+// TestNoPassword: an account that only lends its address sends no credentials, and the challenge ends the
+// call.
 func TestNoPassword(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a := startUA(t, n, "10.0.0.1:5060")
@@ -76,11 +81,13 @@ func TestNoPassword(t *testing.T) {
 	})
 }
 
-// TestChallenged answers each set of challenges, and the call goes through with them; ACK and BYE carry credentials, too.
+// TestChallenged answers each set of challenges, and the call goes through with them; ACK and BYE carry
+// credentials, too.
 func TestChallenged(t *testing.T) {
 	md5 := func(c []string) []string { return c[1:] }
 	sha := func(c []string) []string { return c[:1] }
-	both := func(c []string) []string { return []string{c[1], c[0]} } // the weaker one first, as old servers do
+	// the weaker one first, as old servers do
+	both := func(c []string) []string { return []string{c[1], c[0]} }
 	for name, c := range map[string]struct {
 		status int
 		offers func([]string) []string
@@ -92,7 +99,8 @@ func TestChallenged(t *testing.T) {
 		"407 MD5":     {407, md5, "MD5"},
 		"407 both":    {407, both, "SHA-256"},
 		"401 with one of another kind": {401, func(c []string) []string {
-			return append([]string{`Digest realm="x", nonce="y", algorithm=SHA-512-256`, `Basic realm="x"`}, c[1])
+			return append([]string{`Digest realm="x", nonce="y", algorithm=SHA-512-256`, `Basic realm="x"`},
+				c[1])
 		}, "MD5"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,12 +120,14 @@ func TestChallenged(t *testing.T) {
 				if v := second.Get(field); !strings.Contains(v, "algorithm="+c.alg+",") {
 					t.Errorf("answered %s, want %s", v, c.alg)
 				}
-				if second.CallID != first.CallID || second.From.Tag() != first.From.Tag() || second.To.Tag() != "" || second.CSeq.Seq != first.CSeq.Seq+1 ||
+				if second.CallID != first.CallID || second.From.Tag() != first.From.Tag() ||
+					second.To.Tag() != "" || second.CSeq.Seq != first.CSeq.Seq+1 ||
 					second.Via[0].Branch() == first.Via[0].Branch() {
 					t.Errorf("second attempt (§22.2):\n%s\n%s", first, second)
 				}
 				g.answer(second, 200, "t", func(res *sip.Response) {
-					res.RecordRoute = []sip.Address{{URI: sip.URI{Scheme: "sip", Host: "10.0.0.9", Params: ";lr"}}}
+					res.RecordRoute = []sip.Address{{URI: sip.URI{Scheme: "sip", Host: "10.0.0.9",
+						Params: ";lr"}}}
 				})
 				ack := g.Request("ACK")
 				if ack.CSeq.Seq != second.CSeq.Seq || ack.Get(field) != second.Get(field) {
@@ -193,8 +203,9 @@ func TestStale(t *testing.T) {
 	})
 }
 
-// TestParallelNonces calls three phones at a server that gives each INVITE a nonce of its own and never says stale: all ring, at the
-// first press and at one ten minutes later, which begins with credentials that have aged.
+// TestParallelNonces calls three phones at a server that gives each INVITE a nonce of its own and never says
+// stale: all ring, at the first press and at one ten minutes later, which begins with credentials that have
+// aged.
 func TestParallelNonces(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a := startUA(t, n, "10.0.0.1:5060")
@@ -210,7 +221,8 @@ func TestParallelNonces(t *testing.T) {
 			for _, req := range first { // answered only when all are under way
 				nonces++
 				g.answer(req, 401, "c", func(res *sip.Response) {
-					res.Add("WWW-Authenticate", fmt.Sprintf(`Digest realm="fritz.box", nonce="%016X"`, nonces))
+					res.Add("WWW-Authenticate", fmt.Sprintf(`Digest realm="fritz.box", nonce="%016X"`,
+						nonces))
 				})
 			}
 			rang := 0
@@ -320,7 +332,8 @@ func TestNoCredentials(t *testing.T) {
 			a := startUA(t, n, "10.0.0.1:5060")
 			g := newGuarded(t, n, a, func(c *ua.AccountConfig) { c.Realm = "pbx.example" })
 			a.call(t, "sip:kitchen@example.net", g.acct)
-			g.challenge(g.Request("INVITE"), 407, digest.NewServer("evil.example", g.auth.Password).Challenges(time.Now(), false)...)
+			g.challenge(g.Request("INVITE"), 407, digest.NewServer("evil.example",
+				g.auth.Password).Challenges(time.Now(), false)...)
 			if ev := a.want(t, ua.Ended); ev.Status != 407 {
 				t.Errorf("told %+v", ev.CallEvent)
 			}
@@ -376,7 +389,8 @@ func TestOutboundProxy(t *testing.T) {
 		g := newGuarded(t, n, a)
 		a.call(t, "sip:aunt@elsewhere.example", g.acct)
 		req := g.Request("INVITE")
-		if req.URI.String() != "sip:aunt@elsewhere.example" || len(req.Route) != 1 || req.Route[0].String() != "<sip:10.0.0.9:5060;lr>" {
+		if req.URI.String() != "sip:aunt@elsewhere.example" || len(req.Route) != 1 ||
+			req.Route[0].String() != "<sip:10.0.0.9:5060;lr>" {
 			t.Errorf("INVITE %s by %v", req.URI, req.Route)
 		}
 		if req.From.URI.String() != "sip:door@example.net" {

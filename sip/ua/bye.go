@@ -9,8 +9,8 @@ import (
 	"portero/sip/transport"
 )
 
-// A BYE that this host could not even send is tried again: a call that ends in a moment without a network must not go on at the far
-// end.
+// A BYE that this host could not even send is tried again: a call that ends in a moment without a network
+// must not go on at the far end.
 const (
 	byeAttempts = 5
 	byeAgain    = 2 * time.Second
@@ -48,7 +48,7 @@ func (l *Leg) sendBye(attempts int) {
 		c.release()
 	}
 	failed := func(err error) {
-		c.a.log.Warn("sip BYE not sent", "call_id", c.ID, "err", err)
+		c.a.log.Warn("BYE not sent", "call", c.ID, "err", err)
 		if attempts > 1 && c.a.closing == nil {
 			c.a.s.After(byeAgain, func() { l.sendBye(attempts - 1) })
 			return

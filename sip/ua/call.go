@@ -13,13 +13,15 @@ type CallEventKind string
 
 // The events of a call, as offer/answer (RFC 3264) and RFC 3261 §13 to §15 order them.
 const (
-	Progress CallEventKind = "progress" // outgoing: a provisional response, perhaps with an answer (early media)
+	// outgoing: a provisional response, perhaps with an answer (early media)
+	Progress CallEventKind = "progress"
 	Answered CallEventKind = "answered" // outgoing: the first 2xx; Body is the answer
-	Offered  CallEventKind = "offered"  // incoming INVITE or re-INVITE: Body is the offer, empty when the 2xx must make it
-	Acked    CallEventKind = "acked"    // incoming: the 2xx arrived; Body is the answer to an offer of ours
-	Info     CallEventKind = "info"     // an INFO within the call
-	Refused  CallEventKind = "refused"  // an own re-INVITE failed; the session goes on as it was
-	Ended    CallEventKind = "ended"    // the last event of every call
+	// incoming INVITE or re-INVITE: Body is the offer, empty when the 2xx must make it
+	Offered CallEventKind = "offered"
+	Acked   CallEventKind = "acked"   // incoming: the 2xx arrived; Body is the answer to an offer of ours
+	Info    CallEventKind = "info"    // an INFO within the call
+	Refused CallEventKind = "refused" // an own re-INVITE failed; the session goes on as it was
+	Ended   CallEventKind = "ended"   // the last event of every call
 )
 
 // CallEvent is one event, told on the stack's loop.
@@ -49,7 +51,8 @@ type Call struct {
 	over   bool // Ended was told; only signalling is left
 
 	placed placed // as the caller
-	merged string // as the callee: what the same request by another path has in common with this one (§8.2.2.2)
+	// as the callee: what the same request by another path has in common with this one (§8.2.2.2)
+	merged string
 }
 
 func (c *Call) leg(remoteTag string) *Leg {
@@ -69,7 +72,8 @@ func (c *Call) tell(ev CallEvent) {
 	if ev.Kind == Ended {
 		c.over = true
 	}
-	c.a.log.Debug("call", "event", string(ev.Kind), "call_id", c.ID, "status", ev.Status, "reason", ev.Reason, "by_peer", ev.ByPeer)
+	c.a.log.Debug("call event told", "call", c.ID, "event", string(ev.Kind), "status", ev.Status, "reason",
+		ev.Reason, "by_peer", ev.ByPeer)
 	c.notify(ev)
 }
 
@@ -87,8 +91,8 @@ func (c *Call) release() {
 	c.a.rest()
 }
 
-// Hangup ends the call in whatever state it is: CANCEL, BYE, or 603 (§9.1, §15.1). Any goroutine may call it; Ended follows
-// unless it was told before.
+// Hangup ends the call in whatever state it is: CANCEL, BYE, or 603 (§9.1, §15.1). Any goroutine may call it;
+// Ended follows unless it was told before.
 func (c *Call) Hangup() { c.a.s.Post(c.hangup) }
 
 func (c *Call) hangup() {
@@ -102,6 +106,9 @@ func (c *Call) hangup() {
 
 // request handles a request within one of the call's dialogs.
 func (c *Call) request(tx *transaction.Server, req *sip.Request) {
+	if turnedAway(tx, req) {
+		return
+	}
 	l := c.leg(req.From.Tag())
 	if req.Method == sip.ACK {
 		l.arrivedACK(req)

@@ -1,7 +1,7 @@
 package ua
 
 // giveUp cancels all INVITEs but one, and any further attempt.
-func (c *Call) giveUp(but *outgoing) {
+func (c *Call) giveUp(but *attempts) {
 	c.placed.failover.Stop()
 	c.placed.again.Stop()
 	c.placed.queue = nil
@@ -13,7 +13,7 @@ func (c *Call) giveUp(but *outgoing) {
 }
 
 // cancel gives a pending INVITE up.
-func (o *outgoing) cancel() {
+func (o *attempts) cancel() {
 	o.gone = true
 	o.tx.Cancel()
 }

@@ -20,7 +20,8 @@ type dialog struct {
 
 // newUACDialog makes the dialog that a response to our INVITE creates (§12.1.2).
 func newUACDialog(req *sip.Request, res *sip.Response) *dialog {
-	d := &dialog{callID: req.CallID, local: req.From, remote: res.To, localSeq: req.CSeq.Seq, contact: req.Contact[0]}
+	d := &dialog{callID: req.CallID, local: req.From, remote: res.To, localSeq: req.CSeq.Seq,
+		contact: req.Contact[0]}
 	d.confirmUAC(res)
 	return d
 }
@@ -63,7 +64,8 @@ func (d *dialog) request(method string) *sip.Request {
 	req.CSeq = sip.CSeq{Seq: d.localSeq, Method: method}
 	req.Route = slices.Clone(d.routes)
 	if len(d.routes) > 0 && !d.routes[0].URI.Params.Has("lr") {
-		// A strict router of RFC 2543: it wants itself in the Request-URI and the target at the end of the route.
+		// A strict router of RFC 2543: it wants itself in the Request-URI and the target at the end of the
+		// route.
 		req.URI = d.routes[0].URI
 		req.Route = append(slices.Clone(d.routes[1:]), sip.Address{URI: d.target})
 	}
@@ -73,7 +75,8 @@ func (d *dialog) request(method string) *sip.Request {
 	return req
 }
 
-// nextHop is the URI whose server gets the requests within the dialog: the first route, loose or strict (§8.1.2, §12.2.1.1).
+// nextHop is the URI whose server gets the requests within the dialog: the first route, loose or strict
+// (§8.1.2, §12.2.1.1).
 func (d *dialog) nextHop() sip.URI {
 	if len(d.routes) > 0 {
 		return d.routes[0].URI

@@ -1,7 +1,9 @@
-// Package ua is a SIP user agent: calls that are placed and taken, and accounts that are kept registered (RFC 3261 §8 to §15).
+// Package ua is a SIP user agent: calls that are placed and taken, and accounts that are kept registered (RFC
+// 3261 §8 to §15).
 //
-// [Agent] is the [transaction.Core] of a stack. It places calls ([Agent.Invite]), takes them (Config.Incoming) and keeps accounts
-// registered ([Agent.Register]). Bodies are bytes here; package sdp reads them.
+// [Agent] is the [transaction.Core] of a stack. It places calls ([Agent.Invite]), takes them
+// (Config.Incoming) and keeps accounts registered ([Agent.Register]). Bodies are bytes here; package sdp
+// reads them.
 //
 //	RFC 3261 §8.2         agent (what is refused, and how)
 //	         §10          register
@@ -14,10 +16,11 @@
 //	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
 //	RFC 3581              account (the public address that it shows)
 //	RFC 5626 §4.5         register (back-off)
-//	RFC 3262, 3264, 3311  offer_answer (the table of a leg; PRACK and UPDATE have their rows and wait for their methods)
+//	RFC 3262, 3264, 3311  offer_answer (the table of a leg, with the rows of PRACK and UPDATE)
 //	RFC 6086              info (INFO; also the digits of the time before it)
 //
-// All of it runs on the stack's loop, Invite.Offer and the functions of Invite, Register and Incoming too: none may block.
+// All of it runs on the stack's loop, Invite.Offer and the functions of Invite, Register and Incoming too:
+// none may block.
 //
 // # Bounds
 //
@@ -28,27 +31,31 @@
 //
 // # What an INVITE survives
 //
-// A call that this host cannot send, or whose server's name it cannot resolve, is begun anew every 2 s until Hangup: a moment without
-// a network loses no press. Of several servers the next is tried at once after a local failure or a 503, and after 4 s of silence
-// while the first stays pending; whoever answers first has the call, all others are cancelled, or acknowledged and ended. With one
-// server, or all of them silent, the call ends with ErrTimeout after 32 s. A repetition that cannot be sent counts as lost. An account's
-// calls go to the addresses that are known, at once: refreshes of its registration, and failures, look them up anew.
+// A call that this host cannot send, or whose server's name it cannot resolve, is begun anew every 2 s until
+// Hangup: a moment without a network loses no press. Of several servers the next is tried at once after a
+// local failure or a 503, and after 4 s of silence while the first stays pending; whoever answers first has
+// the call, all others are cancelled, or acknowledged and ended. With one server, or all of them silent, the
+// call ends with ErrTimeout after 32 s. A repetition that cannot be sent counts as lost. An account's calls
+// go to the addresses that are known, at once: refreshes of its registration, and failures, look them up
+// anew.
 //
 // # Limits
 //
-// UDP only: a URI with transport=tcp or sips: ends with an error. No PRACK, UPDATE, session timers, REFER or SUBSCRIBE; a
-// redirection (3xx) ends the call with its status. A far end that disappears within a call is not noticed here: media is the
-// witness. An unanswered INVITE rings until Hangup; there is no timer C in a user agent.
+// UDP only: a URI with transport=tcp or sips: ends with an error. No PRACK, UPDATE, session timers, REFER or
+// SUBSCRIBE; a redirection (3xx) ends the call with its status. A far end that disappears within a call is
+// not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
+// user agent.
 //
 // # Traps
 //
 //   - Invite.Offer is asked anew for each server and each attempt; the local address may be another one then.
-//   - Ended is the last event of a call, but not the end of its signalling: Agent.Calls and Agent.Shutdown count until the far
-//     end has confirmed a BYE or CANCEL, which takes 32 s if it is gone.
+//   - Ended is the last event of a call, but not the end of its signalling: Agent.Calls and Agent.Shutdown
+//     count until the far end has confirmed a BYE or CANCEL, which takes 32 s if it is gone.
 //   - Agent.Calls from an event would wait for ever: it asks the loop that makes the event.
-//   - A call that was hung up may still be answered (200 crosses CANCEL): it is acknowledged and ended, and never told.
+//   - A call that was hung up may still be answered (200 crosses CANCEL): it is acknowledged and ended, and
+//     never told.
 //   - After a fork, Progress tells of several legs, Answered of one. Early media belongs to a leg.
-//   - Credentials go to the account's own server only. A phone that is called can challenge the BYE that comes to it directly,
-//     and crack the answer.
+//   - Credentials go to the account's own server only. A phone that is called can challenge the BYE that
+//     comes to it directly, and crack the answer.
 //   - Config.Allow sees a request before any dialog: an address and a From that anybody can write.
 package ua

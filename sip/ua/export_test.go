@@ -12,7 +12,8 @@ var Registering = fsmtest.Of(registration)
 // OfferAnswer is the table of a leg's offers and answers.
 var OfferAnswer = fsmtest.Of(offerAnswer)
 
-// Step moves a leg by an event that no method brings yet: tx and req are what arrived, res what came back. Only the loop may call it.
+// Step moves a leg by an event that no method brings yet: tx and req are what arrived, res what came back.
+// Only the loop may call it.
 func (l *Leg) Step(event string, tx *transaction.Server, req *sip.Request, res *sip.Response) {
 	l.step(oaEvent(event), turn{tx: tx, req: req, res: res})
 }

@@ -19,8 +19,8 @@ import (
 	"portero/sip/ua"
 )
 
-// names is a name server that the resolver reaches over a pipe, so that real look-ups run in a bubble. It gives all names the same
-// addresses.
+// names is a name server that the resolver reaches over a pipe, so that real look-ups run in a bubble. It
+// gives all names the same addresses.
 type names struct {
 	mu    sync.Mutex
 	addrs []string
@@ -38,13 +38,15 @@ func (ns *names) set(f func(ns *names)) {
 // serveNames puts a name server in place until the test ends. Call it outside of any bubble.
 func serveNames(t *testing.T, addrs ...string) *names {
 	ns, old := &names{addrs: addrs}, net.DefaultResolver
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn,
+		error) {
 		near, far := net.Pipe()
 		go ns.serve(far)
 		return near, nil
 	}}
 	t.Cleanup(func() { net.DefaultResolver = old })
-	net.DefaultResolver.LookupNetIP(t.Context(), "ip", "warm.example.net") // the package's own state must not belong to a bubble
+	// the package's own state must not belong to a bubble
+	net.DefaultResolver.LookupNetIP(t.Context(), "ip", "warm.example.net")
 	return ns
 }
 
@@ -88,7 +90,8 @@ func (ns *names) serve(c net.Conn) {
 // twoServers is an agent with an account whose server has two addresses.
 func twoServers(t *testing.T, n *siptest.Network) (a *testAgent, one, two *far, acct *ua.Account) {
 	a = startUA(t, n, "10.0.0.1:5060")
-	acct = ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@pbx.example.net"), Server: mustURI(t, "sip:pbx.example.net")})
+	acct = ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@pbx.example.net"),
+		Server: mustURI(t, "sip:pbx.example.net")})
 	return a, newFar(t, n, "10.0.0.8:5060", a), newFar(t, n, "10.0.0.9:5060", a), acct
 }
 
@@ -102,7 +105,8 @@ func (f *far) repeats(invite *sip.Request) {
 	}
 }
 
-// TestSilentSRV asks a name server that drops questions for SRV records, as cheap routers do: the address is found all the same.
+// TestSilentSRV asks a name server that drops questions for SRV records, as cheap routers do: the address is
+// found all the same.
 func TestSilentSRV(t *testing.T) {
 	ns := serveNames(t, "10.0.0.2")
 	ns.deaf = func(qtype uint16) bool { return qtype == typeSRV }
@@ -119,8 +123,8 @@ func TestSilentSRV(t *testing.T) {
 	})
 }
 
-// TestSecondServer finds the first of two servers dead: the second is called after 4 s, and at once at the next press, with the name
-// server gone.
+// TestSecondServer finds the first of two servers dead: the second is called after 4 s, and at once at the
+// next press, with the name server gone.
 func TestSecondServer(t *testing.T) {
 	ns := serveNames(t, "10.0.0.8", "10.0.0.9")
 	bubble(t, func(t *testing.T, n *siptest.Network) {
@@ -130,7 +134,8 @@ func TestSecondServer(t *testing.T) {
 		first := one.Request("INVITE")
 		req := two.Request("INVITE")
 		between(t, "second server", time.Since(start), 4*time.Second, 4*time.Second)
-		if req.CallID != first.CallID || req.CSeq != first.CSeq || req.From.Tag() != first.From.Tag() || req.Via[0].Branch() == first.Via[0].Branch() {
+		if req.CallID != first.CallID || req.CSeq != first.CSeq || req.From.Tag() != first.From.Tag() ||
+			req.Via[0].Branch() == first.Via[0].Branch() {
 			t.Errorf("at the second server (RFC 3263 §4.3):\n%s\n%s", req, first)
 		}
 		two.answer(req, 180, "t")
@@ -158,8 +163,8 @@ func TestSecondServer(t *testing.T) {
 	})
 }
 
-// TestSlowServer has the first of two servers answer only when the second rings already: whoever answers first has the call, and the
-// other is cancelled or, if it answers as well, ended.
+// TestSlowServer has the first of two servers answer only when the second rings already: whoever answers
+// first has the call, and the other is cancelled or, if it answers as well, ended.
 func TestSlowServer(t *testing.T) {
 	serveNames(t, "10.0.0.8", "10.0.0.9")
 	for _, slow := range []bool{true, false} {
@@ -233,7 +238,8 @@ func TestServersRefuse(t *testing.T) {
 	})
 }
 
-// TestServersSilent ends a call that no server has a word for, and one that is hung up while it waits for the second.
+// TestServersSilent ends a call that no server has a word for, and one that is hung up while it waits for the
+// second.
 func TestServersSilent(t *testing.T) {
 	serveNames(t, "10.0.0.8", "10.0.0.9")
 	bubble(t, func(t *testing.T, n *siptest.Network) {
@@ -300,7 +306,8 @@ func TestNetworkAway(t *testing.T) {
 	})
 }
 
-// TestNetworkAwayHungUp gives up before the network is back: nobody rings then, and Shutdown does not wait for it.
+// TestNetworkAwayHungUp gives up before the network is back: nobody rings then, and Shutdown does not wait
+// for it.
 func TestNetworkAwayHungUp(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		back := away(n)
@@ -325,7 +332,8 @@ func TestNetworkAwayHungUp(t *testing.T) {
 	})
 }
 
-// TestRepetitionLost cannot send a repetition of the INVITE: the first copy may have arrived, so the attempt goes on.
+// TestRepetitionLost cannot send a repetition of the INVITE: the first copy may have arrived, so the attempt
+// goes on.
 func TestRepetitionLost(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		n.Fail = func(nth int) error {
@@ -368,7 +376,8 @@ func TestNamesAway(t *testing.T) {
 	})
 }
 
-// TestServerMoves has the name of the registrar lead elsewhere: where we are registered stays trusted until we are registered there.
+// TestServerMoves has the name of the registrar lead elsewhere: where we are registered stays trusted until
+// we are registered there.
 func TestServerMoves(t *testing.T) {
 	ns := serveNames(t, "10.0.0.8")
 	bubble(t, func(t *testing.T, n *siptest.Network) {
@@ -402,55 +411,59 @@ func TestServerMoves(t *testing.T) {
 
 // TestServerTrustedFirst takes the call of a server without registration before any request went to it.
 func TestServerTrustedFirst(t *testing.T) {
-	acct := ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@10.0.0.9"), Server: mustURI(t, "sip:10.0.0.9")})
+	acct := ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@10.0.0.9"),
+		Server: mustURI(t, "sip:10.0.0.9")})
 	a := ua.New(ua.Config{})
-	if !a.Trusts(acct, netip.MustParseAddrPort("10.0.0.9:5060")) || a.Trusts(acct, netip.MustParseAddrPort("10.0.0.8:5060")) {
+	if !a.Trusts(acct, netip.MustParseAddrPort("10.0.0.9:5060")) || a.Trusts(acct,
+		netip.MustParseAddrPort("10.0.0.8:5060")) {
 		t.Error("trust")
 	}
 }
 
-// TestLostBinding registers anew when a call shows that the registrar may have forgotten us: at once, but not again and again.
+// TestLostBinding registers anew when a call shows that the registrar may have forgotten us: at once, but not
+// again and again.
 func TestLostBinding(t *testing.T) {
 	each(t, map[string]struct {
 		status int // 0: silence
 		again  bool
-	}{"403": {403, true}, "404": {404, true}, "silence": {0, true}, "486": {486, false}}, func(t *testing.T, n *siptest.Network, c struct {
-		status int
-		again  bool
-	}) {
-		r := newRegistering(t, n)
-		r.registered()
-		time.Sleep(time.Minute)
-		call := func() {
-			r.a.call(t, "sip:kitchen@example.net", r.acct)
-			invite := r.Request("INVITE")
-			if c.status == 0 {
-				time.Sleep(32 * time.Second)
-				for sent := range 6 { // after 0.5, 1.5, 3.5 s and so on
-					if again := r.Request("INVITE"); again.String() != invite.String() {
-						t.Fatalf("repetition %d:\n%s", sent+1, again)
+	}{"403": {403, true}, "404": {404, true}, "silence": {0, true}, "486": {486, false}},
+		func(t *testing.T, n *siptest.Network, c struct {
+			status int
+			again  bool
+		}) {
+			r := newRegistering(t, n)
+			r.registered()
+			time.Sleep(time.Minute)
+			call := func() {
+				r.a.call(t, "sip:kitchen@example.net", r.acct)
+				invite := r.Request("INVITE")
+				if c.status == 0 {
+					time.Sleep(32 * time.Second)
+					for sent := range 6 { // after 0.5, 1.5, 3.5 s and so on
+						if again := r.Request("INVITE"); again.String() != invite.String() {
+							t.Fatalf("repetition %d:\n%s", sent+1, again)
+						}
 					}
+				} else {
+					r.answer(invite, c.status, "t")
+					r.Request("ACK")
 				}
-			} else {
-				r.answer(invite, c.status, "t")
-				r.Request("ACK")
+				r.a.want(t, ua.Ended)
 			}
-			r.a.want(t, ua.Ended)
-		}
-		call()
-		if !c.again {
-			r.Silence(time.Minute)
-			return
-		}
-		req, _ := r.Within(500 * time.Millisecond)
-		if req == nil || req.Method != "REGISTER" || strings.Contains(req.String(), "expires=0") {
-			t.Fatalf("want a REGISTER, got %v", req)
-		}
-		r.grant(req, 600)
-		r.want(true)
-		if c.status != 0 {
 			call()
-			r.Silence(time.Minute)
-		}
-	})
+			if !c.again {
+				r.Silence(time.Minute)
+				return
+			}
+			req, _ := r.Within(500 * time.Millisecond)
+			if req == nil || req.Method != "REGISTER" || strings.Contains(req.String(), "expires=0") {
+				t.Fatalf("want a REGISTER, got %v", req)
+			}
+			r.grant(req, 600)
+			r.want(true)
+			if c.status != 0 {
+				call()
+				r.Silence(time.Minute)
+			}
+		})
 }

@@ -6,7 +6,8 @@ import (
 	"portero/sip/transport"
 )
 
-// Info sends a digit or another body within the call (RFC 6086, without its packages). Any goroutine may call it.
+// Info sends a digit or another body within the call (RFC 6086, without its packages). Any goroutine may call
+// it.
 func (l *Leg) Info(contentType string, body []byte) {
 	c := l.call
 	c.a.s.Post(func() {
@@ -23,7 +24,8 @@ func (l *Leg) Info(contentType string, body []byte) {
 	})
 }
 
-// arrivedINFO passes digits up and refuses what nobody would understand (RFC 6086 §4.2.2, and the digits of the time before it).
+// arrivedINFO passes digits up and refuses what nobody would understand (RFC 6086 §4.2.2, and the digits of
+// the time before it).
 func (l *Leg) arrivedINFO(tx *transaction.Server, req *sip.Request) {
 	switch sip.MediaType(req.ContentType) {
 	case "application/dtmf-relay", "application/dtmf", "":
@@ -35,6 +37,7 @@ func (l *Leg) arrivedINFO(tx *transaction.Server, req *sip.Request) {
 		return
 	}
 	if l.phase.up() {
-		l.call.tell(CallEvent{Kind: Info, Leg: l, ContentType: req.ContentType, Body: req.Body, Flow: tx.Flow()})
+		l.call.tell(CallEvent{Kind: Info, Leg: l, ContentType: req.ContentType, Body: req.Body,
+			Flow: tx.Flow()})
 	}
 }

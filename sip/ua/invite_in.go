@@ -11,6 +11,9 @@ import (
 
 // incoming starts a call that somebody else places (RFC 3261 §13.3.1).
 func (a *Agent) incoming(tx *transaction.Server, req *sip.Request) {
+	if turnedAway(tx, req) {
+		return
+	}
 	merged := req.CallID + "\x00" + req.From.Tag() + "\x00" + strconv.FormatUint(uint64(req.CSeq.Seq), 10)
 	for _, c := range a.calls {
 		if c.merged == merged { // §8.2.2.2: the same request by two paths
@@ -54,7 +57,8 @@ func (t *turn) offered() {
 	}
 	l.got.tx = t.tx
 	t.tx.OnCancel(func() { l.step(oaCANCEL, turn{status: 487}) })
-	l.call.tell(CallEvent{Kind: Offered, Leg: l, Renewed: again, ContentType: t.req.ContentType, Body: t.req.Body,
+	l.call.tell(CallEvent{Kind: Offered, Leg: l, Renewed: again, ContentType: t.req.ContentType,
+		Body: t.req.Body,
 		From: t.req.From, Flow: t.tx.Flow()})
 }
 
@@ -70,12 +74,14 @@ func (t *turn) busy() {
 
 func (t *turn) noDialog() { t.tx.Respond(sip.NewResponse(t.req, 481, "")) }
 
-// Progress sends a provisional response, perhaps with an answer. Any goroutine may call it, as Answer and Reject.
+// Progress sends a provisional response, perhaps with an answer. Any goroutine may call it, as Answer and
+// Reject.
 func (l *Leg) Progress(status int, body []byte) {
 	l.call.a.s.Post(func() { l.step(oaTU1xx, turn{status: status, body: body}) })
 }
 
-// Answer accepts the INVITE or re-INVITE that waits, with the answer to its offer, or an offer if it brought none.
+// Answer accepts the INVITE or re-INVITE that waits, with the answer to its offer, or an offer if it brought
+// none.
 func (l *Leg) Answer(body []byte) {
 	l.call.a.s.Post(func() { l.step(oaTU2xx, turn{status: 200, body: body}) })
 }
@@ -175,6 +181,7 @@ func (t *turn) hangupNow() {
 // neverAcked ends a call whose 2xx nobody acknowledged (§13.3.1.4).
 func (t *turn) neverAcked() {
 	t.stopWaiting()
-	t.call.tell(CallEvent{Kind: Ended, Leg: t.Leg, Err: transaction.ErrTimeout, Reason: "the answer was never acknowledged"})
+	t.call.tell(CallEvent{Kind: Ended, Leg: t.Leg, Err: transaction.ErrTimeout,
+		Reason: "the answer was never acknowledged"})
 	t.bye()
 }

@@ -25,15 +25,18 @@ func TestIncomingAnswered(t *testing.T) {
 		record := []sip.Address{{URI: mustURI(t, "sip:10.0.0.2;lr")}, {URI: mustURI(t, "sip:10.0.0.8;lr")}}
 		f.request("INVITE", func(r *sip.Request) { r.RecordRoute = record })
 		h := a.want(t, ua.Offered)
-		if string(h.Body) != string(offer) || h.From.URI.User != "far" || h.Flow.Remote != f.Addr || h.Renewed {
+		if string(h.Body) != string(offer) || h.From.URI.User != "far" || h.Flow.Remote != f.Addr ||
+			h.Renewed {
 			t.Errorf("told %+v", h.CallEvent)
 		}
 		h.Leg.Progress(180, nil)
 		early := f.Response(180)
 		h.Leg.Answer([]byte("a=answer\r\n"))
 		res := f.Response(200)
-		if res.To.Tag() == "" || res.To.Tag() != early.To.Tag() || len(res.Contact) != 1 || res.Contact[0].URI.String() != "sip:door@10.0.0.1:5060" ||
-			len(res.RecordRoute) != 2 || res.RecordRoute[0].String() != record[0].String() || !hasToken(&res.Headers, "Allow", "INFO") ||
+		if res.To.Tag() == "" || res.To.Tag() != early.To.Tag() || len(res.Contact) != 1 ||
+			res.Contact[0].URI.String() != "sip:door@10.0.0.1:5060" ||
+			len(res.RecordRoute) != 2 || res.RecordRoute[0].String() != record[0].String() ||
+			!hasToken(&res.Headers, "Allow", "INFO") ||
 			string(res.Body) != "a=answer\r\n" || res.ContentType != "application/sdp" {
 			t.Errorf("200 (§12.1.1, §13.3.1.4):\n%s", res)
 		}
@@ -42,7 +45,8 @@ func TestIncomingAnswered(t *testing.T) {
 		a.want(t, ua.Acked)
 		h.call.Hangup()
 		bye := f.Request("BYE") // by the route set in the order of the Record-Route (§12.1.1)
-		if len(bye.Route) != 2 || bye.Route[0].String() != record[0].String() || bye.URI.String() != "sip:far@10.0.0.2:5060" ||
+		if len(bye.Route) != 2 || bye.Route[0].String() != record[0].String() ||
+			bye.URI.String() != "sip:far@10.0.0.2:5060" ||
 			bye.From.Tag() != res.To.Tag() || bye.To.Tag() != "far-tag" {
 			t.Errorf("BYE:\n%s", bye)
 		}
@@ -54,20 +58,21 @@ func TestIncomingAnswered(t *testing.T) {
 
 // TestIncomingRefused takes each way to say no.
 func TestIncomingRefused(t *testing.T) {
-	each(t, map[string]int{"busy": 486, "not acceptable here": 488, "declined": 603, "unavailable": 480}, func(t *testing.T, n *siptest.Network, status int) {
-		a, f := visited(t, n)
-		req, h := f.ring(a)
-		h.Leg.Progress(180, nil)
-		f.Response(180)
-		h.Leg.Reject(status)
-		f.ackRefusal(req, f.Response(status))
-		if ev := a.want(t, ua.Ended); ev.Status != status || ev.ByPeer {
-			t.Errorf("told %+v", ev.CallEvent)
-		}
-		h.Leg.Answer(offer) // too late
-		f.Silence(time.Second)
-		a.settled(t)
-	})
+	each(t, map[string]int{"busy": 486, "not acceptable here": 488, "declined": 603, "unavailable": 480},
+		func(t *testing.T, n *siptest.Network, status int) {
+			a, f := visited(t, n)
+			req, h := f.ring(a)
+			h.Leg.Progress(180, nil)
+			f.Response(180)
+			h.Leg.Reject(status)
+			f.ackRefusal(req, f.Response(status))
+			if ev := a.want(t, ua.Ended); ev.Status != status || ev.ByPeer {
+				t.Errorf("told %+v", ev.CallEvent)
+			}
+			h.Leg.Answer(offer) // too late
+			f.Silence(time.Second)
+			a.settled(t)
+		})
 	t.Run("hung up", func(t *testing.T) {
 		bubble(t, func(t *testing.T, n *siptest.Network) {
 			a, f := visited(t, n)
@@ -128,19 +133,22 @@ func TestCancelTooLate(t *testing.T) {
 func TestNoSuch(t *testing.T) {
 	tagged := func(r *sip.Request) { r.To = r.To.WithTag("nobody") }
 	each(t, map[string]func(*far){
-		"CANCEL":                func(f *far) { f.request("CANCEL") },
-		"BYE":                   func(f *far) { f.request("BYE", tagged) },
-		"BYE without a tag":     func(f *far) { f.request("BYE") },
-		"re-INVITE":             func(f *far) { f.request("INVITE", tagged) },
-		"INFO":                  func(f *far) { f.request("INFO", tagged) },
-		"UPDATE":                func(f *far) { f.request("UPDATE", tagged) },
-		"PRACK":                 func(f *far) { f.request("PRACK", tagged) },
-		"BYE with guessed tags": func(f *far) { f.request("BYE", tagged, func(r *sip.Request) { r.From = r.From.WithTag("x") }) },
+		"CANCEL":            func(f *far) { f.request("CANCEL") },
+		"BYE":               func(f *far) { f.request("BYE", tagged) },
+		"BYE without a tag": func(f *far) { f.request("BYE") },
+		"re-INVITE":         func(f *far) { f.request("INVITE", tagged) },
+		"INFO":              func(f *far) { f.request("INFO", tagged) },
+		"UPDATE":            func(f *far) { f.request("UPDATE", tagged) },
+		"PRACK":             func(f *far) { f.request("PRACK", tagged) },
+		"BYE with guessed tags": func(f *far) {
+			f.request("BYE", tagged,
+				func(r *sip.Request) { r.From = r.From.WithTag("x") })
+		},
 	}, func(t *testing.T, n *siptest.Network, send func(*far)) {
 		a, f := visited(t, n)
 		send(f)
 		f.Response(481)
-		if _, servers, _ := a.Stack().Held(); servers != 0 {
+		if _, servers, _, _ := a.Stack().Held(); servers != 0 {
 			t.Error("state was made for it")
 		}
 		a.settled(t)
@@ -251,7 +259,10 @@ func TestOfferless(t *testing.T) {
 			t.Errorf("200 with %q", res.Body)
 		}
 		f.joined(res)
-		f.request("ACK", func(r *sip.Request) { r.ContentType, r.Body = "application/sdp", []byte("a=their answer\r\n") })
+		f.request("ACK", func(r *sip.Request) {
+			r.ContentType, r.Body = "application/sdp",
+				[]byte("a=their answer\r\n")
+		})
 		if ev := a.want(t, ua.Acked); string(ev.Body) != "a=their answer\r\n" {
 			t.Errorf("ACK told as %+v", ev.CallEvent)
 		}
@@ -301,7 +312,7 @@ func TestReinviteRefused(t *testing.T) {
 		ev.Leg.Reject(488)
 		f.ackRefusal(req, f.Response(488))
 		a.wantNothing(t)
-		if a.Calls() != 1 {
+		if openCalls(t, a) != 1 {
 			t.Fatal("the call is gone")
 		}
 		f.request("BYE")
@@ -329,7 +340,8 @@ func TestReinviteCancelled(t *testing.T) {
 	})
 }
 
-// TestReinviteOverlaps sends one while an earlier one waits for its answer, and one while a 2xx waits for its ACK (§14.2).
+// TestReinviteOverlaps sends one while an earlier one waits for its answer, and one while a 2xx waits for its
+// ACK (§14.2).
 func TestReinviteOverlaps(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a, f := visited(t, n)
@@ -362,7 +374,8 @@ func TestReinviteOverlaps(t *testing.T) {
 
 // TestBYEDuringReinvite ends a call whose re-INVITE waits for an answer, from either side.
 func TestBYEDuringReinvite(t *testing.T) {
-	each(t, map[string]bool{"ours": true, "theirs": false}, func(t *testing.T, n *siptest.Network, ours bool) {
+	each(t, map[string]bool{"ours": true, "theirs": false}, func(t *testing.T, n *siptest.Network,
+		ours bool) {
 		a, f := visited(t, n)
 		h := f.connect(a)
 		req := f.request("INVITE")
@@ -429,15 +442,27 @@ func TestUnacceptable(t *testing.T) {
 		header, value string
 	}
 	each(t, map[string]refusal{
-		"extension":            {"INVITE", func(r *sip.Request) { r.Add("Require", "foo, 100rel") }, 420, "Unsupported", "foo, 100rel"},
-		"extension of OPTIONS": {"OPTIONS", func(r *sip.Request) { r.Add("Require", "foo") }, 420, "Unsupported", "foo"},
-		"body":                 {"INVITE", func(r *sip.Request) { r.ContentType = "text/plain" }, 415, "Accept", "application/sdp"},
-		"encoding":             {"INVITE", func(r *sip.Request) { r.Add("Content-Encoding", "gzip") }, 415, "Accept-Encoding", "identity"},
-		"no Contact":           {"INVITE", func(r *sip.Request) { r.Contact = nil }, 400, "", ""},
-		"two Contacts":         {"INVITE", func(r *sip.Request) { r.Contact = append(r.Contact, r.Contact...) }, 400, "", ""},
-		"URI scheme":           {"INVITE", func(r *sip.Request) { r.URI = sip.URI{Scheme: "tel", Opaque: "+4930"} }, 416, "", ""},
-		"method":               {"SUBSCRIBE", func(*sip.Request) {}, 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"},
-		"unheard-of method":    {"OPENTHEDOOR", func(*sip.Request) {}, 405, "Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"},
+		"extension": {"INVITE", func(r *sip.Request) { r.Add("Require", "foo, 100rel") }, 420,
+			"Unsupported", "foo, 100rel"},
+		"extension of OPTIONS": {"OPTIONS", func(r *sip.Request) { r.Add("Require", "foo") }, 420,
+			"Unsupported", "foo"},
+		"body": {"INVITE", func(r *sip.Request) { r.ContentType = "text/plain" }, 415,
+			"Accept", "application/sdp"},
+		"encoding": {"INVITE", func(r *sip.Request) { r.Add("Content-Encoding", "gzip") }, 415,
+			"Accept-Encoding", "identity"},
+		"no Contact": {"INVITE", func(r *sip.Request) { r.Contact = nil }, 400, "", ""},
+		"two Contacts": {"INVITE", func(r *sip.Request) {
+			r.Contact = append(r.Contact,
+				r.Contact...)
+		}, 400, "", ""},
+		"URI scheme": {"INVITE", func(r *sip.Request) {
+			r.URI = sip.URI{Scheme: "tel",
+				Opaque: "+4930"}
+		}, 416, "", ""},
+		"method": {"SUBSCRIBE", func(*sip.Request) {}, 405, "Allow",
+			"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"},
+		"unheard-of method": {"OPENTHEDOOR", func(*sip.Request) {}, 405, "Allow",
+			"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"},
 	}, func(t *testing.T, n *siptest.Network, r refusal) {
 		a, f := visited(t, n)
 		req := f.request(r.method, r.edit)
@@ -453,10 +478,16 @@ func TestUnacceptable(t *testing.T) {
 	})
 }
 
-// TestStranger refuses a caller that Allow does not know: no event, no state, and the same To tag each time (§8.2.7).
+// TestStranger refuses a caller that Allow does not know: no event, no state, and the same To tag each time
+// (§8.2.7).
 func TestStranger(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
-		a := startUA(t, n, "10.0.0.1:5060", func(o *uaOptions) { o.allow = func(transport.Flow, *sip.Request) int { return 403 } })
+		a := startUA(t, n, "10.0.0.1:5060", func(o *uaOptions) {
+			o.allow = func(transport.Flow,
+				*sip.Request) int {
+				return 403
+			}
+		})
 		f := newFar(t, n, "10.0.0.2:5060", a)
 		req := f.request("INVITE")
 		res := f.Response(403)
@@ -475,7 +506,7 @@ func TestStranger(t *testing.T) {
 		}
 		f.ackRefusal(req, res)
 		f.Silence(time.Minute) // nothing is repeated
-		if c, s, timers := a.Stack().Held(); c+s+timers != 0 {
+		if c, s, timers, _ := a.Stack().Held(); c+s+timers != 0 {
 			t.Errorf("state was made: %d, %d, %d", c, s, timers)
 		}
 		a.settled(t)
@@ -503,7 +534,8 @@ func TestInfo(t *testing.T) {
 					t.Errorf("415 with Accept %q", res.Get("Accept"))
 				}
 				a.wantNothing(t)
-			} else if ev := a.want(t, ua.Info); ev.ContentType != c.contentType || string(ev.Body) != c.body || ev.Leg != h.Leg || ev.Flow.Remote != f.Addr {
+			} else if ev := a.want(t, ua.Info); ev.ContentType != c.contentType ||
+				string(ev.Body) != c.body || ev.Leg != h.Leg || ev.Flow.Remote != f.Addr {
 				t.Errorf("told %+v", ev.CallEvent)
 			}
 		}
@@ -519,7 +551,10 @@ func TestInfoRepeated(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a, f := visited(t, n)
 		f.connect(a)
-		req := f.request("INFO", func(r *sip.Request) { r.ContentType, r.Body = "application/dtmf", []byte("1") })
+		req := f.request("INFO", func(r *sip.Request) {
+			r.ContentType, r.Body = "application/dtmf",
+				[]byte("1")
+		})
 		first := f.Response(200)
 		f.Send(f.at, req.Append(nil))
 		if again := f.Response(200); again.String() != first.String() {
@@ -558,7 +593,8 @@ func TestOptions(t *testing.T) {
 		a, f := visited(t, n)
 		check := func(res *sip.Response) {
 			t.Helper()
-			if !hasToken(&res.Headers, "Allow", "INVITE") || res.Get("Accept") != "application/sdp" || res.To.Tag() == "" {
+			if !hasToken(&res.Headers, "Allow", "INVITE") || res.Get("Accept") != "application/sdp" ||
+				res.To.Tag() == "" {
 				t.Errorf("200 to OPTIONS (§11.2):\n%s", res)
 			}
 		}
@@ -580,10 +616,12 @@ func TestOptions(t *testing.T) {
 	})
 }
 
-// TestResponsePath shows where responses go: by rport to the source, without it to the port of the Via (§18.2.2, RFC 3581).
+// TestResponsePath shows where responses go: by rport to the source, without it to the port of the Via
+// (§18.2.2, RFC 3581).
 func TestResponsePath(t *testing.T) {
 	each(t, map[string]struct{ via, at, received string }{
-		"rport":             {"SIP/2.0/UDP 192.168.9.9:7777;branch=z9hG4bK1;rport", "10.0.0.2:5060", "10.0.0.2"},
+		"rport": {"SIP/2.0/UDP 192.168.9.9:7777;branch=z9hG4bK1;rport", "10.0.0.2:5060",
+			"10.0.0.2"},
 		"no rport":          {"SIP/2.0/UDP 10.0.0.2:7777;branch=z9hG4bK1", "10.0.0.2:7777", ""},
 		"no rport, no port": {"SIP/2.0/UDP 10.0.0.2;branch=z9hG4bK1", "10.0.0.2:5060", ""},
 		"behind a NAT":      {"SIP/2.0/UDP phone.local:7777;branch=z9hG4bK1", "10.0.0.2:7777", "10.0.0.2"},
@@ -607,7 +645,8 @@ func TestResponsePath(t *testing.T) {
 	})
 }
 
-// TestOldPeer is a phone of RFC 2543: no magic cookie in its branch. Its retransmissions are still known (§17.2.3).
+// TestOldPeer is a phone of RFC 2543: no magic cookie in its branch. Its retransmissions are still known
+// (§17.2.3).
 func TestOldPeer(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a, f := visited(t, n)
@@ -644,8 +683,8 @@ func TestTwoCallers(t *testing.T) {
 		peers[1].answer(peers[1].Request("BYE"), 200, "")
 		a.want(t, ua.Ended)
 		peers[0].Silence(time.Second)
-		if a.Calls() != 1 {
-			t.Fatalf("%d calls", a.Calls())
+		if openCalls(t, a) != 1 {
+			t.Fatalf("%d calls", openCalls(t, a))
 		}
 		peers[0].request("BYE")
 		peers[0].Response(200)

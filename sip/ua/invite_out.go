@@ -19,26 +19,27 @@ type Invite struct {
 	To          sip.URI
 	From        sip.URI // of a direct call; the account's AOR otherwise
 	DisplayName string  // of From: what the phone shows
-	// Offer makes the SDP once the route is known, since its addresses depend on it: once for each server that is tried, and again
-	// after the network was away. It runs on the loop.
+	// Offer makes the SDP once the route is known, since its addresses depend on it: once for each server
+	// that is tried, and again after the network was away. It runs on the loop.
 	Offer func(local netip.Addr, t transport.Target) ([]byte, error)
 }
 
-// placed is what a call has that was placed here: its INVITEs, in rounds. A round tries one server after the other.
+// placed is what a call has that was placed here: its INVITEs, in rounds. A round tries one server after the
+// other.
 type placed struct {
 	inv      Invite
 	tag      string             // of From
 	seq      uint32             // CSeq of the INVITEs of this round
 	queue    []transport.Target // servers that were not tried yet in this round
-	outs     []*outgoing        // the INVITEs of this round, one for each server tried
+	outs     []*attempts        // the INVITEs of this round, one for each server tried
 	failover *transaction.Timer // to the next server
 	again    *transaction.Timer // begins another round
 	refusal  *sip.Response      // that one server gave while another was waited for
 	winner   *Leg
 }
 
-// Invite places a call (RFC 3261 §13.2). While this host cannot send it, it tries again every 2 s: Hangup is the only limit.
-// notify runs on the stack's loop and must not block. Any goroutine may call it.
+// Invite places a call (RFC 3261 §13.2). While this host cannot send it, it tries again every 2 s: Hangup is
+// the only limit. notify runs on the stack's loop and must not block. Any goroutine may call it.
 func (a *Agent) Invite(inv Invite, notify func(*Call, CallEvent)) *Call {
 	c := &Call{ID: sip.NewCallID(), a: a, acct: inv.Account, placed: placed{inv: inv, tag: sip.NewTag()}}
 	c.notify = func(ev CallEvent) { notify(c, ev) }
@@ -116,12 +117,16 @@ func (c *Call) dial(t transport.Target) {
 	}
 	req.From = sip.Address{DisplayName: c.placed.inv.DisplayName, URI: from}.WithTag(c.placed.tag)
 	req.CallID = c.ID
-	req.CSeq = sip.CSeq{Seq: c.placed.seq, Method: sip.INVITE} // the same at each server: a phone that two of them reach refuses the second with 482 (§8.2.2.2)
+	// the same at each server: a phone that two of them reach refuses the second with 482 (§8.2.2.2)
+	req.CSeq = sip.CSeq{Seq: c.placed.seq, Method: sip.INVITE}
 	req.Contact = []sip.Address{contact}
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
-	var out *outgoing
-	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) { c.response(out, res, err) })
+	var out *attempts
+	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) {
+		c.response(out, res,
+			err)
+	})
 	c.placed.outs = append(c.placed.outs, out)
 	if len(c.placed.queue) > 0 {
 		c.placed.failover = c.a.s.After(failoverAfter, func() {
@@ -148,7 +153,7 @@ func sameHost(u sip.URI, acct *Account) bool {
 }
 
 // response handles the responses to an INVITE of ours: those of every branch that a proxy forked it to.
-func (c *Call) response(out *outgoing, res *sip.Response, err error) {
+func (c *Call) response(out *attempts, res *sip.Response, err error) {
 	if err == nil && c.acct != nil && c.acct.index(out.target.Addr) >= 0 {
 		c.acct.first = out.target.Addr
 	}
@@ -173,7 +178,7 @@ func (c *Call) response(out *outgoing, res *sip.Response, err error) {
 }
 
 // bury ends the early dialogs that a final response leaves (§12.3).
-func (c *Call) bury(out *outgoing) {
+func (c *Call) bury(out *attempts) {
 	for _, l := range c.legs {
 		if l.sent.first == out && l.phase == early {
 			l.leave(buried)
@@ -183,7 +188,7 @@ func (c *Call) bury(out *outgoing) {
 
 // pending reports whether an INVITE of ours has no final response yet.
 func (c *Call) pending() bool {
-	return slices.ContainsFunc(c.placed.outs, func(o *outgoing) bool { return !o.done })
+	return slices.ContainsFunc(c.placed.outs, func(o *attempts) bool { return !o.done })
 }
 
 // doubt has the account look whether its server is still where and what it was.
@@ -197,8 +202,8 @@ func (c *Call) doubt() {
 	}
 }
 
-// lost goes on after an attempt that came to nothing: at the next server, or after a failure of this host's network, which may
-// pass, with another round. The ring limit is the caller's.
+// lost goes on after an attempt that came to nothing: at the next server, or after a failure of this host's
+// network, which may pass, with another round. The ring limit is the caller's.
 func (c *Call) lost(err error) {
 	if c.over || c.placed.winner != nil {
 		c.release()
@@ -213,7 +218,7 @@ func (c *Call) lost(err error) {
 	case rang || hopeless(err):
 		c.end(CallEvent{Kind: Ended, Err: err, Reason: err.Error()})
 	default:
-		c.a.log.Warn("sip call not sent", "call_id", c.ID, "err", err, "retry", redialAfter)
+		c.a.log.Warn("INVITE not sent", "call", c.ID, "retry", redialAfter, "err", err)
 		if c.acct != nil {
 			c.acct.doubt(c.a.s)
 		}
@@ -223,7 +228,8 @@ func (c *Call) lost(err error) {
 
 // hopeless reports whether a failure would only repeat itself.
 func hopeless(err error) bool {
-	for _, e := range []error{transaction.ErrTimeout, transaction.ErrNoTransport, transport.ErrNotSIP, syscall.EMSGSIZE, syscall.EAFNOSUPPORT} {
+	for _, e := range []error{transaction.ErrTimeout, transaction.ErrNoTransport, transport.ErrNotSIP,
+		syscall.EMSGSIZE, syscall.EAFNOSUPPORT} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -256,7 +262,7 @@ func (c *Call) end(ev CallEvent) {
 	c.release()
 }
 
-func (c *Call) progress(out *outgoing, res *sip.Response) {
+func (c *Call) progress(out *attempts, res *sip.Response) {
 	if res.To.Tag() != "" && res.Status > 100 {
 		if l := c.legOf(out, res); l != nil {
 			l.step(oa1xx, turn{out: out, res: res})
@@ -267,13 +273,14 @@ func (c *Call) progress(out *outgoing, res *sip.Response) {
 }
 
 func (c *Call) tellProgress(l *Leg, res *sip.Response) {
-	c.tell(CallEvent{Kind: Progress, Leg: l, Status: res.Status, Reason: res.Reason, ContentType: res.ContentType, Body: res.Body})
+	c.tell(CallEvent{Kind: Progress, Leg: l, Status: res.Status, Reason: res.Reason,
+		ContentType: res.ContentType, Body: res.Body})
 }
 
 func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 
 // legOf finds or makes the dialog of a response: one for each To tag (§12.1, §13.2.2.4).
-func (c *Call) legOf(out *outgoing, res *sip.Response) *Leg {
+func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {
 	l := c.leg(res.To.Tag())
 	if l == nil && len(c.legs) < maxLegs {
 		l = c.newLeg(newUACDialog(out.req, res), out)
@@ -285,8 +292,9 @@ func (c *Call) legOf(out *outgoing, res *sip.Response) *Leg {
 // maxLegs bounds what a misbehaving server can make of one INVITE.
 const maxLegs = 64
 
-// answered handles a 2xx: the first wins, each is acknowledged, and all later ones of other branches are ended (§13.2.2.4).
-func (c *Call) answered(out *outgoing, res *sip.Response) {
+// answered handles a 2xx: the first wins, each is acknowledged, and all later ones of other branches are
+// ended (§13.2.2.4).
+func (c *Call) answered(out *attempts, res *sip.Response) {
 	l := c.legOf(out, res)
 	if l == nil {
 		return
@@ -308,8 +316,9 @@ func (c *Call) answered(out *outgoing, res *sip.Response) {
 	l.step(oa2xx, turn{out: out, res: res, lost: lost})
 }
 
-// acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4, §22.1).
-func (l *Leg) acknowledge(invite *outgoing, then func()) {
+// acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4,
+// §22.1).
+func (l *Leg) acknowledge(invite *attempts, then func()) {
 	c := l.call
 	ack := l.d.request(sip.ACK)
 	ack.CSeq = sip.CSeq{Seq: invite.req.CSeq.Seq, Method: sip.ACK}
@@ -320,7 +329,7 @@ func (l *Leg) acknowledge(invite *outgoing, then func()) {
 			l.sent.ack, err = c.a.s.Send(ack, ts[0])
 		}
 		if err != nil {
-			c.a.log.Warn("sip ACK not sent", "call_id", c.ID, "err", err)
+			c.a.log.Warn("ACK not sent", "call", c.ID, "err", err)
 		}
 		then()
 	})

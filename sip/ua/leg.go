@@ -21,9 +21,11 @@ type Leg struct {
 	got  gotINVITE
 }
 
-// newLeg adds an early dialog to a call. first is the INVITE that made it, nil when that came from the far end.
-func (c *Call) newLeg(d *dialog, first *outgoing) *Leg {
-	l := &Leg{call: c, d: d, phase: early, oa: oaIdle, table: offerAnswer, sent: sentINVITE{first: first, open: first}}
+// newLeg adds an early dialog to a call. first is the INVITE that made it, nil when that came from the far
+// end.
+func (c *Call) newLeg(d *dialog, first *attempts) *Leg {
+	l := &Leg{call: c, d: d, phase: early, oa: oaIdle, table: offerAnswer,
+		sent: sentINVITE{first: first, open: first}}
 	c.legs = append(c.legs, l)
 	return l
 }
@@ -32,8 +34,9 @@ func (c *Call) newLeg(d *dialog, first *outgoing) *Leg {
 type phase string
 
 const (
-	early     phase = "early"     // the first INVITE has no final response
-	buried    phase = "buried"    // it never got a 2xx; one that comes late is acknowledged and ended (§13.2.2.4)
+	early phase = "early" // the first INVITE has no final response
+	// it never got a 2xx; one that comes late is acknowledged and ended (§13.2.2.4)
+	buried    phase = "buried"
 	confirmed phase = "confirmed" // by a 2xx
 	ending    phase = "ending"    // hung up, while our 2xx waits for its ACK: the BYE follows that (§15)
 	leaving   phase = "leaving"   // our BYE is tried, or waits for its answer
@@ -48,8 +51,8 @@ func (p phase) over() bool { return p == buried || p == leaving || p == gone }
 
 // sentINVITE is what there is of our INVITEs in a dialog.
 type sentINVITE struct {
-	first *outgoing // that made the leg; nil: the far end's did
-	open  *outgoing // that has no final response yet
+	first *attempts // that made the leg; nil: the far end's did
+	open  *attempts // that has no final response yet
 	ack   []byte    // what a repeated 2xx is answered with
 	ackTo transport.Target
 }
@@ -90,8 +93,8 @@ func (t *turn) ends() {
 	t.stopWaiting()
 }
 
-// holds reports whether signalling is left. A branch that rang while another answered has none: nothing ends it but the final
-// response.
+// holds reports whether signalling is left. A branch that rang while another answered has none: nothing ends
+// it but the final response.
 func (l *Leg) holds() bool {
 	switch l.phase {
 	case early:

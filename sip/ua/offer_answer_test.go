@@ -21,7 +21,10 @@ type updating struct{ *ua.Agent }
 
 func (u updating) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
 	if l := u.Find(req); l != nil && req.Method == sip.UPDATE {
-		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) { l.Step("UPDATE-offer", tx, req, nil) }}
+		return transaction.Verdict{Take: func(tx *transaction.Server,
+			req *sip.Request) {
+			l.Step("UPDATE-offer", tx, req, nil)
+		}}
 	}
 	return u.Agent.Admit(flow, req)
 }
@@ -43,7 +46,8 @@ func newLegDrive(t *testing.T, n *siptest.Network, when string) *legDrive {
 	d.a = &testAgent{addr: netip.MustParseAddrPort("10.0.0.1:5060"), events: make(chan heard, 256)}
 	d.a.Agent = ua.New(ua.Config{Log: slog.New(d.log), Incoming: d.a.hear,
 		Allow: func(transport.Flow, *sip.Request) int { return 0 }})
-	runStack(t, transaction.NewStack(transaction.Config{Log: slog.New(d.log)}, updating{d.a.Agent}, n.Listen(d.a.addr.String())))
+	runStack(t, transaction.NewStack(transaction.Config{Log: slog.New(d.log)}, updating{d.a.Agent},
+		n.Listen(d.a.addr.String())))
 	d.f = newFar(t, n, "10.0.0.2:5060", d.a)
 	return d
 }
@@ -168,7 +172,8 @@ func (d *legDrive) reach(state, event string) {
 	}
 }
 
-// reachEarly has an INVITE open that a reliable 1xx has answered: one of ours for what answers it, one of theirs otherwise.
+// reachEarly has an INVITE open that a reliable 1xx has answered: one of ours for what answers it, one of
+// theirs otherwise.
 func (d *legDrive) reachEarly(event string, invite func(...func(*sip.Request))) {
 	switch {
 	case event == "1xx" || d.when == "call is another's":
@@ -253,10 +258,12 @@ func (d *legDrive) fireINVITE(state string, edits ...func(*sip.Request)) {
 // sees fails unless the far end is sent the response that the row's words have, among others.
 func (d *legDrive) sees(row string) {
 	_, does, _ := strings.Cut(row, ": ")
-	want := map[string]int{"send 491": 491, "send 500": 500, "send 481": 481, "send 487": 487, "send response": 486,
-		"send 1xx": 180, "send 2xx": 200}
+	want := map[string]int{"send 491": 491, "send 500": 500, "send 481": 481, "send 487": 487,
+		"send response": 486,
+		"send 1xx":      180, "send 2xx": 200}
 	for words, status := range want {
-		if !strings.HasPrefix(does, words) || strings.Contains(row, "TU-1xx-rel ") || strings.Contains(row, "PRACK") ||
+		if !strings.HasPrefix(does, words) || strings.Contains(row, "TU-1xx-rel ") || strings.Contains(row,
+			"PRACK") ||
 			strings.Contains(row, "TU-2xx-UPDATE") || strings.Contains(row, "TU-300-699-UPDATE") ||
 			strings.Contains(row, "OursUPDATE  end") || strings.Contains(row, "TheirsUPDATE  end") {
 			continue
@@ -273,8 +280,8 @@ func (d *legDrive) sees(row string) {
 	}
 }
 
-// TestOfferAnswer drives a leg through every row of its table. What PRACK and UPDATE will bring is brought by hand, but for what
-// arrives in an UPDATE.
+// TestOfferAnswer drives a leg through every row of its table. What PRACK and UPDATE will bring is brought by
+// hand, but for what arrives in an UPDATE.
 func TestOfferAnswer(t *testing.T) {
 	f := ua.OfferAnswer
 	rows := f.Check(t, "testdata/figures/offer-answer.txt")

@@ -28,6 +28,7 @@ type Registration struct {
 	a      *Agent
 	acct   *Account
 	notify func(RegEvent)
+	log    *slog.Logger
 
 	table   *fsm.Table[regState, regEvent, *Registration]
 	state   regState
@@ -43,7 +44,7 @@ type Registration struct {
 	fails   int
 	res     *sip.Response
 	err     error
-	out     *outgoing
+	out     *attempts
 	timer   *transaction.Timer
 	watch   *transaction.Timer
 }
@@ -73,19 +74,32 @@ const (
 
 // registration is the client's side of a binding: §10.2 with the back-off of RFC 5626 §4.5.
 var registration = fsm.New("registration", []fsm.Row[regState, regEvent, *Registration]{
-	{State: regIdle, Event: evStart, Next: regRegistering, Does: "send REGISTER", Action: (*Registration).send, Section: "10.2.1"},
-	{State: regRegistering, Event: evOK, Next: regRegistered, Does: "tell up, start refresh", Action: (*Registration).up, Section: "10.2.4"},
-	{State: regRegistering, Event: evBrief, Next: regRegistering, Does: "raise expires, send REGISTER", Action: (*Registration).longer, Section: "10.2.8"},
-	{State: regRegistering, Event: evRefused, Next: regWaiting, Does: "tell failed, start back-off", Action: (*Registration).failed, Section: "RFC 5626 4.5"},
-	{State: regRegistering, Event: evStop, Next: regLeaving, Does: "send un-REGISTER", Action: (*Registration).leave, Section: "10.2.2"},
-	{State: regRegistered, Event: evTimer, Next: regRefreshing, Does: "send REGISTER", Action: (*Registration).send, Section: "10.2.4"},
-	{State: regRegistered, Event: evMoved, Next: regRefreshing, Does: "send REGISTER", Action: (*Registration).send, Section: "10.2.4"},
-	{State: regRegistered, Event: evStop, Next: regLeaving, Does: "send un-REGISTER", Action: (*Registration).leave, Section: "10.2.2"},
-	{State: regRefreshing, Event: evOK, Next: regRegistered, Does: "tell up, start refresh", Action: (*Registration).up, Section: "10.2.4"},
-	{State: regRefreshing, Event: evBrief, Next: regRefreshing, Does: "raise expires, send REGISTER", Action: (*Registration).longer, Section: "10.2.8"},
-	{State: regRefreshing, Event: evRefused, Next: regWaiting, Does: "tell failed, start back-off", Action: (*Registration).failed, Section: "RFC 5626 4.5"},
-	{State: regRefreshing, Event: evStop, Next: regLeaving, Does: "send un-REGISTER", Action: (*Registration).leave, Section: "10.2.2"},
-	{State: regWaiting, Event: evTimer, Next: regRegistering, Does: "send REGISTER", Action: (*Registration).send, Section: "RFC 5626 4.5"},
+	{State: regIdle, Event: evStart, Next: regRegistering, Does: "send REGISTER",
+		Action: (*Registration).send, Section: "10.2.1"},
+	{State: regRegistering, Event: evOK, Next: regRegistered, Does: "tell up, start refresh",
+		Action: (*Registration).up, Section: "10.2.4"},
+	{State: regRegistering, Event: evBrief, Next: regRegistering, Does: "raise expires, send REGISTER",
+		Action: (*Registration).longer, Section: "10.2.8"},
+	{State: regRegistering, Event: evRefused, Next: regWaiting, Does: "tell failed, start back-off",
+		Action: (*Registration).failed, Section: "RFC 5626 4.5"},
+	{State: regRegistering, Event: evStop, Next: regLeaving, Does: "send un-REGISTER",
+		Action: (*Registration).leave, Section: "10.2.2"},
+	{State: regRegistered, Event: evTimer, Next: regRefreshing, Does: "send REGISTER",
+		Action: (*Registration).send, Section: "10.2.4"},
+	{State: regRegistered, Event: evMoved, Next: regRefreshing, Does: "send REGISTER",
+		Action: (*Registration).send, Section: "10.2.4"},
+	{State: regRegistered, Event: evStop, Next: regLeaving, Does: "send un-REGISTER",
+		Action: (*Registration).leave, Section: "10.2.2"},
+	{State: regRefreshing, Event: evOK, Next: regRegistered, Does: "tell up, start refresh",
+		Action: (*Registration).up, Section: "10.2.4"},
+	{State: regRefreshing, Event: evBrief, Next: regRefreshing, Does: "raise expires, send REGISTER",
+		Action: (*Registration).longer, Section: "10.2.8"},
+	{State: regRefreshing, Event: evRefused, Next: regWaiting, Does: "tell failed, start back-off",
+		Action: (*Registration).failed, Section: "RFC 5626 4.5"},
+	{State: regRefreshing, Event: evStop, Next: regLeaving, Does: "send un-REGISTER",
+		Action: (*Registration).leave, Section: "10.2.2"},
+	{State: regWaiting, Event: evTimer, Next: regRegistering, Does: "send REGISTER",
+		Action: (*Registration).send, Section: "RFC 5626 4.5"},
 	{State: regWaiting, Event: evStop, Next: regGone, Action: (*Registration).gone},
 	{State: regLeaving, Event: evOK, Next: regGone, Action: (*Registration).gone, Section: "10.2.2"},
 	{State: regLeaving, Event: evRefused, Next: regGone, Action: (*Registration).gone, Section: "10.2.2"},
@@ -104,7 +118,8 @@ const (
 
 // Register keeps acct registered and tells notify, on the loop, how it stands. Any goroutine may call it.
 func (a *Agent) Register(acct *Account, notify func(RegEvent)) *Registration {
-	r := &Registration{a: a, acct: acct, notify: notify, table: registration, state: regIdle,
+	r := &Registration{a: a, acct: acct, notify: notify, log: a.log.With("account", acct.Name),
+		table: registration, state: regIdle,
 		callID: sip.NewCallID(), fromTag: sip.NewTag(), expires: acct.Expires}
 	a.s.Post(func() {
 		acct.reg = r
@@ -123,10 +138,11 @@ func (r *Registration) stop() { r.step(evStop) }
 func (r *Registration) step(ev regEvent) {
 	from := r.state
 	row := r.table.Step(&r.state, ev, r)
-	r.table.Log(r.a.log, slog.String("account", r.acct.Name), from, ev, row)
+	r.table.Log(r.log, slog.String("call", r.callID), from, ev, row)
 }
 
-// send registers or refreshes. The Request-URI has no user part (§10.2; a FRITZ!Box does not answer otherwise).
+// send registers or refreshes. The Request-URI has no user part (§10.2; a FRITZ!Box does not answer
+// otherwise).
 func (r *Registration) send() {
 	r.timer.Stop()
 	r.watch.Stop()
@@ -146,7 +162,7 @@ func (r *Registration) send() {
 		contact := r.acct.contact(r.target.Proto, r.local)
 		old := r.contact
 		r.contact = contact
-		contact.Params = contact.Params.With("expires", seconds(r.expires))
+		contact.Params = contact.Params.With("expires", sip.DeltaSeconds(r.expires))
 		req := r.request(contact)
 		if old.URI.Host != "" && !old.URI.Equal(contact.URI) {
 			old.Params = old.Params.With("expires", "0")
@@ -156,8 +172,6 @@ func (r *Registration) send() {
 		r.out = r.a.send(r.acct, req, &r.seq, r.target, r.receive)
 	})
 }
-
-func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
 func (r *Registration) request(contact sip.Address) *sip.Request {
 	r.seq++
@@ -199,7 +213,8 @@ func (r *Registration) up() {
 		r.granted = time.Duration(r.res.Expires) * time.Second
 	}
 	for _, c := range r.res.Contact {
-		if v, ok := c.Expires(); ok && c.URI.User == r.contact.URI.User && c.URI.Host == r.contact.URI.Host && c.URI.Port == r.contact.URI.Port {
+		if v, ok := c.Expires(); ok && c.URI.User == r.contact.URI.User && c.URI.Host == r.contact.URI.Host &&
+			c.URI.Port == r.contact.URI.Port {
 			r.granted = time.Duration(v) * time.Second
 		}
 	}
@@ -216,7 +231,8 @@ func (r *Registration) up() {
 	r.notify(RegEvent{Registered: true, Expires: r.granted, Contact: r.contact})
 }
 
-// renew registers at once when a call shows that the registrar may have lost the binding, as one does that was restarted.
+// renew registers at once when a call shows that the registrar may have lost the binding, as one does that
+// was restarted.
 func (r *Registration) renew() {
 	if r.state == regRegistered && time.Since(r.since) >= renewAfter {
 		r.step(evMoved)
@@ -231,7 +247,8 @@ func (r *Registration) watchAddress() {
 			addr, err := r.acct.Locate()
 			moved = err == nil && addr != r.target.Addr
 		}
-		if local, err := r.a.s.Local(r.target); (moved || err == nil && local != r.local) && r.state == regRegistered {
+		if local, err := r.a.s.Local(r.target); (moved || err == nil && local != r.local) &&
+			r.state == regRegistered {
 			r.acct.public = r.acct.PublicAddress
 			r.step(evMoved)
 			return

@@ -50,7 +50,8 @@ type registering struct {
 }
 
 func newRegistering(t *testing.T, n *siptest.Network, edits ...func(*ua.AccountConfig)) *registering {
-	r := &registering{T: t, net: n, log: fsmtest.NewLog(), local: &roaming{Transport: n.Listen("10.0.0.1:5060")}, told: make(chan ua.RegEvent, 64)}
+	r := &registering{T: t, net: n, log: fsmtest.NewLog(),
+		local: &roaming{Transport: n.Listen("10.0.0.1:5060")}, told: make(chan ua.RegEvent, 64)}
 	r.a = &testAgent{addr: netip.MustParseAddrPort("10.0.0.1:5060"), events: make(chan heard, 16)}
 	r.a.Agent = ua.New(ua.Config{Log: slog.New(r.log)})
 	runStack(t, transaction.NewStack(transaction.Config{Log: slog.New(r.log)}, r.a.Agent, r.local))
@@ -68,7 +69,8 @@ func (r *registering) register() *sip.Request {
 // grant answers a REGISTER as a registrar does that knows other phones, too.
 func (r *registering) grant(req *sip.Request, expires int, edits ...func(*sip.Response)) {
 	r.answer(req, 200, "r", append([]func(*sip.Response){func(res *sip.Response) {
-		other := sip.Address{URI: sip.URI{Scheme: "sip", User: "door", Host: "10.0.0.77", Port: 5060}, Params: ";expires=17"}
+		other := sip.Address{URI: sip.URI{Scheme: "sip", User: "door", Host: "10.0.0.77", Port: 5060},
+			Params: ";expires=17"}
 		own := req.Contact[0]
 		own.Params = own.Params.With("expires", fmt.Sprint(expires))
 		res.Contact = []sip.Address{other, own}
@@ -134,7 +136,8 @@ func TestRegistrationFigure(t *testing.T) {
 	brief := func(r *registering, req *sip.Request) {
 		r.answer(req, 423, "r", func(res *sip.Response) { res.Add("Min-Expires", "1800") })
 		longer := r.Request("REGISTER")
-		if longer.Expires != 1800 || !strings.Contains(longer.Contact[0].String(), "expires=1800") || longer.CSeq.Seq != req.CSeq.Seq+1 {
+		if longer.Expires != 1800 || !strings.Contains(longer.Contact[0].String(), "expires=1800") ||
+			longer.CSeq.Seq != req.CSeq.Seq+1 {
 			r.Errorf("after a 423:\n%s", longer)
 		}
 		r.grant(longer, 1800)
@@ -152,7 +155,8 @@ func TestRegistrationFigure(t *testing.T) {
 	leaving := func(r *registering) *sip.Request {
 		r.reg.Stop()
 		req := r.Request("REGISTER")
-		if req.Expires != 0 || len(req.Contact) != 1 || req.Contact[0].Star || !strings.HasSuffix(req.Contact[0].String(), ";expires=0") {
+		if req.Expires != 0 || len(req.Contact) != 1 || req.Contact[0].Star ||
+			!strings.HasSuffix(req.Contact[0].String(), ";expires=0") {
 			r.Errorf("un-REGISTER (§10.2.2):\n%s", req)
 		}
 		r.mark = time.Now()
@@ -164,20 +168,33 @@ func TestRegistrationFigure(t *testing.T) {
 		r.want(true)
 	}
 	drives := map[string]func(*registering){
-		"Idle  start -> Registering: send REGISTER (10.2.1)": func(r *registering) { r.grant(r.register(), 600); r.want(true) },
+		"Idle  start -> Registering: send REGISTER (10.2.1)": func(r *registering) {
+			r.grant(r.register(),
+				600)
+			r.want(true)
+		},
 		"Registering  2xx -> Registered: tell up, start refresh (10.2.4)": func(r *registering) {
 			again(r)
 		},
-		"Registering  423 -> Registering: raise expires, send REGISTER (10.2.8)":      func(r *registering) { brief(r, r.register()) },
-		"Registering  refused -> Waiting: tell failed, start back-off (RFC 5626 4.5)": func(r *registering) { refused(r, r.register()) },
-		"Registering  stop -> Leaving: send un-REGISTER (10.2.2)":                     func(r *registering) { r.register(); left(r) },
-		"Registered  timer -> Refreshing: send REGISTER (10.2.4)":                     func(r *registering) { refreshing(r) },
-		"Registered  moved -> Refreshing: send REGISTER (10.2.4)":                     func(r *registering) { moves(r) },
-		"Registered  stop -> Leaving: send un-REGISTER (10.2.2)":                      func(r *registering) { r.registered(); left(r) },
-		"Refreshing  2xx -> Registered: tell up, start refresh (10.2.4)":              again,
-		"Refreshing  423 -> Refreshing: raise expires, send REGISTER (10.2.8)":        func(r *registering) { brief(r, refreshing(r)) },
-		"Refreshing  refused -> Waiting: tell failed, start back-off (RFC 5626 4.5)":  func(r *registering) { refused(r, refreshing(r)) },
-		"Refreshing  stop -> Leaving: send un-REGISTER (10.2.2)":                      func(r *registering) { refreshing(r); left(r) },
+		"Registering  423 -> Registering: raise expires, send REGISTER " +
+			"(10.2.8)": func(r *registering) { brief(r, r.register()) },
+		"Registering  refused -> Waiting: tell failed, start back-off (RFC 5626 " +
+			"4.5)": func(r *registering) { refused(r, r.register()) },
+		"Registering  stop -> Leaving: send un-REGISTER " +
+			"(10.2.2)": func(r *registering) { r.register(); left(r) },
+		"Registered  timer -> Refreshing: send REGISTER " +
+			"(10.2.4)": func(r *registering) { refreshing(r) },
+		"Registered  moved -> Refreshing: send REGISTER " +
+			"(10.2.4)": func(r *registering) { moves(r) },
+		"Registered  stop -> Leaving: send un-REGISTER " +
+			"(10.2.2)": func(r *registering) { r.registered(); left(r) },
+		"Refreshing  2xx -> Registered: tell up, start refresh (10.2.4)": again,
+		"Refreshing  423 -> Refreshing: raise expires, send REGISTER " +
+			"(10.2.8)": func(r *registering) { brief(r, refreshing(r)) },
+		"Refreshing  refused -> Waiting: tell failed, start back-off (RFC 5626 " +
+			"4.5)": func(r *registering) { refused(r, refreshing(r)) },
+		"Refreshing  stop -> Leaving: send un-REGISTER " +
+			"(10.2.2)": func(r *registering) { refreshing(r); left(r) },
 		"Waiting  timer -> Registering: send REGISTER (RFC 5626 4.5)": func(r *registering) {
 			refused(r, r.register())
 			r.grant(r.Request("REGISTER"), 600)
@@ -189,9 +206,19 @@ func TestRegistrationFigure(t *testing.T) {
 			r.gone()
 			r.Silence(time.Minute)
 		},
-		"Leaving  2xx -> Gone (10.2.2)":     func(r *registering) { r.registered(); left(r) },
-		"Leaving  refused -> Gone (10.2.2)": func(r *registering) { r.registered(); r.answer(leaving(r), 500, "r"); r.gone() },
-		"Leaving  423 -> Gone (10.2.2)":     func(r *registering) { r.registered(); r.answer(leaving(r), 423, "r"); r.gone() },
+		"Leaving  2xx -> Gone (10.2.2)": func(r *registering) { r.registered(); left(r) },
+		"Leaving  refused -> Gone (10.2.2)": func(r *registering) {
+			r.registered()
+			r.answer(leaving(r), 500,
+				"r")
+			r.gone()
+		},
+		"Leaving  423 -> Gone (10.2.2)": func(r *registering) {
+			r.registered()
+			r.answer(leaving(r), 423,
+				"r")
+			r.gone()
+		},
 		"Leaving  timer -> Gone (10.2.2)": func(r *registering) {
 			r.registered()
 			leaving(r)
@@ -232,7 +259,8 @@ func moves(r *registering) {
 	})
 	req := r.Request("REGISTER")
 	between(r.T, "new address", time.Since(r.mark), 0, 10*time.Second)
-	if len(req.Contact) != 2 || req.Contact[0].URI.Host != "10.0.0.111" || !strings.Contains(req.Contact[0].String(), "expires=600") ||
+	if len(req.Contact) != 2 || req.Contact[0].URI.Host != "10.0.0.111" ||
+		!strings.Contains(req.Contact[0].String(), "expires=600") ||
 		req.Contact[1].URI.Host != "10.0.0.1" || !strings.HasSuffix(req.Contact[1].String(), ";expires=0") {
 		r.Errorf("REGISTER of a new address:\n%s", req)
 	}
@@ -249,8 +277,10 @@ func TestRegisterMessage(t *testing.T) {
 		if req.URI.String() != "sip:example.net" { // no user part: a FRITZ!Box would not answer
 			t.Errorf("Request-URI %s", req.URI)
 		}
-		if req.To.String() != "<sip:door@example.net>" || req.From.URI.String() != "sip:door@example.net" || req.From.Tag() == "" ||
-			len(req.Contact) != 1 || req.Contact[0].URI.String() != "sip:door@10.0.0.1:5060" || req.Expires != 600 {
+		if req.To.String() != "<sip:door@example.net>" || req.From.URI.String() != "sip:door@example.net" ||
+			req.From.Tag() == "" ||
+			len(req.Contact) != 1 || req.Contact[0].URI.String() != "sip:door@10.0.0.1:5060" ||
+			req.Expires != 600 {
 			t.Errorf("REGISTER (§10.2):\n%s", req)
 		}
 		next, _ := r.Within(time.Hour)
@@ -272,9 +302,10 @@ func TestRefreshTime(t *testing.T) {
 			res.Expires = 900
 			res.Contact[1].Params = res.Contact[1].Params.With("expires", "120")
 		}, 120 * time.Second},
-		"header":       {func(res *sip.Response) { res.Contact, res.Expires = nil, 300 }, 300 * time.Second},
-		"nothing":      {func(res *sip.Response) { res.Contact = nil }, 600 * time.Second},
-		"long":         {func(res *sip.Response) { res.Contact, res.Expires = nil, 7200 }, 7200 * time.Second},
+		"header":  {func(res *sip.Response) { res.Contact, res.Expires = nil, 300 }, 300 * time.Second},
+		"nothing": {func(res *sip.Response) { res.Contact = nil }, 600 * time.Second},
+		"long": {func(res *sip.Response) { res.Contact, res.Expires = nil, 7200 },
+			7200 * time.Second},
 		"only foreign": {func(res *sip.Response) { res.Contact = res.Contact[:1] }, 600 * time.Second},
 	}, func(t *testing.T, n *siptest.Network, c struct {
 		edit    func(*sip.Response)
@@ -301,17 +332,18 @@ func TestRefreshTime(t *testing.T) {
 
 // TestRegistrarAsksNonsense gives up on a 423 that would not help.
 func TestRegistrarAsksNonsense(t *testing.T) {
-	each(t, map[string]string{"no number": "soon", "nothing": "", "less": "60", "too long": "999999999"}, func(t *testing.T, n *siptest.Network, least string) {
-		r := newRegistering(t, n)
-		r.answer(r.register(), 423, "r", func(res *sip.Response) {
-			if least != "" {
-				res.Add("Min-Expires", least)
+	each(t, map[string]string{"no number": "soon", "nothing": "", "less": "60", "too long": "999999999"},
+		func(t *testing.T, n *siptest.Network, least string) {
+			r := newRegistering(t, n)
+			r.answer(r.register(), 423, "r", func(res *sip.Response) {
+				if least != "" {
+					res.Add("Min-Expires", least)
+				}
+			})
+			if ev := r.want(false); ev.Status != 423 || ev.Retry == 0 {
+				t.Errorf("told %+v", ev)
 			}
 		})
-		if ev := r.want(false); ev.Status != 423 || ev.Retry == 0 {
-			t.Errorf("told %+v", ev)
-		}
-	})
 }
 
 func TestRegisterChallenged(t *testing.T) {
@@ -373,7 +405,8 @@ func TestBehindNAT(t *testing.T) {
 		if req == nil {
 			t.Fatal("the binding was not corrected at once")
 		}
-		if len(req.Contact) != 2 || req.Contact[0].URI.String() != "sip:door@203.0.113.5:40000" || req.Contact[1].URI.String() != "sip:door@10.0.0.1:5060" ||
+		if len(req.Contact) != 2 || req.Contact[0].URI.String() != "sip:door@203.0.113.5:40000" ||
+			req.Contact[1].URI.String() != "sip:door@10.0.0.1:5060" ||
 			!strings.HasSuffix(req.Contact[1].String(), ";expires=0") {
 			t.Errorf("REGISTER:\n%s", req)
 		}
@@ -400,18 +433,23 @@ func TestBehindNAT(t *testing.T) {
 // TestPublicAddressPinned keeps to a configured address, whatever the server sees.
 func TestPublicAddressPinned(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
-		r := newRegistering(t, n, func(c *ua.AccountConfig) { c.PublicAddress = netip.MustParseAddrPort("198.51.100.1:5099") })
+		r := newRegistering(t, n,
+			func(c *ua.AccountConfig) { c.PublicAddress = netip.MustParseAddrPort("198.51.100.1:5099") })
 		req := r.register()
 		if req.Contact[0].URI.String() != "sip:door@198.51.100.1:5099" {
 			t.Errorf("Contact %s", req.Contact[0])
 		}
-		r.grant(req, 600, func(res *sip.Response) { res.Via[0].Params = res.Via[0].Params.With("received", "203.0.113.5") })
+		r.grant(req, 600, func(res *sip.Response) {
+			res.Via[0].Params = res.Via[0].Params.With("received",
+				"203.0.113.5")
+		})
 		r.want(true)
 		r.Silence(5 * time.Minute)
 	})
 }
 
-// TestBackOff holds the waits against their bounds: doubling from 2 s to 2 min, each with jitter, and reset by a success.
+// TestBackOff holds the waits against their bounds: doubling from 2 s to 2 min, each with jitter, and reset
+// by a success.
 func TestBackOff(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		r := newRegistering(t, n)
@@ -445,7 +483,8 @@ func TestBackOff(t *testing.T) {
 	})
 }
 
-// TestServerGone lets the server vanish for an hour: noticed by the refresh, and registered again soon after it is back.
+// TestServerGone lets the server vanish for an hour: noticed by the refresh, and registered again soon after
+// it is back.
 func TestServerGone(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		var down atomic.Bool
@@ -465,7 +504,7 @@ func TestServerGone(t *testing.T) {
 		if failures < 15 || failures > 60 {
 			t.Errorf("%d failures in an hour", failures)
 		}
-		if _, _, timers := r.a.Stack().Held(); timers > 3 {
+		if _, _, timers, _ := r.a.Stack().Held(); timers > 3 {
 			t.Errorf("%d timers", timers)
 		}
 		down.Store(false)

@@ -8,9 +8,9 @@ import (
 	"portero/sip/transport"
 )
 
-// Reoffer sends a re-INVITE with a new offer (RFC 3261 §14.1): hold, resume, another address. Answered with Renewed brings the
-// answer; Refused says that the session goes on as it was. While an INVITE of either side is open the offer waits for its turn
-// (491). Any goroutine may call it.
+// Reoffer sends a re-INVITE with a new offer (RFC 3261 §14.1): hold, resume, another address. Answered with
+// Renewed brings the answer; Refused says that the session goes on as it was. While an INVITE of either side
+// is open the offer waits for its turn (491). Any goroutine may call it.
 func (l *Leg) Reoffer(body []byte) { l.call.a.s.Post(func() { l.reoffer(body) }) }
 
 func (l *Leg) reoffer(body []byte) {
@@ -34,15 +34,16 @@ func (t *turn) reinvite() {
 		case err != nil:
 			l.step(oa300, turn{err: err})
 		default:
-			var out *outgoing
-			out = c.a.send(c.acct, req, &l.d.localSeq, ts[0], func(res *sip.Response, err error) { l.offerAnswered(out, body, res, err) })
+			var out *attempts
+			out = c.a.send(c.acct, req, &l.d.localSeq, ts[0],
+				func(res *sip.Response, err error) { l.offerAnswered(out, body, res, err) })
 			l.sent.open = out
 		}
 	})
 }
 
 // offerAnswered takes what comes back to a re-INVITE of ours.
-func (l *Leg) offerAnswered(out *outgoing, body []byte, res *sip.Response, err error) {
+func (l *Leg) offerAnswered(out *attempts, body []byte, res *sip.Response, err error) {
 	t := turn{out: out, res: res, err: err, body: body}
 	switch {
 	case err == nil && res.Status < 200:
@@ -71,7 +72,8 @@ func (t *turn) agreed() {
 		t.d.target = t.res.Contact[0].URI // §12.2.1.2
 	}
 	t.acknowledge(t.out, func() {})
-	t.call.tell(CallEvent{Kind: Answered, Leg: t.Leg, Renewed: renewed, Status: t.res.Status, Reason: t.res.Reason,
+	t.call.tell(CallEvent{Kind: Answered, Leg: t.Leg, Renewed: renewed, Status: t.res.Status,
+		Reason:      t.res.Reason,
 		ContentType: t.res.ContentType, Body: t.res.Body})
 }
 

@@ -10,22 +10,27 @@ import (
 	"portero/sip/ua"
 )
 
-// TestReoffer sends a re-INVITE in a call that the far end placed: the answer comes up, and the ACK carries its CSeq.
+// TestReoffer sends a re-INVITE in a call that the far end placed: the answer comes up, and the ACK carries
+// its CSeq.
 func TestReoffer(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a, f := visited(t, n)
 		h := f.connect(a)
 		h.Leg.Reoffer([]byte("a=sendonly\r\n"))
 		req := f.Request("INVITE")
-		if req.URI.String() != "sip:far@10.0.0.2:5060" || req.To.Tag() != "far-tag" || len(req.Contact) != 1 || string(req.Body) != "a=sendonly\r\n" || !hasToken(&req.Headers, "Allow", "BYE") {
+		if req.URI.String() != "sip:far@10.0.0.2:5060" || req.To.Tag() != "far-tag" ||
+			len(req.Contact) != 1 || string(req.Body) != "a=sendonly\r\n" || !hasToken(&req.Headers, "Allow",
+			"BYE") {
 			t.Errorf("re-INVITE (§14.1):\n%s", req)
 		}
 		f.answer(req, 200, "")
 		ack := f.Request("ACK")
-		if ack.CSeq != (sip.CSeq{Seq: req.CSeq.Seq, Method: "ACK"}) || ack.Via[0].Branch() == req.Via[0].Branch() {
+		if ack.CSeq != (sip.CSeq{Seq: req.CSeq.Seq, Method: "ACK"}) ||
+			ack.Via[0].Branch() == req.Via[0].Branch() {
 			t.Errorf("ACK:\n%s", ack)
 		}
-		if ev := a.want(t, ua.Answered); !ev.Renewed || ev.Leg != h.Leg || string(ev.Body) != "v=0\r\na=answer\r\n" {
+		if ev := a.want(t, ua.Answered); !ev.Renewed || ev.Leg != h.Leg ||
+			string(ev.Body) != "v=0\r\na=answer\r\n" {
 			t.Errorf("told %+v", ev.CallEvent)
 		}
 		f.answer(req, 200, "") // our ACK was lost
@@ -44,7 +49,8 @@ func TestReoffer(t *testing.T) {
 	})
 }
 
-// TestReofferRefused tells of a refusal and leaves the call as it was; what means that the dialog is lost ends it (§14.1).
+// TestReofferRefused tells of a refusal and leaves the call as it was; what means that the dialog is lost
+// ends it (§14.1).
 func TestReofferRefused(t *testing.T) {
 	for _, status := range []int{488, 603, 408, 481} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -63,7 +69,7 @@ func TestReofferRefused(t *testing.T) {
 					if ev := a.want(t, ua.Refused); ev.Status != status {
 						t.Errorf("told %+v", ev.CallEvent)
 					}
-					if a.Calls() != 1 {
+					if openCalls(t, a) != 1 {
 						t.Error("the call is gone")
 					}
 					h.call.Hangup()
@@ -76,7 +82,8 @@ func TestReofferRefused(t *testing.T) {
 	}
 }
 
-// TestReoffersCollide has both ends ask at once: each refuses with 491, and ours is asked again within 2 s (§14.1: we do not own the Call-ID).
+// TestReoffersCollide has both ends ask at once: each refuses with 491, and ours is asked again within 2 s
+// (§14.1: we do not own the Call-ID).
 func TestReoffersCollide(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a, f := visited(t, n)
@@ -131,24 +138,25 @@ func TestReofferWaits(t *testing.T) {
 
 // TestReofferHungUp ends the call while our re-INVITE waits, answered late or never.
 func TestReofferHungUp(t *testing.T) {
-	each(t, map[string]bool{"answered late": true, "never answered": false}, func(t *testing.T, n *siptest.Network, late bool) {
-		a, f := visited(t, n)
-		h := f.connect(a)
-		h.Leg.Reoffer(offer)
-		req := f.Request("INVITE")
-		f.answer(req, 100, "")
-		h.call.Hangup()
-		f.answer(f.Request("BYE"), 200, "")
-		a.want(t, ua.Ended)
-		if late {
-			f.answer(req, 200, "")
-			f.Request("ACK")
-		} else {
-			f.answer(req, 487, "")
-			f.Request("ACK")
-		}
-		a.settled(t)
-	})
+	each(t, map[string]bool{"answered late": true, "never answered": false},
+		func(t *testing.T, n *siptest.Network, late bool) {
+			a, f := visited(t, n)
+			h := f.connect(a)
+			h.Leg.Reoffer(offer)
+			req := f.Request("INVITE")
+			f.answer(req, 100, "")
+			h.call.Hangup()
+			f.answer(f.Request("BYE"), 200, "")
+			a.want(t, ua.Ended)
+			if late {
+				f.answer(req, 200, "")
+				f.Request("ACK")
+			} else {
+				f.answer(req, 487, "")
+				f.Request("ACK")
+			}
+			a.settled(t)
+		})
 }
 
 // TestReofferAfterEnd is refused, and sends nothing.
@@ -173,7 +181,8 @@ func TestInfoSent(t *testing.T) {
 		h := f.connect(a)
 		h.Leg.Info("application/dtmf-relay", []byte("Signal=5\r\n"))
 		req := f.Request("INFO")
-		if req.ContentType != "application/dtmf-relay" || string(req.Body) != "Signal=5\r\n" || req.To.Tag() != "far-tag" {
+		if req.ContentType != "application/dtmf-relay" || string(req.Body) != "Signal=5\r\n" ||
+			req.To.Tag() != "far-tag" {
 			t.Errorf("INFO:\n%s", req)
 		}
 		f.answer(req, 200, "")

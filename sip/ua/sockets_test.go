@@ -19,7 +19,8 @@ func TestCallOverSockets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg := ua.Config{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		cfg := ua.Config{Log: slog.New(slog.NewTextHandler(t.Output(),
+			&slog.HandlerOptions{Level: slog.LevelDebug})),
 			Allow: func(transport.Flow, *sip.Request) int { return 0 }}
 		options(&cfg)
 		a := ua.New(cfg)
@@ -40,7 +41,8 @@ func TestCallOverSockets(t *testing.T) {
 	})
 	a, _ := start(func(*ua.Config) {})
 	answered := make(chan bool, 1)
-	c := a.Invite(ua.Invite{To: mustURI(t, "sip:kitchen@"+addr.String()), From: mustURI(t, "sip:door@127.0.0.1"), Offer: plainOffer}, func(_ *ua.Call, ev ua.CallEvent) {
+	c := a.Invite(ua.Invite{To: mustURI(t, "sip:kitchen@"+addr.String()),
+		From: mustURI(t, "sip:door@127.0.0.1"), Offer: plainOffer}, func(_ *ua.Call, ev ua.CallEvent) {
 		switch ev.Kind {
 		case ua.Answered:
 			answered <- true

@@ -21,8 +21,10 @@ type cable struct {
 }
 
 func newCable() (a, b *cable) {
-	a = &cable{at: netip.MustParseAddrPort("10.0.0.1:5060"), deliver: make(chan func(transport.Packet) bool, 1)}
-	b = &cable{at: netip.MustParseAddrPort("10.0.0.2:5060"), deliver: make(chan func(transport.Packet) bool, 1)}
+	a = &cable{at: netip.MustParseAddrPort("10.0.0.1:5060"), deliver: make(chan func(transport.Packet) bool,
+		1)}
+	b = &cable{at: netip.MustParseAddrPort("10.0.0.2:5060"), deliver: make(chan func(transport.Packet) bool,
+		1)}
 	a.far, b.far = b, a
 	return a, b
 }
@@ -53,18 +55,20 @@ func newCallLine(b *testing.B) *callLine {
 	l := &callLine{ended: make(chan bool, 2)}
 	near, far := newCable()
 	l.a = ua.New(ua.Config{})
-	callee := ua.New(ua.Config{Allow: func(transport.Flow, *sip.Request) int { return 0 }, Incoming: func(_ *ua.Call, ev ua.CallEvent) {
-		switch ev.Kind {
-		case ua.Offered:
-			ev.Leg.Progress(180, nil)
-			ev.Leg.Answer(offer)
-		case ua.Ended:
-			l.ended <- true
-		}
-	}})
+	callee := ua.New(ua.Config{Allow: func(transport.Flow, *sip.Request) int { return 0 },
+		Incoming: func(_ *ua.Call, ev ua.CallEvent) {
+			switch ev.Kind {
+			case ua.Offered:
+				ev.Leg.Progress(180, nil)
+				ev.Leg.Answer(offer)
+			case ua.Ended:
+				l.ended <- true
+			}
+		}})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
-	for _, s := range []*transaction.Stack{transaction.NewStack(transaction.Config{}, l.a, near), transaction.NewStack(transaction.Config{}, callee, far)} {
+	for _, s := range []*transaction.Stack{transaction.NewStack(transaction.Config{}, l.a, near),
+		transaction.NewStack(transaction.Config{}, callee, far)} {
 		go func() { done <- s.Run(ctx) }()
 	}
 	l.stop = func() {
@@ -81,7 +85,8 @@ func newCallLine(b *testing.B) *callLine {
 // BenchmarkCall is a whole call through two stacks: INVITE, 180, 200, ACK, BYE, 200.
 func BenchmarkCall(b *testing.B) {
 	const lifetime = 1000 // calls until the lingering transactions reach the stack's bound, less a reserve
-	inv := ua.Invite{To: mustURI(b, "sip:kitchen@10.0.0.2"), From: mustURI(b, "sip:door@10.0.0.1"), Offer: plainOffer}
+	inv := ua.Invite{To: mustURI(b, "sip:kitchen@10.0.0.2"), From: mustURI(b, "sip:door@10.0.0.1"),
+		Offer: plainOffer}
 	b.ReportAllocs()
 	var line *callLine
 	goroutines := 0
@@ -146,7 +151,8 @@ func BenchmarkStranger(b *testing.B) {
 	}
 }
 
-// TestStrangerAllocs bounds what a stranger's INVITE allocates: parsing, the Via's received, a To tag and a response.
+// TestStrangerAllocs bounds what a stranger's INVITE allocates: parsing, the Via's received, a To tag and a
+// response.
 func TestStrangerAllocs(t *testing.T) {
 	one := refusing(t)
 	if n := testing.AllocsPerRun(500, one); n > strangerAllocs {

@@ -27,7 +27,8 @@ func TestCallByStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if req != nil && (req.Via[0].Transport != "TCP" || req.URI.String() != "sip:kitchen@10.0.0.2;transport=tcp" && req.Method == "INVITE") {
+			if req != nil && (req.Via[0].Transport != "TCP" ||
+				req.URI.String() != "sip:kitchen@10.0.0.2;transport=tcp" && req.Method == "INVITE") {
 				t.Errorf("request\n%s", req)
 			}
 			var contact []sip.Address
@@ -41,7 +42,8 @@ func TestCallByStream(t *testing.T) {
 					t.Errorf("Contact %s", c)
 				}
 			}
-			if req != nil && req.Method == "BYE" && req.URI.String() != "sip:kitchen@10.0.0.2:5060;transport=tcp" {
+			if req != nil && req.Method == "BYE" &&
+				req.URI.String() != "sip:kitchen@10.0.0.2:5060;transport=tcp" {
 				t.Errorf("BYE to %s", req.URI)
 			}
 		}
@@ -64,7 +66,8 @@ func TestStreamEnds(t *testing.T) {
 	})
 }
 
-// TestStreamEndsUnheard begins anew when the connection ends before anybody has answered: a server that restarts loses no press.
+// TestStreamEndsUnheard begins anew when the connection ends before anybody has answered: a server that
+// restarts loses no press.
 func TestStreamEndsUnheard(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a := startUA(t, n, "10.0.0.1:5060", stream)
@@ -92,14 +95,19 @@ func TestRegisterByStream(t *testing.T) {
 		a := startUA(t, n, "10.0.0.1:5060", stream)
 		p := n.NewPeerOn(t, sip.TCP, "10.0.0.9:5060")
 		at := p.Addr
-		acct := ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@example.net"), Server: mustURI(t, "sip:example.net;transport=tcp"),
+		acct := ua.NewAccount(ua.AccountConfig{AOR: mustURI(t, "sip:door@example.net"),
+			Server: mustURI(t, "sip:example.net;transport=tcp"),
 			Locate: func() (netip.AddrPort, error) { return at, nil }})
 		reg := a.Register(acct, func(ua.RegEvent) {})
 		req := p.Request("REGISTER")
-		if got := req.Contact[0].URI.String(); got != "sip:door@10.0.0.1:5060;transport=tcp" || req.Via[0].Transport != "TCP" {
+		if got := req.Contact[0].URI.String(); got != "sip:door@10.0.0.1:5060;transport=tcp" ||
+			req.Via[0].Transport != "TCP" {
 			t.Errorf("REGISTER of %s", got)
 		}
-		p.Respond(req, a.addr, 200, func(res *sip.Response) { res.To, res.Contact = res.To.WithTag("r"), req.Contact })
+		p.Respond(req, a.addr, 200, func(res *sip.Response) {
+			res.To, res.Contact = res.To.WithTag("r"),
+				req.Contact
+		})
 		reg.Stop()
 		gone := p.Request("REGISTER")
 		p.Respond(gone, a.addr, 200, func(res *sip.Response) { res.To = res.To.WithTag("r") })

@@ -45,7 +45,8 @@ func TestTimersAB(t *testing.T) {
 	})
 }
 
-// TestTimersEF holds the retransmissions of other requests against §17.1.2.2: doubling from T1 up to T2; T2 after a 1xx.
+// TestTimersEF holds the retransmissions of other requests against §17.1.2.2: doubling from T1 up to T2; T2
+// after a 1xx.
 func TestTimersEF(t *testing.T) {
 	want := []float64{0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5}
 	bubble(t, func(t *testing.T, n *siptest.Network) {
@@ -70,7 +71,8 @@ func TestTimersGH(t *testing.T) {
 		start := time.Now()
 		h.Leg.Reject(486)
 		a.want(t, ua.Ended)
-		wantTimes(t, "486", arrivals(f.Peer, "", start, time.Minute), 0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
+		wantTimes(t, "486", arrivals(f.Peer, "", start, time.Minute), 0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5,
+			23.5, 27.5, 31.5)
 		a.settled(t)
 	})
 }

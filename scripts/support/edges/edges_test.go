@@ -13,8 +13,8 @@ import (
 
 const module = "portero"
 
-// A rule forbids packages under From, except those under Except, to depend on packages under To: directly or, for packages of
-// this module, through others. Paths name a package and everything below it.
+// A rule forbids packages under From, except those under Except, to depend on packages under To: directly or,
+// for packages of this module, through others. Paths name a package and everything below it.
 type rule struct {
 	From, To string
 	Except   []string
@@ -29,7 +29,8 @@ var rules = []rule{
 	{module + "/audio", module + "/board", nil, "sound knows no lines"},
 	{module + "/audio/rtp", module, nil, "RTP knows neither sound nor anything else of the house"},
 	{module + "/board", module + "/audio", nil, "lines know no sound"},
-	{module, module + "/device", []string{module + "/device", module + "/cmd/portero", module + "/cmd/lab"}, "device is the top"},
+	{module, module + "/device", []string{module + "/device", module + "/cmd/portero", module + "/cmd/lab"},
+		"device is the top"},
 	{module + "/sip", module + "/sip/sdp", []string{module + "/sip/sdp"}, "SDP meets signalling in device"},
 	{module, "periph.io", []string{module + "/board"}, "board alone knows periph"},
 	{module, module + "/cmd", []string{module + "/cmd"}, "commands are not libraries"},
@@ -42,11 +43,14 @@ type pkg struct {
 }
 
 func under(path string, roots ...string) bool {
-	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return path == root ||
+			strings.HasPrefix(path, root+"/")
+	})
 }
 
-// violations walks from each package through the module's own packages. Tests count with their direct imports only: an
-// exported fake may be used across, the code under it may not.
+// violations walks from each package through the module's own packages. Tests count with their direct imports
+// only: an exported fake may be used across, the code under it may not.
 func violations(pkgs map[string]pkg, rules []rule) []string {
 	var out []string
 	for _, r := range rules {
@@ -84,7 +88,8 @@ func violations(pkgs map[string]pkg, rules []rule) []string {
 
 func list(t *testing.T, tags string) map[string]pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "-tags", tags, module+"/...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "-tags", tags,
+		module+"/...")
 	raw, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
@@ -131,7 +136,8 @@ func TestEachRuleCatches(t *testing.T) {
 		through := map[string]pkg{from: {ImportPath: from, Imports: []string{module + "/between"}},
 			module + "/between": {ImportPath: module + "/between", Imports: []string{r.To}}}
 		// Where the whole module is forbidden, the first step is the fault.
-		if !under(module+"/between", r.To) && !slices.ContainsFunc(violations(through, []rule{r}), func(v string) bool { return strings.HasPrefix(v, from+" -> "+module+"/between -> ") }) {
+		if !under(module+"/between", r.To) && !slices.ContainsFunc(violations(through, []rule{r}),
+			func(v string) bool { return strings.HasPrefix(v, from+" -> "+module+"/between -> ") }) {
 			t.Errorf("%s -> between -> %s is not caught", from, r.To)
 		}
 		for _, e := range r.Except {
@@ -141,13 +147,14 @@ func TestEachRuleCatches(t *testing.T) {
 			}
 		}
 	}
-	if v := violations(map[string]pkg{module + "/siphon": {ImportPath: module + "/siphon", Imports: []string{module + "/audio"}}}, rules); len(v) != 0 {
+	if v := violations(map[string]pkg{module + "/siphon": {ImportPath: module + "/siphon",
+		Imports: []string{module + "/audio"}}}, rules); len(v) != 0 {
 		t.Errorf("siphon is not below sip: %q", v)
 	}
 }
 
-// floors says which rooms of the module each room of the sip wing may import. The floors are those of RFC 3261 section 5; ua and
-// registrar are two equal cores on one stack.
+// floors says which rooms of the module each room of the sip wing may import. The floors are those of RFC
+// 3261 section 5; ua and registrar are two equal cores on one stack.
 var floors = map[string][]string{
 	"/sip":             nil,
 	"/sip/fsm":         nil,
@@ -161,8 +168,8 @@ var floors = map[string][]string{
 	"/sip/siptest":     {"/sip", "/sip/transport"},
 }
 
-// climbs lists the imports within the sip wing that do not lead down, and the rooms that have no floor. What tests import does not
-// count: those of one core talk to the other.
+// climbs lists the imports within the sip wing that do not lead down, and the rooms that have no floor. What
+// tests import does not count: those of one core talk to the other.
 func climbs(pkgs map[string]pkg) []string {
 	var out []string
 	for path, p := range pkgs {
@@ -196,8 +203,9 @@ func TestFloors(t *testing.T) {
 }
 
 func TestClimbsAreCaught(t *testing.T) {
-	for from, to := range map[string]string{"/sip": "/sip/transport", "/sip/transport": "/sip/transaction", "/sip/transaction": "/sip/ua",
-		"/sip/ua": "/sip/registrar", "/sip/registrar": "/sip/ua", "/sip/fsm": "/sip"} {
+	for from, to := range map[string]string{"/sip": "/sip/transport", "/sip/transport": "/sip/transaction",
+		"/sip/transaction": "/sip/ua",
+		"/sip/ua":          "/sip/registrar", "/sip/registrar": "/sip/ua", "/sip/fsm": "/sip"} {
 		p := map[string]pkg{module + from: {ImportPath: module + from, Imports: []string{"fmt", module + to}}}
 		if got := climbs(p); len(got) != 1 {
 			t.Errorf("%s -> %s: %q", from, to, got)
@@ -206,7 +214,8 @@ func TestClimbsAreCaught(t *testing.T) {
 	if got := climbs(map[string]pkg{module + "/sip/attic": {}}); len(got) != 1 {
 		t.Errorf("a room without a floor: %q", got)
 	}
-	if got := climbs(map[string]pkg{module + "/sip/ua": {Imports: []string{module + "/sip"}}}); len(got) != 0 {
+	if got := climbs(map[string]pkg{module + "/sip/ua": {Imports: []string{module +
+		"/sip"}}}); len(got) != 0 {
 		t.Errorf("allowed, but caught: %q", got)
 	}
 }

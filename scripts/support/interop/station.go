@@ -251,12 +251,12 @@ func (l line) is(kind string, fields ...string) bool {
 	return true
 }
 
-// Transitions returns "from --event--> to" of the lines "sip" (level debug) whose machine has that name, in order.
+// Transitions returns "from --event--> to" of the lines "machine step" (level debug) whose machine has that name, in order.
 func (st *Station) Transitions(machine string) []string {
 	st.take()
 	var out []string
 	for _, l := range st.all {
-		if l["msg"] == "sip" && fmt.Sprint(l["machine"]) == machine {
+		if l["msg"] == "machine step" && fmt.Sprint(l["machine"]) == machine {
 			out = append(out, fmt.Sprintf("%v --%v--> %v", l["from"], l["event"], l["to"]))
 		}
 	}

@@ -1,5 +1,5 @@
-// Package fsmtest holds the tables of package fsm against golden files that are typed from a standard, and notes which rows a
-// machine takes, so that a test can drive it through every one.
+// Package fsmtest holds the tables of package fsm against golden files that are typed from a standard, and
+// notes which rows a machine takes, so that a test can drive it through every one.
 package fsmtest
 
 import (
@@ -38,11 +38,11 @@ func Of[S, E ~string, M any](t *fsm.Table[S, E, M]) Figure {
 	return f
 }
 
-// Check fails the test unless the golden file at path has the rows of the figure in their order, and a reason for each pair of
-// state and event that has none. It returns the file's rows.
+// Check fails the test unless the golden file at path has the rows of the figure in their order, and a reason
+// for each pair of state and event that has none. It returns the file's rows.
 //
-// Empty lines and those that begin with # say nothing. After the line "ignored" each line is "State  events: reason"; * stands for
-// all events.
+// Empty lines and those that begin with # say nothing. After the line "ignored" each line is "State  events:
+// reason"; * stands for all events.
 func (f Figure) Check(t testing.TB, path string) (rows []string) {
 	t.Helper()
 	rows, ignored := f.read(t, path)
@@ -65,7 +65,8 @@ func (f Figure) Check(t testing.TB, path string) (rows []string) {
 	}
 	for pair := range ignored {
 		if !slices.Contains(f.Unhandled, pair) {
-			t.Errorf("%s: %s: listed as ignored, but the table has a row or no such state or event", path, pair)
+			t.Errorf("%s: %s: listed as ignored, but the table has a row or no such state or event", path,
+				pair)
 		}
 	}
 	return rows
@@ -115,8 +116,8 @@ func (f Figure) readReason(t testing.TB, path, line string, ignored map[string]s
 	}
 }
 
-// Log is a slog.Handler that notes the transitions which machines log: records with the attributes machine, from, event and to,
-// and ignored for a pair without a row.
+// Log is a slog.Handler that notes the transitions which machines log: records with the attributes machine,
+// from, event and to, and ignored for a pair without a row.
 type Log struct {
 	mu      sync.Mutex
 	taken   map[Step]int

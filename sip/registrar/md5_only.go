@@ -8,10 +8,11 @@ import (
 	"portero/sip"
 )
 
-// fallback finds the phones that choke on a challenge with SHA-256 instead of passing it over (libre before 2.0, which is in
-// baresip 1.0, gives up at any challenge it does not know): who was offered both algorithms, said nothing, and comes anew
-// without credentials, is offered MD5 alone from then on. It gives away nothing that the offer of both did not.
-type fallback struct{ offers map[netip.AddrPort]offer }
+// md5Only finds the phones that choke on a challenge with SHA-256 instead of passing it over (libre before
+// 2.0, which is in baresip 1.0, gives up at any challenge it does not know): a phone that was offered both
+// algorithms, said nothing, and comes again without credentials, is offered MD5 alone from then on. It gives
+// away nothing that the offer of both did not.
+type md5Only struct{ offers map[netip.AddrPort]offer }
 
 type offer struct {
 	branch string // of the request that was challenged
@@ -24,8 +25,9 @@ const (
 	maxOffers    = 1024
 )
 
-// challenged notes a challenge and reports whether it must be MD5 alone; fresh: the request had no credentials at all.
-func (f *fallback) challenged(at netip.AddrPort, req *sip.Request, fresh bool, now time.Time) bool {
+// challenged notes a challenge and reports whether it must be MD5 alone; fresh: the request had no
+// credentials at all.
+func (f *md5Only) challenged(at netip.AddrPort, req *sip.Request, fresh bool, now time.Time) bool {
 	o, ok := f.offers[at]
 	branch := req.Via[0].Branch()
 	branch = branch[:min(len(branch), 64)]
@@ -53,14 +55,14 @@ func (f *fallback) challenged(at netip.AddrPort, req *sip.Request, fresh bool, n
 	return o.md5
 }
 
-// chokes names the phones that are known to give up, so that they need not fail first. Who lies here gets no more than a phone that
-// keeps silent.
+// chokes names the phones that are known to give up, so that they need not fail first. A phone that lies here
+// gets no more than one that keeps silent.
 func chokes(userAgent string) bool {
 	return strings.HasPrefix(userAgent, "baresip v0.") || strings.HasPrefix(userAgent, "baresip v1.")
 }
 
 // answered notes that a phone has answered a challenge.
-func (f *fallback) answered(at netip.AddrPort) {
+func (f *md5Only) answered(at netip.AddrPort) {
 	if o, ok := f.offers[at]; ok && !o.md5 {
 		delete(f.offers, at)
 	}

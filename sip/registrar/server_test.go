@@ -21,19 +21,20 @@ var serverAddr = netip.MustParseAddrPort("10.0.0.9:5060")
 
 const domain = "portero.local"
 
-// house is a server on a test network.
-type house struct {
+// testServer is a server on a test network.
+type testServer struct {
 	t   *testing.T
 	net *siptest.Network
 	*Server
-	requests int // that were taken, and so cost a transaction
+	requests int                 // that were taken, and so cost a transaction
+	shares   []transaction.Share // of those
 	changes  []string
 }
 
 // counting is the server with a count of the requests that Admit let in.
 type counting struct {
 	*Server
-	h *house
+	h *testServer
 }
 
 func (c counting) Admit(flow transport.Flow, req *sip.Request) transaction.Verdict {
@@ -41,6 +42,7 @@ func (c counting) Admit(flow transport.Flow, req *sip.Request) transaction.Verdi
 	if take := v.Take; take != nil {
 		v.Take = func(tx *transaction.Server, req *sip.Request) {
 			c.h.requests++
+			c.h.shares = append(c.h.shares, v.Share)
 			take(tx, req)
 		}
 	}
@@ -51,13 +53,14 @@ func testLog(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-func newHouse(t *testing.T, edit func(*Config)) *house {
+func newTestServer(t *testing.T, edit func(*Config)) *testServer {
 	n := siptest.NewNetwork(7)
 	n.Delay = 2 * time.Millisecond
-	return newHouseOn(t, n, n.Listen(serverAddr.String()), edit)
+	return newTestServerOn(t, n, n.Listen(serverAddr.String()), edit)
 }
 
-func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config), more ...transport.Transport) *house {
+func newTestServerOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit func(*Config),
+	more ...transport.Transport) *testServer {
 	cfg := Config{Domains: []string{domain}, Log: testLog(t)}
 	for _, u := range []string{"door", "anna", "ben", "cleo", "dora"} {
 		cfg.Users = append(cfg.Users, User{u, "secret of " + u})
@@ -69,8 +72,11 @@ func newHouseOn(t *testing.T, n *siptest.Network, tr transport.Transport, edit f
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, net: n, Server: srv}
-	srv.OnRegister(func(user string, contacts int) { h.changes = append(h.changes, fmt.Sprintf("%s %d", user, contacts)) })
+	h := &testServer{t: t, net: n, Server: srv}
+	srv.OnRegister(func(user string, contacts int) {
+		h.changes = append(h.changes,
+			fmt.Sprintf("%s %d", user, contacts))
+	})
 	run(t, transaction.NewStack(transaction.Config{Log: testLog(t)}, counting{srv, h}, append(more, tr)...))
 	return h
 }
@@ -88,7 +94,7 @@ func run(t *testing.T, s *transaction.Stack) {
 }
 
 // onLoop runs f on the server's loop.
-func (h *house) onLoop(f func()) {
+func (h *testServer) onLoop(f func()) {
 	done := make(chan struct{})
 	h.stack.Post(func() { f(); close(done) })
 	<-done
@@ -120,8 +126,9 @@ type heard struct {
 }
 
 // phone starts a user agent of the user at addr; it is not registered yet.
-func (h *house) phone(user, addr string) *phone {
-	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256), byLeg: map[*ua.Leg]*ua.Call{}}
+func (h *testServer) phone(user, addr string) *phone {
+	p := &phone{t: h.t, addr: addr, events: make(chan heard, 256), regs: make(chan ua.RegEvent, 256),
+		byLeg: map[*ua.Leg]*ua.Call{}}
 	p.Agent = ua.New(ua.Config{
 		Allow:    func(transport.Flow, *sip.Request) int { return 0 },
 		Incoming: func(c *ua.Call, ev ua.CallEvent) { p.events <- heard{c, ev} },
@@ -131,12 +138,13 @@ func (h *house) phone(user, addr string) *phone {
 	if netip.MustParseAddrPort(addr).Addr().IsLoopback() {
 		server = netip.MustParseAddrPort("127.0.0.1:5060")
 	}
-	p.acct = ua.NewAccount(ua.AccountConfig{Name: user, AOR: uri(h.t, "sip:"+user+"@"+domain), Server: uri(h.t, "sip:"+server.String()), Password: "secret of " + user})
+	p.acct = ua.NewAccount(ua.AccountConfig{Name: user, AOR: uri(h.t, "sip:"+user+"@"+domain),
+		Server: uri(h.t, "sip:"+server.String()), Password: "secret of " + user})
 	return p
 }
 
 // registered starts a phone and waits for its registration.
-func (h *house) registered(user, addr string) *phone {
+func (h *testServer) registered(user, addr string) *phone {
 	h.t.Helper()
 	p := h.phone(user, addr)
 	p.reg = p.Register(p.acct, func(ev ua.RegEvent) { p.regs <- ev })
@@ -207,7 +215,7 @@ type raw struct {
 	seq  uint32
 }
 
-func (h *house) raw(user, addr string) *raw {
+func (h *testServer) raw(user, addr string) *raw {
 	return &raw{Peer: h.net.NewPeer(h.t, addr), t: h.t, user: user, id: user + "@" + addr,
 		cred: digest.Client{User: user, Password: "secret of " + user}}
 }

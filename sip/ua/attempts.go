@@ -6,8 +6,8 @@ import (
 	"portero/sip/transport"
 )
 
-// outgoing is one request of ours with all its attempts: a challenge starts a second client transaction.
-type outgoing struct {
+// attempts is one request of ours with all its attempts: a challenge starts a second client transaction.
+type attempts struct {
 	a      *Agent
 	acct   *Account     // nil: no credentials for anybody
 	req    *sip.Request // without Via and credentials
@@ -26,8 +26,9 @@ type outgoing struct {
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
 const maxAttempts = 4
 
-func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, handle func(*sip.Response, error)) *outgoing {
-	o := &outgoing{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
+func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target,
+	handle func(*sip.Response, error)) *attempts {
+	o := &attempts{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
 	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
 	if acct != nil && !acct.trusts(t.Addr) {
 		o.acct = nil
@@ -36,22 +37,24 @@ func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.T
 	return o
 }
 
-func (o *outgoing) attempt() {
+func (o *attempts) attempt() {
 	req := o.req.Clone()
 	o.authorize(req)
 	o.tries++
 	var tx *transaction.Client
 	tx = o.a.s.Request(req, o.target, func(res *sip.Response, err error) {
-		if tx == o.tx { // the ACK of a 401 that could not be sent says nothing about the attempt that answers it
+		// the ACK of a 401 that could not be sent says nothing about the attempt that answers it
+		if tx == o.tx {
 			o.receive(res, err)
 		}
 	})
 	o.tx = tx
 }
 
-// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the registrar are for
-// REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy would hand them on to the far end.
-func (o *outgoing) authorize(req *sip.Request) {
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the
+// registrar are for REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy
+// would hand them on to the far end.
+func (o *attempts) authorize(req *sip.Request) {
 	if o.acct == nil {
 		return
 	}
@@ -66,8 +69,9 @@ func (o *outgoing) authorize(req *sip.Request) {
 	}
 }
 
-// lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a phone could crack them.
-func (o *outgoing) lendCredentials(ack *sip.Request, t transport.Target) {
+// lendCredentials gives the ACK of a 2xx those of its INVITE (§22.1), but to nobody except our server: a
+// phone could crack them.
+func (o *attempts) lendCredentials(ack *sip.Request, t transport.Target) {
 	if o.acct == nil || !o.acct.trusts(t.Addr) {
 		return
 	}
@@ -78,7 +82,7 @@ func (o *outgoing) lendCredentials(ack *sip.Request, t transport.Target) {
 	}
 }
 
-func (o *outgoing) receive(res *sip.Response, err error) {
+func (o *attempts) receive(res *sip.Response, err error) {
 	o.heard = o.heard || err == nil
 	if err == nil && (res.Status == 401 || res.Status == 407) && o.retry(res) {
 		return
@@ -88,7 +92,7 @@ func (o *outgoing) receive(res *sip.Response, err error) {
 }
 
 // retry answers a challenge with a new transaction (§22.2: same Call-ID, From tag and To, CSeq one higher).
-func (o *outgoing) retry(res *sip.Response) bool {
+func (o *attempts) retry(res *sip.Response) bool {
 	if o.acct == nil || o.acct.Password == "" || o.gone || o.tries >= maxAttempts {
 		return false
 	}
@@ -97,7 +101,8 @@ func (o *outgoing) retry(res *sip.Response) bool {
 		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
 	if err := client.Challenged(res.Values(name), *answered); err != nil {
-		o.a.log.Warn("sip challenge not answered", "account", o.acct.Name, "call_id", o.req.CallID, "status", res.Status, "err", err)
+		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status",
+			res.Status, "err", err)
 		client.Forget()
 		return false
 	}
