@@ -115,7 +115,7 @@ func TestRememberedLabels(t *testing.T) {
 				continue
 			}
 			c.ChipLabels = ChipLabels(before.chips, c)
-			if want := map[string]string{name: was.chip.Label}; !reflect.DeepEqual(c.ChipLabels, want) {
+			if want := map[string]string{name + ":3": was.chip.Label, "/dev/" + name + ":2": was.chip.Label}; !reflect.DeepEqual(c.ChipLabels, want) {
 				t.Errorf("%s: remembered %v, want %v", before.name, c.ChipLabels, want)
 			}
 			for _, after := range kernels {
@@ -151,10 +151,22 @@ func TestRememberedLabels(t *testing.T) {
 	}
 }
 
+// TestNewLinesMeanWhatTheySay: what is remembered of one line says nothing of another on a chip of that number.
+func TestNewLinesMeanWhatTheySay(t *testing.T) {
+	c := Config{Lamps: []Output{{Name: "a", Line: "gpiochip0:27"}, {Name: "b", Line: "gpiochip0:3"}},
+		ChipLabels: map[string]string{"gpiochip0:27": "pinctrl-bcm2711"}}
+	chips := []Chip{namedChip("gpiochip0", "mcp2221_gpio", make([]string, 4)...),
+		namedChip("gpiochip1", "pinctrl-bcm2711", piOSNames...)}
+	got := c.relabelled(chips, false).Lamps
+	if got[0].Line != "pinctrl-bcm2711:27" || got[1].Line != "gpiochip0:3" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestRelabellingIsTold(t *testing.T) {
 	var log strings.Builder
 	c := Config{Relays: []Output{{Name: "door", Line: "gpiochip0:27", MaxOn: 1}},
-		ChipLabels: map[string]string{"gpiochip0": "pinctrl-rp1"},
+		ChipLabels: map[string]string{"gpiochip0:27": "pinctrl-rp1"},
 		Log:        slog.New(slog.NewTextHandler(&log, nil))}
 	c.relabelled(pi5(0, [4]int{10, 11, 12, 13}, piOSNames), false)
 	if log.Len() > 0 {
@@ -201,7 +213,7 @@ func TestTwoChipsOfOneLabel(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	labels := ChipLabels(chips, Config{Lamps: []Output{{Name: "l", Line: "gpiochip1:4"}}})
-	if labels["gpiochip1"] != chips[1].Device {
+	if labels["gpiochip1:4"] != chips[1].Device {
 		t.Errorf("remembered %v", labels)
 	}
 }

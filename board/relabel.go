@@ -12,18 +12,18 @@ var numbered = regexp.MustCompile(`^(?:/dev/)?(gpiochip[0-9]+):([0-9]+)$`)
 // ("gpiochip0:17"): after an update it may be another chip's.
 func ByChipNumber(line string) bool { return numbered.MatchString(line) }
 
-// ChipLabels gives, for the chips that lines of c name by number, what does not change: {"gpiochip0":
-// "pinctrl-rp1"}. As c.ChipLabels it finds them again under another number.
+// ChipLabels gives, for each line of c that is named by its chip's number, what does not change of that chip:
+// {"gpiochip0:27": "pinctrl-rp1"}. As c.ChipLabels it finds the line again under another number; a line that is new
+// in a configuration means what it says.
 func ChipLabels(chips []Chip, c Config) map[string]string {
 	labels := map[string]string{}
 	now := c.relabelled(chips, false).requests()
 	for i, r := range c.requests() {
-		m := numbered.FindStringSubmatch(r.line)
-		if m == nil {
+		if !ByChipNumber(r.line) {
 			continue
 		}
 		if at, err := find(chips, now[i].line); err == nil {
-			labels[m[1]] = steady(chips, at.chip)
+			labels[r.line] = steady(chips, at.chip)
 		}
 	}
 	return labels
@@ -41,7 +41,7 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 		if m == nil {
 			return line
 		}
-		label := c.ChipLabels[m[1]]
+		label := c.ChipLabels[line]
 		labelled, named := findChips(chips, label), findChips(chips, m[1])
 		same := len(named) == 1 && slices.Contains(labelled, named[0])
 		if label == "" || same || len(labelled) == 0 && !strict {

@@ -10,18 +10,18 @@ import (
 	"strconv"
 )
 
-// keptChip is how the last good copy remembers a chip that a line names by its number.
-var keptChip = regexp.MustCompile(`(?m)^# (gpiochip[0-9]+) was (".*")$`)
+// keptChip is how the last good copy remembers the chip of a line that names it by its number.
+var keptChip = regexp.MustCompile(`(?m)^# (\S+) was on (".*")$`)
 
-// withChips appends the labels of chips to a file, as comments.
+// withChips appends the labels of lines' chips to a file, as comments.
 func withChips(src []byte, chips map[string]string) []byte {
 	var b bytes.Buffer
 	b.Write(src)
 	for i, name := range slices.Sorted(maps.Keys(chips)) {
 		if i == 0 {
-			b.WriteString("\n# The labels of the chips whose numbers stand above, which may change:\n")
+			b.WriteString("\n# What the chips are called whose numbers stand above, as those may change:\n")
 		}
-		fmt.Fprintf(&b, "# %s was %q\n", name, chips[name])
+		fmt.Fprintf(&b, "# %s was on %q\n", name, chips[name])
 	}
 	if b.Len() > maxFile {
 		return src // a copy that is read is worth more

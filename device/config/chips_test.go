@@ -32,7 +32,7 @@ func TestChipNumbersAreToldOf(t *testing.T) {
 func TestKeptChips(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "portero.toml")
-	chips := map[string]string{"gpiochip0": "pinctrl-rp1", "gpiochip12": `mcp "x": # 1`}
+	chips := map[string]string{"gpiochip0:27": "pinctrl-rp1", "/dev/gpiochip12:3": `mcp "x": # 1`}
 	text := strings.Replace(good, `"GPIO27"`, `"gpiochip0:27"`, 1)
 	write(t, path, text, 0o600)
 	for range 2 { // replaced, not gathered
@@ -60,10 +60,10 @@ func TestKeptChips(t *testing.T) {
 	}
 	// A copy that came to be the file is no worse, and what is newest counts.
 	again := mustParse(t, string(copied))
-	if err := again.SaveLastGood(dir, map[string]string{"gpiochip0": "pinctrl-bcm2711"}); err != nil {
+	if err := again.SaveLastGood(dir, map[string]string{"gpiochip0:27": "pinctrl-bcm2711"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := KeptChips(dir); got["gpiochip0"] != "pinctrl-bcm2711" {
+	if got := KeptChips(dir); got["gpiochip0:27"] != "pinctrl-bcm2711" {
 		t.Errorf("%v", got)
 	}
 	// A file that fills the limit is kept without them.
