@@ -167,7 +167,7 @@ func (p *phone) regEvent() ua.RegEvent {
 
 func (p *phone) call(to string) *ua.Call {
 	return p.Invite(ua.Invite{Account: p.acct, To: uri(p.t, to),
-		Offer: func(netip.Addr, transport.Target) ([]byte, error) { return []byte("v=0\r\n"), nil }},
+		Offer: ua.OfferNow(func(netip.Addr, transport.Target) ([]byte, error) { return []byte("v=0\r\n"), nil })},
 		func(_ *ua.Call, ev ua.CallEvent) { p.events <- heard{nil, ev} })
 }
 

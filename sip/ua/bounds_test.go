@@ -20,7 +20,7 @@ import (
 	"portero/sip/ua"
 )
 
-func plainOffer(netip.Addr, transport.Target) ([]byte, error) { return offer, nil }
+func plainOffer(_ netip.Addr, _ transport.Target, done func([]byte, error)) { done(offer, nil) }
 
 // pipe is a transport that the test feeds by hand and that counts what leaves by status.
 type pipe struct {

@@ -45,9 +45,9 @@ func Example() {
 	door.Invite(ua.Invite{
 		To:   to,
 		From: sip.URI{Scheme: "sip", User: "door", Host: "10.0.0.1"},
-		Offer: func(local netip.Addr, _ transport.Target) ([]byte, error) {
+		Offer: ua.OfferNow(func(local netip.Addr, _ transport.Target) ([]byte, error) {
 			return fmt.Appendf(nil, "v=0 (an offer of %s)", local), nil
-		},
+		}),
 	}, func(c *ua.Call, ev ua.CallEvent) { // on the stack's loop: it must not block
 		switch ev.Kind {
 		case ua.Answered:

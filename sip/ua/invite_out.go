@@ -20,8 +20,14 @@ type Invite struct {
 	From        sip.URI // of a direct call; the account's AOR otherwise
 	DisplayName string  // of From: what the phone shows
 	// Offer makes the SDP once the route is known, since its addresses depend on it: once for each server
-	// that is tried, and again after the network was away. It runs on the loop.
-	Offer func(local netip.Addr, t transport.Target) ([]byte, error)
+	// that is tried, and again after the network was away. It is called on the loop and must not block; done
+	// takes the offer, once, at once or later, from any goroutine: keys and candidates take their time.
+	Offer func(local netip.Addr, t transport.Target, done func([]byte, error))
+}
+
+// OfferNow is an Invite.Offer that takes no time.
+func OfferNow(offer func(netip.Addr, transport.Target) ([]byte, error)) func(netip.Addr, transport.Target, func([]byte, error)) {
+	return func(local netip.Addr, t transport.Target, done func([]byte, error)) { done(offer(local, t)) }
 }
 
 // placed is what a call has that was placed here: its INVITEs, in rounds. A round tries one server after the
@@ -32,6 +38,7 @@ type placed struct {
 	seq      uint32             // CSeq of the INVITEs of this round
 	queue    []transport.Target // servers that were not tried yet in this round
 	outs     []*attempts        // the INVITEs of this round, one for each server tried
+	offers   int                // that are being made, each for an INVITE to come
 	failover *transaction.Timer // to the next server
 	again    *transaction.Timer // begins another round
 	refusal  *sip.Response      // that one server gave while another was waited for
@@ -89,14 +96,29 @@ func (c *Call) next() bool {
 	return true
 }
 
+// dial asks for the offer to a server, and calls there.
 func (c *Call) dial(t transport.Target) {
 	local, err := c.a.s.Local(t)
 	if err != nil {
 		c.lost(err)
 		return
 	}
-	body, err := c.placed.inv.Offer(local.Addr(), t)
-	if err != nil {
+	c.placed.offers++
+	c.placed.inv.Offer(local.Addr(), t, func(body []byte, err error) {
+		c.a.s.Post(func() {
+			c.placed.offers--
+			c.offered(t, local, body, err)
+		})
+	})
+}
+
+// offered sends the INVITE with its offer, if anybody waits for it still.
+func (c *Call) offered(t transport.Target, local netip.AddrPort, body []byte, err error) {
+	switch {
+	case c.over || c.placed.winner != nil:
+		c.release()
+		return
+	case err != nil:
 		err = fmt.Errorf("ua: offer: %w", err)
 		c.end(CallEvent{Kind: Ended, Err: err, Reason: err.Error()})
 		return
@@ -186,9 +208,9 @@ func (c *Call) bury(out *attempts) {
 	}
 }
 
-// pending reports whether an INVITE of ours has no final response yet.
+// pending reports whether an INVITE of ours has no final response yet, or is about to be sent.
 func (c *Call) pending() bool {
-	return slices.ContainsFunc(c.placed.outs, func(o *attempts) bool { return !o.done })
+	return c.placed.offers > 0 || slices.ContainsFunc(c.placed.outs, func(o *attempts) bool { return !o.done })
 }
 
 // doubt has the account look whether its server is still where and what it was.

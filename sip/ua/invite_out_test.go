@@ -121,7 +121,7 @@ func TestOfferFails(t *testing.T) {
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a := startUA(t, n, "10.0.0.1:5060")
 		a.Invite(ua.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"),
-			Offer: func(netip.Addr, transport.Target) ([]byte, error) { return nil, errWire }},
+			Offer: ua.OfferNow(func(netip.Addr, transport.Target) ([]byte, error) { return nil, errWire })},
 			func(_ *ua.Call, ev ua.CallEvent) { a.events <- heard{nil, ev} })
 		if ev := a.want(t, ua.Ended); !errors.Is(ev.Err, errWire) {
 			t.Errorf("told %+v", ev.CallEvent)

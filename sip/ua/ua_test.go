@@ -98,7 +98,7 @@ var offer = []byte("v=0\r\n")
 func (u *testAgent) call(t testing.TB, to string, acct ...*ua.Account) *ua.Call {
 	inv := ua.Invite{To: mustURI(t, to), From: sip.URI{Scheme: "sip", User: "door",
 		Host: u.addr.Addr().String()},
-		Offer: func(netip.Addr, transport.Target) ([]byte, error) { return offer, nil }}
+		Offer: ua.OfferNow(func(netip.Addr, transport.Target) ([]byte, error) { return offer, nil })}
 	if len(acct) > 0 {
 		inv.Account = acct[0]
 	}
