@@ -197,11 +197,11 @@ func TestWrongCodes(t *testing.T) {
 		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		for range 5 {
-			m.session.SendDigits("1234#")
+			m.Session().SendDigits("1234#")
 			d.want(event.CodeWrong, event.DoorOpening)
 		}
 		d.want(event.CodeLockedOut)
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		time.Sleep(10 * time.Second)
 		if e := d.edges(); len(e) != 0 {
 			t.Fatalf("the relay moved: %v", e)
@@ -222,7 +222,7 @@ func TestINFODigits(t *testing.T) {
 				d.want(event.CallAnswered)
 				for _, key := range "4711#" {
 					if both {
-						m.session.SendDigits(string(key))
+						m.Session().SendDigits(string(key))
 					}
 					offered.Leg.Info("application/dtmf-relay", []byte("Signal="+string(key)+"\r\nDuration=100\r\n"))
 					time.Sleep(300 * time.Millisecond)
@@ -255,7 +255,7 @@ func TestHold(t *testing.T) {
 			mic       bool
 		}{{"inactive", false}, {"sendrecv", true}, {"sendonly", false}, {"sendrecv", true}} {
 			offered.Leg.Reoffer(fmt.Appendf(nil, "v=0\r\no=- 1 2 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio %d RTP/AVP 8\r\na=%s\r\n",
-				m.local.Addr.Port(), step.direction))
+				m.Addr().Port(), step.direction))
 			if ev := p.want(ua.Answered); !ev.Renewed {
 				t.Errorf("%+v", ev)
 			}

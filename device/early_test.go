@@ -9,22 +9,23 @@ import (
 	"portero/audio"
 	"portero/audio/audiotest"
 	"portero/device/event"
+	"portero/device/media"
 	"portero/sip"
 	"portero/sip/ua"
 )
 
 // early answers an offer with a 183 and plays a tone into it.
-func (p *phone) early(ev phoneEvent, hz float64) *media {
+func (p *phone) early(ev phoneEvent, hz float64) *media.Leg {
 	p.t.Helper()
 	p.card.Mic = audiotest.Player(audiotest.Sine(hz, cardRate, cardRate*60, 8000), true)
-	m := p.media.newMedia(nil)
-	p.t.Cleanup(m.close)
-	body, err := m.answer(ev.Body, p.addr.Addr(), ev.Flow.Remote.Addr())
+	m := p.leg(nil)
+	p.t.Cleanup(m.Close)
+	body, err := m.Answer(ev.Body, p.addr.Addr(), ev.Flow.Remote.Addr())
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	ev.Leg.Progress(183, body)
-	m.start()
+	m.Start()
 	return m
 }
 

@@ -18,7 +18,7 @@ func (s *Station) hangOnSignal() (stop func()) {
 		defer close(ended)
 		select {
 		case <-signals:
-			s.Log.Error("hangtest: the loop hangs")
+			s.log.Error("station loop hangs")
 			s.box.Put(hangForEver)
 		case <-done:
 		}

@@ -14,8 +14,7 @@ import (
 
 // TestHang: after SIGUSR1 a loop takes nothing more from its mailbox. In real time, as signals are; the loop is left behind.
 func TestHang(t *testing.T) {
-	s := &Station{box: fsm.NewMailbox()}
-	s.Log = slog.New(slog.DiscardHandler)
+	s := &Station{box: fsm.NewMailbox(), log: slog.New(slog.DiscardHandler)}
 	defer s.hangOnSignal()()
 	taken := make(chan bool, 100)
 	go func() {

@@ -54,15 +54,15 @@ func TestRingingIn(t *testing.T) {
 		}
 		d.press("front")
 		ev := p.want(ua.Answered)
-		if err := m.accept(ev.Body); err != nil {
+		if err := m.Accept(ev.Body); err != nil {
 			t.Fatal(err)
 		}
-		m.start()
+		m.Start()
 		time.Sleep(time.Second)
 		if d.card.Use() != audio.FullDuplex {
 			t.Errorf("card %v in the call", d.card.Use())
 		}
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		time.Sleep(5 * time.Second)
 		if e := d.edges(); len(e) != 0 {
 			t.Fatalf("a caller without may_open moved the relay: %v", e)
@@ -83,10 +83,10 @@ func TestAutoAnswer(t *testing.T) {
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen+"auto_answer = true\nmay_open = true\n"), r.phone("10.0.0.2:5060")
 		call, m := p.dial("sip:door@10.0.0.1:5062")
 		ev := p.want(ua.Answered)
-		if err := m.accept(ev.Body); err != nil {
+		if err := m.Accept(ev.Body); err != nil {
 			t.Fatal(err)
 		}
-		m.start()
+		m.Start()
 		time.Sleep(2 * time.Second)
 		loud := 0
 		for _, s := range d.heard.Samples() {
@@ -97,7 +97,7 @@ func TestAutoAnswer(t *testing.T) {
 		if loud < cardRate/10 {
 			t.Errorf("the visitor hears no signal that somebody listens: %d loud samples", loud)
 		}
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		d.want(event.DoorOpened)
 		call.Hangup()
 		d.want(event.CallEnded)
@@ -150,7 +150,7 @@ func TestNoCommonCodec(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", allowKitchen+"auto_answer = true\n"), r.phone("10.0.0.2:5060")
-		p.media.codecs = []*audio.Codec{audio.G722}
+		p.media.Codecs = []*audio.Codec{audio.G722}
 		p.dial("sip:door@10.0.0.1:5062")
 		if ev := p.want(ua.Ended); ev.Status != 488 {
 			t.Errorf("%+v", ev.CallEvent)

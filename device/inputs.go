@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portero/board"
+	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
 )
@@ -27,10 +28,10 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 	case config.REX:
 		// A button held since before the start was pressed for an earlier life of the station.
 		if ev.Active && !ev.Initial {
-			if err := s.doors.Open(in.Door, in.Name, event.ByREX, ""); err != nil {
-				s.Log.Error("door", "err", err)
+			if err := s.doors.Open(access.Opening{Door: in.Door, Who: in.Name, How: event.ByREX}); err != nil {
+				s.log.Error("door not opened", "door", in.Door, "err", err)
 				s.sounds.load()
-				s.sounds.over(s.sounds.refused) // who wants to leave is not left to guess
+				s.sounds.overlay(s.sounds.refused) // who wants to leave is not left to guess
 			}
 		}
 	case config.Contact:
@@ -50,14 +51,15 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 func (s *Station) tellLost(watched []string) {
 	lost := func(line, bell, input, door, what string) {
 		if !slices.Contains(watched, line) {
+			s.view.missing = append(s.view.missing, line)
 			s.tell(event.Event{Kind: event.LineLost, Bell: bell, Input: input, Door: door,
 				Reason: "its line cannot be had: " + what + "; `portero check` tells why"})
 		}
 	}
-	for _, b := range s.Config.Bells {
+	for _, b := range s.cfg.Bells {
 		lost(config.BellInput(b.Name), b.Name, "", "", "its button rings nobody")
 	}
-	for _, in := range s.Config.Inputs {
+	for _, in := range s.cfg.Inputs {
 		what := map[string]string{
 			config.REX:     "the inside button opens nothing",
 			config.Contact: "nobody watches whether the door is open",

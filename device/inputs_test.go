@@ -14,6 +14,7 @@ import (
 	"portero/board"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/device/media"
 	"portero/sip/ua"
 )
 
@@ -140,15 +141,15 @@ func TestREXDuringLockOut(t *testing.T) {
 		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
 		for range 5 {
-			m.session.SendDigits("1234#")
+			m.Session().SendDigits("1234#")
 			d.want(event.CodeWrong)
 		}
 		d.want(event.CodeLockedOut)
 		synctest.Wait()
-		if state, err := os.ReadFile(filepath.Join(d.Config.Station.DataDir, "lockout.json")); err != nil || !strings.Contains(string(state), `"locked":true`) {
+		if state, err := os.ReadFile(filepath.Join(d.cfg.Station.DataDir, "lockout.json")); err != nil || !strings.Contains(string(state), `"locked":true`) {
 			t.Errorf("a power cut would end the lock-out: %s, %v", state, err)
 		}
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		time.Sleep(5 * time.Second)
 		if e := d.edges(); len(e) != 0 {
 			t.Fatalf("edges %v", e)
@@ -306,7 +307,7 @@ func TestTamper(t *testing.T) {
 		d.press("front")
 		m := p.answer(p.want(ua.Offered))
 		d.want(event.CallAnswered)
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		d.want(event.DoorOpened)
 		time.Sleep(800 * time.Millisecond)
 		d.said()
@@ -323,7 +324,7 @@ func TestTamper(t *testing.T) {
 		d.saidOnly("input.changed case active", "tamper.alarm case the case was opened",
 			"door.closed front family code tamper")
 		d.set("input:case", false)
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		if ev := d.want(event.DoorFailed, event.DoorOpening); ev.How != event.ByCode ||
 			!strings.Contains(ev.Reason, "tamper") {
 			t.Errorf("%+v", ev)
@@ -338,14 +339,14 @@ func TestTamper(t *testing.T) {
 			t.Errorf("a power cut would end the block: %s, %v", state, err)
 		}
 		d.stop()
-		m.close() // nobody is to send and play sound for the half hours to come
+		m.Close() // nobody is to send and play sound for the half hours to come
 
 		d = r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "", inside)
 		time.Sleep(29 * time.Minute)
 		m = d.talk(p)
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		d.want(event.DoorFailed, event.DoorOpening)
-		m.close()
+		m.Close()
 		d.want(event.TamperOver)
 		d.stop()
 		if e := d.edges(); len(e) != 4 {
@@ -353,13 +354,13 @@ func TestTamper(t *testing.T) {
 		}
 
 		d = r.doorOn(sim, dir, "10.0.0.1:5064", `"sip:kitchen@10.0.0.2"`, "", inside)
-		d.talk(p).session.SendDigits("4711#")
+		d.talk(p).Session().SendDigits("4711#")
 		d.want(event.DoorOpened, event.TamperAlarm)
 	})
 }
 
 // talk rings and lets the phone answer.
-func (d *door) talk(p *phone) *media {
+func (d *door) talk(p *phone) *media.Leg {
 	d.t.Helper()
 	for len(p.events) > 0 { // of the call before
 		<-p.events
@@ -466,7 +467,7 @@ func TestMissingLines(t *testing.T) {
 		d.exit()
 		d.want(event.DoorOpened)
 		d.want(event.DoorClosed)
-		d.talk(p).session.SendDigits("4711#")
+		d.talk(p).Session().SendDigits("4711#")
 		d.want(event.DoorOpened, event.TamperAlarm)
 	})
 }
@@ -507,17 +508,17 @@ func TestHalfACodeOverAnAlarm(t *testing.T) {
 		}
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
 		m := d.talk(p)
-		m.session.SendDigits("47")
+		m.Session().SendDigits("47")
 		time.Sleep(2 * time.Second)
 		d.set("input:case", true)
 		d.want(event.TamperAlarm)
-		m.session.SendDigits("11#")
+		m.Session().SendDigits("11#")
 		d.want(event.CodeWrong, event.CodeAccepted)
-		m.session.SendDigits("47")
+		m.Session().SendDigits("47")
 		d.want(event.TamperOver)
-		m.session.SendDigits("11#")
+		m.Session().SendDigits("11#")
 		d.want(event.CodeWrong, event.CodeAccepted)
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		d.want(event.DoorOpened)
 	})
 }
@@ -542,7 +543,7 @@ func TestTamperSurvivesAKill(t *testing.T) {
 		}
 		d, p := r.doorOn(sim, dir, "10.0.0.1:5063", `"sip:kitchen@10.0.0.2"`, "",
 			inside), r.phone("10.0.0.2:5060")
-		d.talk(p).session.SendDigits("4711#")
+		d.talk(p).Session().SendDigits("4711#")
 		d.want(event.DoorFailed, event.DoorOpening)
 	})
 }
@@ -560,12 +561,12 @@ func TestCaseOpenAtTheStart(t *testing.T) {
 			d.saidOnly("input.changed case active", "tamper.alarm case the case was open at the start")
 			p := r.phone("10.0.0.2:5060")
 			m := d.talk(p)
-			m.session.SendDigits("4711#")
+			m.Session().SendDigits("4711#")
 			d.want(event.DoorFailed, event.DoorOpening)
-			m.close()
+			m.Close()
 			time.Sleep(29 * time.Minute)
 			d.want(event.TamperOver)
-			d.talk(p).session.SendDigits("4711#")
+			d.talk(p).Session().SendDigits("4711#")
 			d.want(event.DoorOpened)
 		})
 	}
@@ -617,7 +618,7 @@ doors = ["yard"]
 		d.exit()
 		d.want(event.DoorClosed)
 		p.quiet(10 * time.Second)
-		m.session.SendDigits("9055#")
+		m.Session().SendDigits("9055#")
 		d.want(event.DoorOpened)
 		if ev := d.want(event.CallEnded); ev.Reason != "the door was opened" {
 			t.Errorf("%+v", ev)

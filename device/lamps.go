@@ -7,22 +7,22 @@ import (
 	"portero/device/config"
 )
 
-// light is a lamp with what it shows at the moment.
-type light struct {
+// lamp is a lamp with what it shows at the moment.
+type lamp struct {
 	*config.Lamp
-	lamp board.Lamp
-	lit  bool
-	told bool // a failure was logged
+	board board.Lamp
+	lit   bool
+	told  bool // a failure was logged
 }
 
-// set switches the lamp where it is not as wanted. A failure is tried again at the next occasion and never matters.
-func (l *light) set(on bool, log *slog.Logger) {
+// set switches the lamp where it is not as wanted. A failure is tried again at the next trigger and never matters.
+func (l *lamp) set(on bool, log *slog.Logger) {
 	if on == l.lit {
 		return
 	}
-	if err := l.lamp.Set(on); err != nil {
+	if err := l.board.Set(on); err != nil {
 		if !l.told {
-			log.Error("lamp", "err", err)
+			log.Error("lamp not switched", "lamp", l.Name, "err", err)
 		}
 		l.told = true
 		return
@@ -30,9 +30,9 @@ func (l *light) set(on bool, log *slog.Logger) {
 	l.lit = on
 }
 
-// show has the lamps follow the station. The loop calls it after all that has happened.
-func (s *Station) show() {
-	for _, l := range s.lights {
+// updateLamps has the lamps follow the station. The loop calls it after all that has happened.
+func (s *Station) updateLamps() {
+	for _, l := range s.lamps {
 		on := false
 		switch l.Shows {
 		case config.ShowsReady:
@@ -44,24 +44,24 @@ func (s *Station) show() {
 		case config.ShowsOpen:
 			on = s.doors.Energised()
 		}
-		l.set(on, s.Log)
+		l.set(on, s.log)
 	}
 }
 
-// dark switches all lamps off.
-func (s *Station) dark() {
-	for _, l := range s.lights {
-		l.set(false, s.Log)
+// lampsOff switches all lamps off.
+func (s *Station) lampsOff() {
+	for _, l := range s.lamps {
+		l.set(false, s.log)
 	}
 }
 
 // registered says whether phones can be reached: an account is registered, or none is to be.
 func (s *Station) registered() bool {
 	wanted := false
-	for _, a := range s.Config.Accounts {
+	for _, a := range s.cfg.Accounts {
 		if a.Register {
 			wanted = true
-			if s.up[a.Name] {
+			if s.view.accounts[a.Name].Registered {
 				return true
 			}
 		}

@@ -58,7 +58,7 @@ func TestLamps(t *testing.T) {
 		time.Sleep(time.Second - 2*r.sip.Delay)
 		d.exit()
 		time.Sleep(3900 * time.Millisecond)
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		d.want(event.DoorClosed)
 		d.want(event.DoorClosed)
 		offered.call.Hangup()
@@ -173,7 +173,7 @@ func TestBrokenLamp(t *testing.T) {
 			d.want(event.DoorOpened)
 			d.want(event.DoorClosed)
 		}
-		if n := strings.Count(log.String(), "msg=lamp"); n != 2 {
+		if n := strings.Count(log.String(), `msg="lamp not switched"`); n != 2 {
 			t.Errorf("%d lines, want one for each lamp:\n%s", n, log.String())
 		}
 		if e := d.sim.Edges("lamp:ringing", "lamp:open"); len(e) != 0 {

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,7 +84,7 @@ func TestForgedInviteHearsNothing(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		d.press("front")
 		hall.want(ua.Offered)
-		d.Do(HangUp{})
+		d.do(HangUp{})
 		time.Sleep(time.Minute)
 		if n, _, _, _ := spy.ReadPacket(make([]byte, 1500)); n != 0 {
 			t.Errorf("the spy got a packet of %d bytes", n)
@@ -109,7 +112,7 @@ func TestForgedInviteSwallowsNoPress(t *testing.T) {
 			t.Errorf("the phones rang after %v", waited)
 		}
 		hall.quiet(time.Second)
-		if s := d.Snapshot(); s.State != Calling || s.Bell != "back" {
+		if s := d.Snapshot(); s.State != Calling || s.Visit.Bell != "back" {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -123,10 +126,10 @@ func TestMicrophoneWaitsForTheSignal(t *testing.T) {
 		d.card.Mic = audiotest.Player(audiotest.Sine(700, cardRate, cardRate*60, 8000), true)
 		d.card.Break(errors.New("unplugged"))
 		_, m := p.dial("sip:door@10.0.0.1:5062")
-		if err := m.accept(p.want(ua.Answered).Body); err != nil {
+		if err := m.Accept(p.want(ua.Answered).Body); err != nil {
 			t.Fatal(err)
 		}
-		m.start()
+		m.Start()
 		time.Sleep(30 * time.Second)
 		d.card.Break(nil)
 		for range 100 { // 10 s
@@ -197,4 +200,44 @@ func TestHeldCallDoesNotVanish(t *testing.T) {
 			t.Errorf("it had vanished %v after the hold", took)
 		}
 	})
+}
+
+// TestMayHear goes through every combination of the facts. The expected value is said in another way than the rule says it: who may not
+// hear, and why.
+func TestMayHear(t *testing.T) {
+	for bits := range 1 << 5 {
+		has := func(bit int) bool { return bits>>bit&1 == 1 }
+		h := hearing{talks: has(0), ended: has(1), placed: has(2), acked: has(3), signalled: has(4)}
+		why := ""
+		switch {
+		case h.ended:
+			why = "the call is over"
+		case !h.talks:
+			why = "it rings, or another has the talk"
+		case !h.placed && !h.acked:
+			why = "the caller may have forged where it is"
+		case !h.placed && !h.signalled:
+			why = "those at the door do not know"
+		}
+		if got := h.mayHear(); got != (why == "") {
+			t.Errorf("%+v: may hear %v, but %q", h, got, why)
+		}
+	}
+}
+
+// TestOneRule: the microphone is switched in one place.
+func TestOneRule(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file != "microphone.go" && !strings.HasSuffix(file, "_test.go") && strings.Contains(string(text), ".Mute(") {
+			t.Errorf("%s switches the microphone", file)
+		}
+	}
 }

@@ -182,7 +182,7 @@ func (p *Phone) gone(name string) {
 }
 
 // Dial calls a target.
-func (p *Phone) Dial(t config.Target, displayName string, offer func(local netip.Addr, t transport.Target) ([]byte, error), notify func(ua.CallEvent)) (*ua.Call, error) {
+func (p *Phone) Dial(t config.Target, displayName string, offer func(netip.Addr, transport.Target, func([]byte, error)), notify func(ua.CallEvent)) (*ua.Call, error) {
 	to, err := sip.ParseURI(t.URI)
 	if err != nil {
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
@@ -231,4 +231,10 @@ func (p *Phone) sourceFits(s config.Source, addr netip.AddrPort) bool {
 		return a != nil && p.Agent.Trusts(a, addr)
 	}
 	return s.Net.Contains(addr.Addr().Unmap())
+}
+
+// LocalFor returns the local address that the far end of a flow sees.
+func (p *Phone) LocalFor(f transport.Flow) (netip.Addr, error) {
+	local, err := p.Agent.Stack().Local(transport.Target{Proto: f.Proto, Addr: f.Remote, Flow: f})
+	return local.Addr(), err
 }

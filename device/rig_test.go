@@ -21,6 +21,7 @@ import (
 	"portero/board"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/device/media"
 	"portero/sip"
 	"portero/sip/siptest"
 	"portero/sip/transaction"
@@ -263,7 +264,7 @@ func (d *door) said(without ...event.Kind) (out []string) {
 
 func spell(ev event.Event) string {
 	s := string(ev.Kind)
-	for _, x := range []string{ev.Door, ev.Input, ev.Who, ev.How, ev.Reason} {
+	for _, x := range []string{ev.Door, ev.Input, ev.Who, string(ev.How), ev.Reason} {
 		if x != "" {
 			s += " " + x
 		}
@@ -292,7 +293,7 @@ type phone struct {
 	agent  *ua.Agent
 	card   *audiotest.Card
 	heard  audiotest.Recorder
-	media  mediaConfig
+	media  media.Config
 	events chan phoneEvent
 	keys   chan rune
 }
@@ -306,7 +307,7 @@ func (r *rig) phone(addr string) *phone {
 	p := &phone{t: r.t, addr: netip.MustParseAddrPort(addr), card: audiotest.NewCard(cardRate, cardRate/50), events: make(chan phoneEvent, 256), keys: make(chan rune, 64)}
 	p.card.Speaker = p.heard.Write
 	engine := audio.NewEngine(p.card.Open, audio.EngineOptions{Log: r.log, Echo: audio.EchoOptions{Off: true}})
-	p.media = mediaConfig{engine: engine, listen: r.listen, codecs: []*audio.Codec{audio.PCMA}}
+	p.media = media.Config{Engine: engine, Listen: r.listen, Codecs: []*audio.Codec{audio.PCMA}}
 	p.agent = ua.New(ua.Config{Log: r.log, Allow: func(transport.Flow, *sip.Request) int { return 0 },
 		Incoming: func(c *ua.Call, ev ua.CallEvent) { p.events <- phoneEvent{c, ev} }})
 	stack := transaction.NewStack(transaction.Config{Log: r.log}, p.agent, r.sip.Listen(addr))
@@ -339,31 +340,50 @@ func (p *phone) quiet(d time.Duration) {
 	}
 }
 
+// leg is one whose microphone is open.
+func (p *phone) leg(onDigit func(audio.Digit)) *media.Leg {
+	m := p.media.NewLeg(onDigit)
+	if err := m.Mute(false); err != nil {
+		p.t.Error(err)
+	}
+	return m
+}
+
 // answer answers an offered call and starts its sound.
-func (p *phone) answer(ev phoneEvent) *media {
+func (p *phone) answer(ev phoneEvent) *media.Leg {
 	p.t.Helper()
-	m := p.media.newMedia(func(d audio.Digit) { p.keys <- d.Rune })
-	body, err := m.answer(ev.Body, p.addr.Addr(), ev.Flow.Remote.Addr())
+	m := p.leg(func(d audio.Digit) { p.keys <- d.Rune })
+	body, err := m.Answer(ev.Body, p.addr.Addr(), ev.Flow.Remote.Addr())
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	ev.Leg.Answer(body)
 	p.want(ua.Acked)
-	m.start()
-	p.t.Cleanup(m.close)
+	m.Start()
+	p.t.Cleanup(m.Close)
 	return m
 }
 
 // dial calls a station.
-func (p *phone) dial(to string) (*ua.Call, *media) {
+func (p *phone) dial(to string) (*ua.Call, *media.Leg) {
 	uri, err := sip.ParseURI(to)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	m := p.media.newMedia(func(audio.Digit) {})
-	p.t.Cleanup(m.close)
+	m := p.leg(func(audio.Digit) {})
+	p.t.Cleanup(m.Close)
 	c := p.agent.Invite(ua.Invite{To: uri, From: sip.URI{Scheme: "sip", User: "kitchen", Host: p.addr.Addr().String()},
-		Offer: func(local netip.Addr, t transport.Target) ([]byte, error) { return m.offer(local, t.Addr.Addr()) }},
+		Offer: func(local netip.Addr, t transport.Target, done func([]byte, error)) {
+			m.Offer(local, t.Addr.Addr(), done)
+		}},
 		func(_ *ua.Call, ev ua.CallEvent) { p.events <- phoneEvent{nil, ev} })
 	return c, m
+}
+
+// do has the station do a command.
+func (d *door) do(c Command) {
+	d.t.Helper()
+	if err := d.Do(context.Background(), c); err != nil {
+		d.t.Errorf("%T: %v", c, err)
+	}
 }

@@ -48,7 +48,7 @@ func (s *sounds) makeClips(cfg *config.Config, log *slog.Logger) {
 		default:
 			clip, err := chimeFile(b.Chime)
 			if err != nil { // a bell without its own sound is a bell
-				log.Error("chime: ding-dong takes its place", "bell", b.Name, "err", err)
+				log.Error("chime not loaded, ding-dong takes its place", "bell", b.Name, "err", err)
 				clip = dingDong
 			}
 			s.chimes[b.Name] = clip
@@ -80,8 +80,8 @@ func (s *sounds) follow(c audio.Clip) {
 	}
 }
 
-// over plays a clip once above what sounds.
-func (s *sounds) over(c audio.Clip) {
+// overlay plays a clip once above what sounds.
+func (s *sounds) overlay(c audio.Clip) {
 	c.Loop = false
 	if len(c.Samples) > 0 {
 		s.engine.Play(c)

@@ -71,7 +71,7 @@ from = "sip:door@portero.local"
 source = "10.0.0.1"
 auto_answer = true
 `)
-	front.media.codecs, hall.media.codecs = []*audio.Codec{codec}, []*audio.Codec{codec}
+	front.media.Codecs, hall.media.Codecs = []*audio.Codec{codec}, []*audio.Codec{codec}
 	visitor, resident := speak(t, front, "visitor"), speak(t, hall, "resident")
 	front.press("front")
 	front.want(event.CallAnswered)
@@ -84,7 +84,7 @@ auto_answer = true
 	synctest.Wait()
 	toResident = understood(t, visitor.Samples(), hall.heard.Samples())
 	toVisitor = understood(t, resident.Samples(), front.heard.Samples())
-	front.Do(HangUp{})
+	front.do(HangUp{})
 	for _, d := range []*door{front, hall} {
 		rtp := d.want(event.CallEnded).RTP
 		if rtp == nil || rtp.Codec != codec.Name {

@@ -5,32 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"portero/audio"
-	"portero/audio/rtp"
 	"portero/board"
 	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
-	"portero/sip"
+	"portero/device/media"
 	"portero/sip/fsm"
 	"portero/sip/ua"
 )
 
-// Parts are what a station is put together from; main makes, runs and closes them.
+// Parts are what a station is put together from; package app makes, runs and closes them. The station keeps them to itself: who holds a
+// Station holds no relay.
 type Parts struct {
 	Config    *config.Config
 	Board     *board.Board
 	Phone     *Phone
 	Engine    *audio.Engine
 	Events    *event.Log
-	ListenRTP ListenRTP // nil: the kernel's, in the config's range of ports
+	ListenRTP media.Listen // nil: the kernel's, in the config's range of ports
 	Log       *slog.Logger
+	About     About
 
 	// Ready is called from the loop when the station has begun to watch its inputs; nil: nobody waits for it.
 	Ready func()
@@ -42,31 +42,38 @@ type Parts struct {
 
 // Station is the door station: one loop that owns bells, calls and doors.
 type Station struct {
-	Parts
-	box    *fsm.Mailbox
-	table  *fsm.Table[State, occasion, *Station]
+	parts Parts
+	cfg   *config.Config
+	phone *Phone
+	log   *slog.Logger
+	box   *fsm.Mailbox
+	ended chan struct{} // closed when Run has returned
+	snap  atomic.Pointer[Snapshot]
+
+	// The loop's.
+	table  *fsm.Table[State, trigger, *Station]
 	state  State
-	on     occurrence // what the running action handles
-	visit  *visit     // nil: nobody
-	media  mediaConfig
+	in     input    // what the running action handles
+	raised []raised // triggers that wait for the running action to return
+	visit  *visit   // nil: nobody
+	media  media.Config
 	doors  *access.Doors
 	codes  *access.Codes
 	lock   *access.Lockout
 	tamper *access.Tamper
 	inputs map[string]*sensor // by their names on the board
-	lights []*light
-	up     map[string]bool // accounts that are registered
+	lamps  []*lamp
 	sounds *sounds
 	tone   func() // ends the ending state early
 	unread int    // inputs whose initial level has not come
 	leave  bool   // Run returns as soon as the station is idle
-	snap   atomic.Pointer[Snapshot]
+	view   view   // of what others own
 }
 
-// occurrence is an occasion with its particulars.
-type occurrence struct {
+// input is what a trigger comes with.
+type input struct {
 	bell   *config.Bell
-	leg    *leg
+	party  *party
 	sip    ua.CallEvent
 	call   *ua.Call
 	rule   *allowRule
@@ -75,78 +82,78 @@ type occurrence struct {
 	reason string
 }
 
-// Snapshot is an immutable picture of the station.
-type Snapshot struct {
-	State State     `json:"state"`
-	Bell  string    `json:"bell,omitempty"`
-	Peer  string    `json:"peer,omitempty"`
-	Since time.Time `json:"since"`
+type raised struct {
+	trigger trigger
+	input   input
 }
-
-// Command is something that the station can be told to do.
-type Command interface{ do(*Station) }
-
-// Press presses a bell as a finger would; "" presses the first.
-type Press struct{ Bell string }
-
-// HangUp ends the call, whoever placed it.
-type HangUp struct{}
-
-func (p Press) do(s *Station) {
-	for i := range s.Config.Bells {
-		if b := &s.Config.Bells[i]; p.Bell == "" || b.Name == p.Bell {
-			s.press(b)
-			return
-		}
-	}
-	s.Log.Warn("no such bell", "bell", p.Bell)
-}
-
-func (HangUp) do(s *Station) { s.step(onHangUp, occurrence{reason: "asked to"}) }
 
 // New makes a station. It starts nothing.
 func New(p Parts) (*Station, error) {
-	s := &Station{Parts: p, box: fsm.NewMailbox(), table: stationTable, state: Idle}
-	listen := p.ListenRTP
-	if listen == nil {
+	s := &Station{parts: p, cfg: p.Config, phone: p.Phone, log: p.Log.With("part", "station"), box: fsm.NewMailbox(),
+		ended: make(chan struct{}), table: stationTable, state: Idle}
+	s.media = media.Config{Engine: p.Engine, Listen: p.ListenRTP, InBand: p.Config.Access.InBand, Public: publicAddress(p.Config).Addr()}
+	if s.media.Listen == nil {
 		first, last, err := p.Config.SIP.Ports()
 		if err != nil {
 			return nil, err
 		}
-		listen = func(addr netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
-			return rtp.Listen(addr, int(first), int(last))
-		}
+		s.media.Listen = media.Ports(int(first), int(last))
 	}
-	s.media = mediaConfig{engine: p.Engine, listen: listen, inBand: p.Config.Access.InBand, public: publicAddress(p.Config).Addr()}
-	for _, name := range p.Config.Audio.Codecs {
-		c := audio.CodecByName(name)
-		if c == nil {
-			return nil, fmt.Errorf("device: no codec %q", name)
-		}
-		s.media.codecs = append(s.media.codecs, c)
+	var err error
+	if s.media.Codecs, err = media.Codecs(p.Config.Audio.Codecs...); err != nil {
+		return nil, err
 	}
-	s.sounds = newSounds(p.Config, p.Engine, p.Log)
-	if err := s.furnish(); err != nil {
+	s.sounds = newSounds(p.Config, p.Engine, s.log)
+	if err := s.makeParts(); err != nil {
 		return nil, err
 	}
 	p.Phone.incoming = s.incoming
-	s.picture()
+	s.publish()
 	return s, nil
 }
 
-// Do hands a command to the station. It never waits. Any goroutine may call it.
-func (s *Station) Do(c Command) { s.box.Put(func() { c.do(s) }) }
+// makeParts makes doors and codes, inputs and lamps. What doors and codes do is told as events.
+func (s *Station) makeParts() error {
+	s.lock = access.NewLockout(s.cfg.Station.DataDir, s.cfg.Access, s.tell, s.log)
+	var err error
+	if s.codes, err = access.NewCodes(s.cfg, s.lock, s.tell); err != nil {
+		return err
+	}
+	s.tamper = access.NewTamper(s.cfg.Station.DataDir, s.cfg.Access, loopClock{s}, s.tell, s.log)
+	s.doors = access.NewDoors(s.cfg, s.parts.Board.Relay, s.tamper, loopClock{s}, s.tell, s.log)
+	s.doors.OnOpen, s.tamper.OnChange = s.doorOpened, s.forgetCode
+	s.inputs = map[string]*sensor{}
+	for i := range s.cfg.Inputs {
+		in := &s.cfg.Inputs[i]
+		s.inputs[config.InputName(in.Name)] = &sensor{Input: in}
+	}
+	for i := range s.cfg.Lamps {
+		l := &s.cfg.Lamps[i]
+		s.lamps = append(s.lamps, &lamp{Lamp: l, board: s.parts.Board.Lamp(config.LampName(l.Name))})
+	}
+	return nil
+}
+
+// loopClock fires the doors' timers on the station's loop.
+type loopClock struct{ s *Station }
+
+func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	fired := false
+	cancel := c.s.after(d, func() { fired = true; f() })
+	return func() bool {
+		cancel()
+		return !fired
+	}
+}
 
 // LeaveWhenIdle lets Run return nil as soon as nobody talks or rings and every door is closed: what happens before that moment is
 // still this station's.
 func (s *Station) LeaveWhenIdle() { s.box.Put(func() { s.leave = true }) }
 
-// Snapshot returns what the station was doing after the last thing that happened.
-func (s *Station) Snapshot() Snapshot { return *s.snap.Load() }
-
 // Run runs the station until ctx ends or it is asked to leave; it hangs up and closes its doors before it returns. The stack and the
-// engine must run meanwhile.
+// engine must run meanwhile. It runs once.
 func (s *Station) Run(ctx context.Context) error {
+	defer close(s.ended)
 	// What must outlive a restart is written beside the loop, and once more after its end.
 	writing, written := context.WithCancel(context.WithoutCancel(ctx))
 	var writers errgroup.Group
@@ -159,47 +166,22 @@ func (s *Station) Run(ctx context.Context) error {
 	s.tamper.Start() // before the inputs can ask for anything
 	g.Go(func() error { s.sounds.load(); return nil })
 	g.Go(func() error {
-		if err := s.Board.Run(run, func(ev board.Event) { s.box.Put(func() { s.input(ev) }) }); err != nil && run.Err() == nil {
+		post := func(ev board.Event) { s.box.Put(func() { s.lineChanged(ev) }) }
+		if err := s.parts.Board.Run(run, post); err != nil && run.Err() == nil {
 			return fmt.Errorf("device: board: %w", err)
 		}
 		return run.Err()
 	})
-	s.Phone.Register(func(account string, ev ua.RegEvent) {
-		s.registration(account, ev)
-	})
-	watched := s.Board.Inputs()
+	s.phone.Register(s.registration)
+	watched := s.parts.Board.Inputs()
 	s.tellLost(watched)
 	if s.unread = len(watched); s.unread == 0 {
 		s.ready()
 	}
-	var alive <-chan time.Time
-	if s.Alive != nil {
-		ticker := time.NewTicker(s.AliveEvery)
-		defer ticker.Stop()
-		alive = ticker.C
-	}
-	asked := false // the stack's loop, whether it is alive
-	for run.Err() == nil {
-		for f := s.box.Take(); f != nil; f = s.box.Take() {
-			f()
-		}
-		if s.leave && s.state == Idle && s.doors.Idle() {
-			break
-		}
-		s.show()
-		select {
-		case <-run.Done():
-		case <-s.box.Wake():
-		case <-alive:
-			if !asked {
-				asked = true
-				s.Phone.Agent.Stack().Post(func() { s.box.Put(func() { asked = false; s.Alive() }) })
-			}
-		}
-	}
+	s.loop(run)
 	s.endVisit("the station stops", false)
 	s.doors.CloseAll("the station stops")
-	s.dark()
+	s.lampsOff()
 	stop()
 	err := g.Wait()
 	written()
@@ -209,36 +191,70 @@ func (s *Station) Run(ctx context.Context) error {
 	return errors.Join(err, writers.Wait())
 }
 
-// step is the only writer of the station's state.
-func (s *Station) step(ev occasion, on occurrence) {
-	if ev != onPress { // a press sends its INVITE first
-		s.sounds.load()
+// loop does what is in the mailbox until ctx ends, or until it is to leave and may.
+func (s *Station) loop(ctx context.Context) {
+	var alive <-chan time.Time
+	if s.parts.Alive != nil {
+		ticker := time.NewTicker(s.parts.AliveEvery)
+		defer ticker.Stop()
+		alive = ticker.C
 	}
-	from, before := s.state, s.on
-	s.on = on
-	row := s.table.Step(&s.state, ev, s)
-	s.on = before
-	if row == nil {
-		s.Log.Debug("station", "state", string(from), "event", string(ev), "ignored", true)
-		return
-	}
-	s.Log.Debug("station", "from", string(from), "event", string(ev), "to", string(row.Next))
-	s.picture()
-}
-
-func (s *Station) picture() {
-	snap := Snapshot{State: s.state, Since: time.Now()}
-	if v := s.visit; v != nil {
-		snap.Since = v.since
-		snap.Peer = v.who
-		if v.bell != nil {
-			snap.Bell = v.bell.Name
+	asked := false // the stack's loop, whether it is alive
+	for ctx.Err() == nil {
+		for f := s.box.Take(); f != nil; f = s.box.Take() {
+			f()
+			s.microphone()
+			s.publish()
+		}
+		if s.leave && s.state == Idle && s.doors.Idle() {
+			return
+		}
+		s.updateLamps()
+		select {
+		case <-ctx.Done():
+		case <-s.box.Wake():
+		case <-alive:
+			if !asked {
+				asked = true
+				s.phone.Agent.Stack().Post(func() { s.box.Put(func() { asked = false; s.parts.Alive() }) })
+			}
 		}
 	}
-	s.snap.Store(&snap)
 }
 
-func (s *Station) tell(ev event.Event) { s.Events.Emit(ev) }
+// step is the only writer of the station's state. What an action raises comes right after it.
+func (s *Station) step(t trigger, in input) {
+	s.raised = append(s.raised, raised{t, in})
+	if len(s.raised) > 1 {
+		return // from within an action
+	}
+	for len(s.raised) > 0 {
+		s.take(s.raised[0].trigger, s.raised[0].input)
+		s.raised = s.raised[1:]
+	}
+	s.raised = nil
+}
+
+func (s *Station) take(t trigger, in input) {
+	if t != onPress { // a press sends its INVITE first
+		s.sounds.load()
+	}
+	from := s.state
+	s.in = in
+	row := s.table.Step(&s.state, t, s)
+	s.in = input{}
+	s.table.Log(s.log, slog.String("call", s.talkID()), from, t, row)
+}
+
+// talkID is the Call-ID of the talk; "" without one.
+func (s *Station) talkID() string {
+	if s.visit == nil || s.visit.talk == nil {
+		return ""
+	}
+	return s.visit.talk.id()
+}
+
+func (s *Station) tell(ev event.Event) { s.parts.Events.Emit(ev) }
 
 // after runs f on the station's loop; the stop it returns also stops a call that waits in the mailbox.
 func (s *Station) after(d time.Duration, f func()) (stop func()) {
@@ -256,8 +272,8 @@ func (s *Station) after(d time.Duration, f func()) (stop func()) {
 	}
 }
 
-// input takes a change of a line.
-func (s *Station) input(ev board.Event) {
+// lineChanged takes a change of a bell's or an input's line.
+func (s *Station) lineChanged(ev board.Event) {
 	if ev.Initial {
 		if s.unread--; s.unread == 0 { // a press before this would have counted as an initial level
 			defer s.ready()
@@ -267,8 +283,8 @@ func (s *Station) input(ev board.Event) {
 		s.sense(in, ev)
 		return
 	}
-	for i := range s.Config.Bells {
-		b := &s.Config.Bells[i]
+	for i := range s.cfg.Bells {
+		b := &s.cfg.Bells[i]
 		if config.BellInput(b.Name) != ev.Line {
 			continue
 		}
@@ -283,31 +299,12 @@ func (s *Station) input(ev board.Event) {
 
 func (s *Station) ready() {
 	s.tell(event.Event{Kind: event.StationReady})
-	if s.Ready != nil {
-		s.Ready()
+	if s.parts.Ready != nil {
+		s.parts.Ready()
 	}
 }
 
 func (s *Station) press(b *config.Bell) {
 	s.tell(event.Event{Kind: event.BellPressed, Bell: b.Name})
-	s.step(onPress, occurrence{bell: b})
-}
-
-// registration runs on the stack's loop.
-func (s *Station) registration(account string, ev ua.RegEvent) {
-	e := event.Event{Account: account, Status: ev.Status}
-	switch {
-	case ev.Registered:
-		e.Kind = event.RegistrationUp
-	case ev.Err == nil && ev.Status == 0:
-		e.Kind = event.RegistrationDown
-	default:
-		e.Kind = event.RegistrationFailed
-		e.Reason = sip.ReasonPhrase(ev.Status)
-		if ev.Err != nil {
-			e.Reason = ev.Err.Error()
-		}
-	}
-	s.tell(e)
-	s.box.Put(func() { s.up[account] = ev.Registered })
+	s.step(onPress, input{bell: b})
 }

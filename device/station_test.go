@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,7 +53,7 @@ func TestVisit(t *testing.T) {
 		if n := len(d.edges()); n != 0 {
 			t.Fatalf("%d edges of the relay before the code", n)
 		}
-		m.session.SendDigits("4711#")
+		m.Session().SendDigits("4711#")
 		if ev := d.want(event.CodeAccepted, event.CodeWrong); ev.Who != "family" {
 			t.Errorf("%+v", ev)
 		}
@@ -74,9 +75,9 @@ func TestVisit(t *testing.T) {
 }
 
 // probe is a command that tells that the loop runs.
-type probe chan struct{}
+type probe struct{}
 
-func (p probe) do(*Station) { close(p) }
+func (probe) do(*Station) error { return nil }
 
 // TestLeaveWhenIdle: a station that is to make room for another finishes its visit first, also one that begins at that very moment.
 func TestLeaveWhenIdle(t *testing.T) {
@@ -84,17 +85,13 @@ func TestLeaveWhenIdle(t *testing.T) {
 		r := newRig(t)
 		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", ""), r.phone("10.0.0.2:5060")
 		runs := func() bool {
-			c := make(probe)
-			d.Do(c)
-			synctest.Wait()
-			select {
-			case <-c:
-				return true
-			default:
-				return false
+			err := d.Do(t.Context(), probe{})
+			if err != nil && !errors.Is(err, ErrEnded) {
+				t.Errorf("a command to a station that has left: %v, want %v", err, ErrEnded)
 			}
+			return err == nil
 		}
-		d.Do(Press{})
+		d.do(Press{})
 		d.LeaveWhenIdle()
 		offered := p.want(ua.Offered)
 		p.answer(offered)

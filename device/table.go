@@ -14,30 +14,31 @@ const (
 	Ending    State = "Ending" // the call is over, its tone sounds
 )
 
-type occasion string
+type trigger string
 
 // What can happen to the station.
 const (
-	onPress    occasion = "press"
-	onProgress occasion = "progress"
-	onAnswered occasion = "answered"
-	onFailed   occasion = "leg failed"
-	onHunt     occasion = "hunt over"
-	onLimit    occasion = "ring limit"
-	onTalk     occasion = "talk limit"
-	onOffered  occasion = "call offered"
-	onRenewed  occasion = "media offered"
-	onAcked    occasion = "acked"
-	onUnacked  occasion = "ACK overdue"
-	onDigit    occasion = "digit"
-	onOpened   occasion = "door opened"
-	onBye      occasion = "peer hung up"
-	onHangUp   occasion = "hang up"
-	onToneOver occasion = "tone over"
+	onPress    trigger = "press"
+	onProgress trigger = "progress"
+	onAnswered trigger = "answered"
+	onFailed   trigger = "call failed"
+	onHunt     trigger = "hunt over"
+	onLimit    trigger = "ring limit"
+	onTalk     trigger = "talk limit"
+	onOffered  trigger = "call offered"
+	onRenewed  trigger = "media offered"
+	onAcked    trigger = "acked"
+	onAnswer   trigger = "answer"
+	onUnacked  trigger = "ACK overdue"
+	onDigit    trigger = "digit"
+	onOpened   trigger = "door opened"
+	onBye      trigger = "peer hung up"
+	onHangUp   trigger = "hang up"
+	onToneOver trigger = "tone over"
 )
 
 // stationTable is the whole behaviour of the station. The door has a table of its own (package access).
-var stationTable = fsm.New("station", []fsm.Row[State, occasion, *Station]{
+var stationTable = fsm.New("station", []fsm.Row[State, trigger, *Station]{
 	{State: Idle, Event: onPress, Next: Calling, Does: "chime, call the targets", Action: (*Station).ring},
 	{State: Idle, Event: onOffered, When: "auto-answer", Guard: (*Station).autoAnswer, Next: Talking, Does: "signal, answer", Action: (*Station).answerAtOnce},
 	{State: Idle, Event: onOffered, Next: RingingIn, Does: "ring at the door", Action: (*Station).ringDoor},
@@ -55,9 +56,10 @@ var stationTable = fsm.New("station", []fsm.Row[State, occasion, *Station]{
 	{State: Calling, Event: onOffered, Next: Calling, Does: "486", Action: (*Station).busyHere},
 
 	{State: RingingIn, Event: onPress, Next: Talking, Does: "answer", Action: (*Station).pickUp},
+	{State: RingingIn, Event: onAnswer, Next: Talking, Does: "signal, answer", Action: (*Station).pickUp},
 	{State: RingingIn, Event: onLimit, Next: Idle, Does: "480", Action: (*Station).nobodyAtDoor},
-	{State: RingingIn, Event: onBye, Next: Idle, Does: "stop ringing", Action: (*Station).over},
-	{State: RingingIn, Event: onHangUp, Next: Idle, Does: "603", Action: (*Station).over},
+	{State: RingingIn, Event: onBye, Next: Idle, Does: "stop ringing", Action: (*Station).endQuietly},
+	{State: RingingIn, Event: onHangUp, Next: Idle, Does: "603", Action: (*Station).endQuietly},
 	{State: RingingIn, Event: onOffered, Next: RingingIn, Does: "486", Action: (*Station).busyHere},
 
 	{State: Talking, Event: onPress, When: "same bell", Guard: (*Station).sameBell, Next: Talking, Does: "chime only", Action: (*Station).pressAgain},
@@ -66,7 +68,7 @@ var stationTable = fsm.New("station", []fsm.Row[State, occasion, *Station]{
 	{State: Talking, Event: onPress, Next: Talking, Does: "tell busy", Action: (*Station).pressBusy},
 	{State: Talking, Event: onRenewed, Next: Talking, Does: "answer with new media", Action: (*Station).renew},
 	{State: Talking, Event: onAcked, Next: Talking, Does: "open the microphone", Action: (*Station).acked},
-	{State: Talking, Event: onUnacked, Next: Calling, Does: "give up, call the pressed bell's targets", Action: (*Station).unacked},
+	{State: Talking, Event: onUnacked, Next: Calling, Does: "give up, call the pressed bell's targets", Action: (*Station).ringInstead},
 	{State: Talking, Event: onDigit, Next: Talking, Does: "code entry", Action: (*Station).digit},
 	{State: Talking, Event: onOpened, Next: Talking, Does: "tone, hang up later", Action: (*Station).opened},
 	{State: Talking, Event: onBye, Next: Ending, Does: "tone", Action: (*Station).farewell},

@@ -43,16 +43,17 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// ignored are the pairs without a row, by the occasion, with the reason. A further one needs a reason too.
-var ignored = map[occasion]struct {
+// ignored are the pairs without a row, by the trigger, with the reason. A further one needs a reason too.
+var ignored = map[trigger]struct {
 	states string
 	why    string
 }{
 	onAcked:    {"Idle Calling Ringing in Ending", "an ACK belongs to a call that was answered"},
-	onAnswered: {"Idle Ringing in Talking Ending", "legs of a visit that is over tell nothing; a second answer is ended by the call itself"},
+	onAnswer:   {"Idle Calling Talking Ending", "the command is refused where nobody rings at the door"},
+	onAnswered: {"Idle Ringing in Talking Ending", "calls of a visit that is over tell nothing; a second answer is ended by the call itself"},
 	onBye:      {"Idle Calling Ending", "before an answer a far end fails; afterwards there is no visit"},
 	onDigit:    {"Idle Calling Ringing in Ending", "digits count in a talk alone"},
-	onFailed:   {"Idle Ringing in Talking Ending", "the legs of a ringing visit alone can fail"},
+	onFailed:   {"Idle Ringing in Talking Ending", "the calls of a ringing visit alone can fail"},
 	onHangUp:   {"Idle Ending", "there is nothing to hang up"},
 	onHunt:     {"Idle Ringing in Talking Ending", "its timer is stopped with the ringing"},
 	onLimit:    {"Idle Talking Ending", "its timer is stopped with the ringing"},
@@ -91,7 +92,7 @@ func TestIgnored(t *testing.T) {
 func TestRowsThatOthersLeave(t *testing.T) {
 	hangUp := func(t *testing.T, d *door) {
 		t.Helper()
-		d.Do(HangUp{})
+		d.do(HangUp{})
 		d.want(event.CallEnded)
 	}
 	t.Run("calling", func(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/device/media"
+	"portero/sip/sdp"
 	"portero/sip/transport"
 	"portero/sip/ua"
 )
@@ -20,53 +22,55 @@ type visit struct {
 	who      string       // the far end, once there is one
 	since    time.Time
 	answered time.Time
-	legs     []*leg
-	next     int  // of the bell's targets, when they are called one after the other
-	talk     *leg // the leg that talks
+	parties  []*party
+	next     int    // of the bell's targets, when they are called one after the other
+	talk     *party // the leg that talks
 	entry    *access.Entry
 	tones    bool         // the far end is heard, or our ring-back
-	early    *leg         // whose early media is heard: one voice at a time
+	early    *party       // whose early media is heard: one voice at a time
 	picked   *config.Bell // the bell that was pressed to answer an incoming call
 	pending  ua.CallEvent // the offer of a call that rings at the door
 	stops    []func()
 	stopHunt func()
 }
 
-// leg is one call of a visit.
-type leg struct {
+// party is one call of a visit: a phone that rings, or talks, or that calls the door.
+type party struct {
 	v       *visit
 	target  config.Target
 	call    *ua.Call
 	sip     *ua.Leg
-	media   *media
-	over    bool
+	media   *media.Leg
+	ended   bool
 	rang    bool        // told as ringing
 	alerts  bool        // the far end has said that the call makes progress
 	early   *ua.Leg     // the dialog whose provisional response brought the answer
 	offered bool        // the far end owes the answer to our late offer
 	digits  digitSource // which way its digits come
-	mute    time.Time   // when the far end was last known to have the door on hold
+	sounds  bool        // its sound is to run
+	onHold  time.Time   // when the far end was last known to have the door on hold
 
-	// Incoming calls: what stands against the microphone.
-	unacked     bool // the caller has not shown that it is there
-	unsignalled bool // the door has not heard that somebody listens
-	deaf        bool // it was on hold when the media in force was agreed
-	signals     int  // begun
+	// Incoming calls: see hearing.
+	acked      bool
+	signalled  bool
+	signalling int // number of the signal that sounds; 0: none
+	signals    int // begun
 }
 
 type digitSource string
 
+// The ways of digits.
 const (
 	byRTP  digitSource = "RTP"
 	byINFO digitSource = "INFO"
 )
 
 // id is the Call-ID, which marks all events of a call.
-func (l *leg) id() string {
-	if l.call == nil {
+func (p *party) id() string {
+	if p.call == nil {
 		return ""
 	}
-	return l.call.ID
+	return p.call.ID
 }
 
 func (v *visit) stopTimers() {
@@ -81,10 +85,10 @@ func (v *visit) stopTimers() {
 
 // ring begins a visit: the phones are called first, then the visitor hears the chime.
 func (s *Station) ring() {
-	s.quiet()
-	v := &visit{bell: s.on.bell, since: time.Now()}
+	s.stopEndingTone()
+	v := &visit{bell: s.in.bell, since: time.Now()}
 	s.visit = v
-	v.stops = append(v.stops, s.after(v.bell.RingLimit, func() { s.step(onLimit, occurrence{}) }))
+	v.stops = append(v.stops, s.after(v.bell.RingLimit, func() { s.step(onLimit, input{}) }))
 	n := len(v.bell.Targets)
 	if v.bell.Strategy == "serial" {
 		n = 1
@@ -100,35 +104,37 @@ func (s *Station) ring() {
 func (s *Station) callNext(v *visit) {
 	text := v.bell.Targets[v.next]
 	v.next++
-	l := &leg{v: v}
-	v.legs = append(v.legs, l)
-	l.media = s.media.newMedia(func(d audio.Digit) { s.box.Put(func() { s.digitHeard(l, byRTP, d.Rune) }) })
+	p := &party{v: v}
+	v.parties = append(v.parties, p)
+	p.media = s.newMedia(p)
 	var err error
-	if l.target, err = s.Config.Target(v.bell, text); err == nil {
+	if p.target, err = s.cfg.Target(v.bell, text); err == nil {
 		name := v.bell.DisplayName
 		if name == "" {
 			name = v.bell.Name
 		}
-		l.call, err = s.Phone.Dial(l.target, name,
-			func(local netip.Addr, t transport.Target) ([]byte, error) { return l.media.offer(local, t.Addr.Addr()) },
-			func(ev ua.CallEvent) { s.box.Put(func() { s.callEvent(l, ev) }) })
+		p.call, err = s.phone.Dial(p.target, name,
+			func(local netip.Addr, t transport.Target, done func([]byte, error)) {
+				p.media.Offer(local, t.Addr.Addr(), done)
+			},
+			func(ev ua.CallEvent) { s.box.Put(func() { s.callEvent(p, ev) }) })
 	}
 	if err != nil {
-		s.box.Put(func() { s.legFailed(l, 0, err.Error()) })
+		s.box.Put(func() { s.partyFailed(p, 0, err.Error()) })
 		return
 	}
-	s.tell(event.Event{Kind: event.CallStarted, Call: l.id(), Bell: v.bell.Name, Target: l.target.Text, Account: l.target.Account})
+	s.tell(event.Event{Kind: event.CallStarted, Call: p.id(), Bell: v.bell.Name, Target: p.target.Text, Account: p.target.Account})
 	if v.bell.Strategy == "serial" && v.next < len(v.bell.Targets) {
-		v.stopHunt = s.after(v.bell.HuntAfter, func() { s.step(onHunt, occurrence{leg: l}) })
+		v.stopHunt = s.after(v.bell.HuntAfter, func() { s.step(onHunt, input{party: p}) })
 	}
 }
 
 // callEvent takes what the SIP stack tells of a leg. Legs of earlier visits tell nothing any more.
-func (s *Station) callEvent(l *leg, ev ua.CallEvent) {
-	if l.over || l.v != s.visit {
+func (s *Station) callEvent(p *party, ev ua.CallEvent) {
+	if p.ended || p.v != s.visit {
 		return
 	}
-	on := occurrence{leg: l, sip: ev}
+	on := input{party: p, sip: ev}
 	switch ev.Kind {
 	case ua.Progress:
 		if ev.Status > 100 {
@@ -136,16 +142,16 @@ func (s *Station) callEvent(l *leg, ev ua.CallEvent) {
 		}
 	case ua.Answered:
 		// The answer may have come with a provisional response of the same dialog, and is not always said twice.
-		if len(ev.Body) == 0 && l.early != nil && l.early == ev.Leg {
-			l.sip = ev.Leg
+		if len(ev.Body) == 0 && p.early != nil && p.early == ev.Leg {
+			p.sip = ev.Leg
 			s.step(onAnswered, on)
 			return
 		}
-		if err := l.media.accept(ev.Body); err != nil {
-			s.legFailed(l, 0, err.Error())
+		if err := p.media.Accept(ev.Body); err != nil {
+			s.partyFailed(p, 0, err.Error())
 			return
 		}
-		l.sip = ev.Leg
+		p.sip = ev.Leg
 		s.step(onAnswered, on)
 	case ua.Offered:
 		s.step(onRenewed, on)
@@ -153,11 +159,11 @@ func (s *Station) callEvent(l *leg, ev ua.CallEvent) {
 		s.step(onAcked, on)
 	case ua.Info:
 		if d, ok := infoDigit(ev.ContentType, ev.Body); ok {
-			s.digitHeard(l, byINFO, d)
+			s.digitHeard(p, byINFO, d)
 		}
 	case ua.Ended:
-		if l == l.v.talk || l.v.bell == nil {
-			l.over = true
+		if p == p.v.talk || p.v.bell == nil {
+			p.ended = true
 			on.reason = "the far end hung up"
 			if !ev.ByPeer {
 				on.reason = ev.Reason
@@ -169,36 +175,36 @@ func (s *Station) callEvent(l *leg, ev ua.CallEvent) {
 		if ev.Err != nil {
 			reason = ev.Err.Error()
 		}
-		s.legFailed(l, ev.Status, reason)
+		s.partyFailed(p, ev.Status, reason)
 	}
 }
 
-// legFailed ends one leg of a ringing visit.
-func (s *Station) legFailed(l *leg, status int, reason string) {
-	if l.over || l.v != s.visit {
+// partyFailed ends one leg of a ringing visit.
+func (s *Station) partyFailed(p *party, status int, reason string) {
+	if p.ended || p.v != s.visit {
 		return
 	}
-	s.dropLeg(l)
-	s.tell(event.Event{Kind: event.CallRefused, Call: l.id(), Target: l.target.Text, Status: status, Reason: reason})
-	s.step(onFailed, occurrence{leg: l, reason: reason})
+	s.dropParty(p)
+	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Status: status, Reason: reason})
+	s.step(onFailed, input{party: p, reason: reason})
 }
 
-// dropLeg ends a leg's call and sound.
-func (s *Station) dropLeg(l *leg) {
-	l.over = true
-	if l.call != nil {
-		l.call.Hangup()
+// dropParty ends a leg's call and sound.
+func (s *Station) dropParty(p *party) {
+	p.ended = true
+	if p.call != nil {
+		p.call.Hangup()
 	}
-	l.media.close()
-	if v := l.v; v.early == l {
+	p.media.Close()
+	if v := p.v; v.early == p {
 		v.early, v.tones = nil, false
 	}
 }
 
 // othersLeft says whether somebody else may still answer.
 func (s *Station) othersLeft() bool {
-	for _, l := range s.visit.legs {
-		if !l.over {
+	for _, p := range s.visit.parties {
+		if !p.ended {
 			return true
 		}
 	}
@@ -219,32 +225,27 @@ func (s *Station) hunt() {
 }
 
 func (s *Station) huntOn() {
-	s.dropLeg(s.on.leg)
-	s.tell(event.Event{Kind: event.CallRefused, Call: s.on.leg.id(), Target: s.on.leg.target.Text, Reason: "not answered"})
+	s.dropParty(s.in.party)
+	s.tell(event.Event{Kind: event.CallRefused, Call: s.in.party.id(), Target: s.in.party.target.Text, Reason: "not answered"})
 	s.callNext(s.visit)
 }
 
 // progress lets the visitor hear that it rings: the far end's own sound if it sends any, else our ring-back.
 func (s *Station) progress() {
-	l, v := s.on.leg, s.visit
-	l.alerts = true
-	if !l.rang && s.on.sip.Status == 180 || !l.rang && s.on.sip.Status == 183 {
-		l.rang = true
-		s.tell(event.Event{Kind: event.CallRinging, Call: l.id(), Target: l.target.Text})
+	p, v := s.in.party, s.visit
+	p.alerts = true
+	if !p.rang && s.in.sip.Status == 180 || !p.rang && s.in.sip.Status == 183 {
+		p.rang = true
+		s.tell(event.Event{Kind: event.CallRinging, Call: p.id(), Target: p.target.Text})
 	}
-	if len(s.on.sip.Body) > 0 && s.on.sip.Leg != nil && !l.media.settled() {
-		err := l.media.hold()
-		if err == nil {
-			err = l.media.accept(s.on.sip.Body)
-		}
-		if err != nil {
-			s.Log.Warn("early media", "call_id", l.id(), "err", err)
+	if len(s.in.sip.Body) > 0 && s.in.sip.Leg != nil && !p.media.Settled() {
+		if err := p.media.Accept(s.in.sip.Body); err != nil {
+			s.log.Warn("early media not heard", "call", p.id(), "err", err)
 		} else {
-			l.early = s.on.sip.Leg
+			p.early = s.in.sip.Leg
 			if v.early == nil {
 				s.sounds.stop()
-				v.early, v.tones = l, true
-				l.media.start()
+				v.early, v.tones, p.sounds = p, true, true
 			}
 		}
 	}
@@ -253,7 +254,7 @@ func (s *Station) progress() {
 
 // ringBack lets the visitor hear that a phone rings, where nothing else tells it.
 func (s *Station) ringBack(v *visit) {
-	if !v.tones && slices.ContainsFunc(v.legs, func(l *leg) bool { return l.alerts && !l.over }) {
+	if !v.tones && slices.ContainsFunc(v.parties, func(p *party) bool { return p.alerts && !p.ended }) {
 		v.tones = true
 		s.sounds.follow(s.sounds.ringBack)
 	}
@@ -261,124 +262,104 @@ func (s *Station) ringBack(v *visit) {
 
 // connect makes one leg the talk and ends the others.
 func (s *Station) connect() {
-	v, l := s.visit, s.on.leg
+	v, p := s.visit, s.in.party
 	v.stopTimers()
-	v.talk, v.who, v.answered = l, l.target.Text, time.Now()
-	for _, other := range v.legs {
-		if other != l && !other.over {
-			s.dropLeg(other)
+	v.talk, v.who, v.answered = p, p.target.Text, time.Now()
+	for _, other := range v.parties {
+		if other != p && !other.ended {
+			s.dropParty(other)
 			s.tell(event.Event{Kind: event.CallRefused, Call: other.id(), Target: other.target.Text, Reason: "answered elsewhere"})
 		}
 	}
 	s.sounds.stop()
-	if err := l.media.unmute(); err != nil {
-		s.Log.Error("sound", "call_id", l.id(), "err", err)
-	}
-	l.media.start()
-	s.watchSound(l)
-	v.entry = s.codes.NewEntry(l.id())
-	v.stops = append(v.stops, s.after(v.bell.TalkLimit, func() { s.step(onTalk, occurrence{reason: "talk limit"}) }))
-	s.tell(event.Event{Kind: event.CallAnswered, Call: l.id(), Bell: v.bell.Name, Target: l.target.Text})
+	p.sounds = true
+	s.watchSound(p)
+	v.entry = s.codes.NewEntry(p.id())
+	v.stops = append(v.stops, s.after(v.bell.TalkLimit, func() { s.step(onTalk, input{reason: "talk limit"}) }))
+	s.tell(event.Event{Kind: event.CallAnswered, Call: p.id(), Bell: v.bell.Name, Target: p.target.Text})
 }
 
 // watchSound ends a talk whose far end has vanished without a word: a microphone is not left open for nobody. RTCP counts as a
 // word, so a phone that suppresses silence is safe; so does the time on hold, when no microphone is open.
-func (s *Station) watchSound(l *leg) {
-	if !l.media.sends() {
-		l.mute = time.Now()
+func (s *Station) watchSound(p *party) {
+	if !p.media.Sends() {
+		p.onHold = time.Now()
 	}
-	if st, _, ok := l.media.stats(); ok && st.Quiet > vanishedAfter && time.Since(l.mute) > vanishedAfter {
-		s.step(onHangUp, occurrence{reason: "the far end has vanished"})
+	if st, _, ok := p.media.Stats(); ok && st.Quiet > vanishedAfter && time.Since(p.onHold) > vanishedAfter {
+		s.step(onHangUp, input{reason: "the far end has vanished"})
 		return
 	}
-	l.v.stops = append(l.v.stops, s.after(vanishedAfter/4, func() { s.watchSound(l) }))
+	p.v.stops = append(p.v.stops, s.after(vanishedAfter/4, func() { s.watchSound(p) }))
 }
 
 const vanishedAfter = time.Minute
 
 // renew answers a re-INVITE: hold, resume, a new address, another codec.
 func (s *Station) renew() {
-	l := s.on.leg
-	var body []byte
-	err := s.guard(l)
-	switch {
-	case err != nil:
-	case len(s.on.sip.Body) > 0:
-		body, err = l.media.answer(s.on.sip.Body, netip.Addr{}, s.on.sip.Flow.Remote.Addr())
-	default:
-		body, err = l.media.offer(netip.Addr{}, s.on.sip.Flow.Remote.Addr())
-		l.offered = true
+	p, leg, peer := s.in.party, s.in.sip.Leg, s.in.sip.Flow.Remote.Addr()
+	take := func(body []byte, err error) {
+		if err != nil {
+			s.log.Warn("re-INVITE refused", "call", p.id(), "err", err)
+			leg.Reject(488)
+			return
+		}
+		leg.Answer(body)
 	}
-	if err != nil {
-		s.Log.Warn("re-INVITE refused", "call_id", l.id(), "err", err)
-		s.on.sip.Leg.Reject(488)
+	if len(s.in.sip.Body) > 0 {
+		take(p.media.Answer(s.in.sip.Body, netip.Addr{}, peer))
 		return
 	}
-	s.on.sip.Leg.Answer(body)
-	s.resumed(l)
+	p.offered = true
+	s.offer(p, netip.Addr{}, peer, take)
 }
 
-// guard keeps the microphone out of what an incoming call that does not hear the door is about to agree to.
-func (s *Station) guard(l *leg) error {
-	if l.v.bell != nil || !l.media.settled() || l.media.sends() {
-		return nil
-	}
-	l.deaf = true
-	return l.media.hold()
-}
-
-// resumed signals to the door that an incoming call hears it again.
-func (s *Station) resumed(l *leg) {
-	if l.deaf && l.media.sends() {
-		l.deaf = false
-		s.signal(l)
-	}
+// offer makes an offer for a 2xx to an INVITE without one, and gives it to take on the loop, while the call lasts.
+func (s *Station) offer(p *party, local, peer netip.Addr, take func([]byte, error)) {
+	p.media.Offer(local, peer, func(body []byte, err error) {
+		s.box.Put(func() {
+			if !p.ended && p.v == s.visit {
+				take(body, err)
+			}
+		})
+	})
 }
 
 // acked takes what the ACK of an answer brings: the answer to a late offer, and the knowledge that the caller is there, since the ACK
 // bears the tag of our 200. Who forged the INVITE's source never learns it, and is sent nothing.
 func (s *Station) acked() {
-	l := s.on.leg
-	l.unacked = false
-	if l.offered {
-		l.offered = false
-		err := s.guard(l)
-		if err == nil {
-			err = l.media.accept(s.on.sip.Body)
-		}
-		if err != nil {
+	p := s.in.party
+	p.acked = true
+	if p.offered {
+		p.offered = false
+		if err := p.media.Accept(s.in.sip.Body); err != nil {
 			reason := "no common codec"
-			if !errors.Is(err, errNoCodec) {
+			if !errors.Is(err, sdp.ErrNoCommonCodec) {
 				reason = err.Error()
 			}
-			s.step(onHangUp, occurrence{reason: reason})
+			s.step(onHangUp, input{reason: reason})
 			return
 		}
-		s.resumed(l)
 	}
-	l.media.start()
-	if l.v.bell == nil {
-		s.listen(l)
-	}
+	p.sounds = true
 }
 
 // The same bell again, another bell, another caller.
 
-func (s *Station) sameBell() bool { return s.visit.bell == s.on.bell }
+func (s *Station) sameBell() bool { return s.visit.bell == s.in.bell }
 
-func (s *Station) replaces() bool { return s.on.bell.WhenBusy == "replace" }
+func (s *Station) replaces() bool { return s.in.bell.WhenBusy == "replace" }
 
 func (s *Station) pressAgain() {
-	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.on.bell.Name, Reason: "pressed again"})
+	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.in.bell.Name, Reason: "pressed again"})
 	s.sounds.load()
-	s.sounds.over(s.sounds.chimes[s.on.bell.Name])
+	s.sounds.overlay(s.sounds.chimes[s.in.bell.Name])
 }
 
 func (s *Station) pressBusy() {
-	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.on.bell.Name, Reason: "busy"})
-	if s.on.bell.WhenBusy == "busy-tone" {
+	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.in.bell.Name, Reason: "busy"})
+	if s.in.bell.WhenBusy == "busy-tone" {
 		s.sounds.load()
-		s.sounds.over(s.sounds.busy)
+		s.sounds.overlay(s.sounds.busy)
 	}
 }
 
@@ -388,23 +369,23 @@ func (s *Station) replace() {
 }
 
 func (s *Station) busyHere() {
-	s.tell(event.Event{Kind: event.CallRefused, Call: s.on.call.ID, Who: s.on.sip.From.URI.String(), Status: 486, Reason: "busy"})
-	s.on.sip.Leg.Reject(486)
+	s.tell(event.Event{Kind: event.CallRefused, Call: s.in.call.ID, Who: s.in.sip.From.URI.String(), Status: 486, Reason: "busy"})
+	s.in.sip.Leg.Reject(486)
 }
 
 // Ends.
 
-func (s *Station) nobody() { s.endVisit(s.on.reason, true) }
+func (s *Station) nobody() { s.endVisit(s.in.reason, true) }
 
 func (s *Station) unanswered() { s.endVisit("not answered", true) }
 
-func (s *Station) giveUp() { s.endVisit(s.on.reason, true) }
+func (s *Station) giveUp() { s.endVisit(s.in.reason, true) }
 
-func (s *Station) farewell() { s.endVisit(s.on.reason, true) }
+func (s *Station) farewell() { s.endVisit(s.in.reason, true) }
 
 // endVisit ends all legs and tells of the call's end; a tone may follow, after which the station is idle.
 func (s *Station) endVisit(reason string, tone bool) {
-	s.quiet()
+	s.stopEndingTone()
 	v := s.visit
 	if v == nil {
 		return
@@ -416,22 +397,22 @@ func (s *Station) endVisit(reason string, tone bool) {
 	if v.bell != nil {
 		ev.Bell = v.bell.Name
 	}
-	for _, l := range v.legs {
-		if ev.Call == "" || l == v.talk {
-			ev.Call = l.id()
+	for _, p := range v.parties {
+		if ev.Call == "" || p == v.talk {
+			ev.Call = p.id()
 		}
-		if st, codec, ok := l.media.stats(); ok && l == v.talk {
+		if st, codec, ok := p.media.Stats(); ok && p == v.talk {
 			ev.RTP = rtpStats(st, codec)
 		}
-		if !l.over {
-			s.dropLeg(l)
+		if !p.ended {
+			s.dropParty(p)
 		} else {
-			l.media.close()
+			p.media.Close()
 		}
 	}
 	s.tell(ev)
 	if tone {
-		s.tone = s.after(endingTone, func() { s.quiet(); s.step(onToneOver, occurrence{}) })
+		s.tone = s.after(endingTone, func() { s.stopEndingTone(); s.step(onToneOver, input{}) })
 		s.sounds.play(s.sounds.busy)
 	}
 }
@@ -439,8 +420,8 @@ func (s *Station) endVisit(reason string, tone bool) {
 // endingTone is how long the busy tone sounds.
 const endingTone = 2 * time.Second
 
-// quiet ends the tone of an earlier visit.
-func (s *Station) quiet() {
+// stopEndingTone ends the tone of an earlier visit.
+func (s *Station) stopEndingTone() {
 	if s.tone != nil {
 		s.tone()
 		s.tone = nil

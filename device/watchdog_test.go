@@ -18,7 +18,7 @@ func TestWatchdogSeesBothLoops(t *testing.T) {
 			t.Errorf("fed %d times in a minute", fed)
 		}
 		hang := make(chan struct{})
-		d.Phone.Agent.Stack().Post(func() { <-hang })
+		d.phone.Agent.Stack().Post(func() { <-hang })
 		synctest.Wait()
 		before := fed
 		time.Sleep(time.Minute)

@@ -6,17 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"portero/audio"
 	"portero/audio/alsa"
-	"portero/audio/rtp"
 	"portero/device/config"
+	"portero/device/media"
 	"portero/sip"
-	"portero/sip/sdp"
 	"portero/sip/transaction"
 	"portero/sip/transport"
 	"portero/sip/ua"
@@ -29,17 +27,11 @@ type benchPhone struct {
 	stack   *transaction.Stack
 	account *ua.Account
 	engine  *audio.Engine
-	ports   config.SIP
 	events  chan callEvent
 
-	mu     sync.Mutex
-	call   *ua.Call
-	leg    *ua.Leg
-	rtp    rtp.PacketConn
-	rtcp   rtp.PacketConn
-	local  sdp.Local
-	stream *audio.Session
+	media  *media.Leg // of its one call
 	digits func(rune)
+	call   *ua.Call
 }
 
 type callEvent struct {
@@ -51,14 +43,18 @@ type callEvent struct {
 // newBenchPhone opens a socket on listen. Incoming calls from allow are taken to events; others get 403.
 func newBenchPhone(listen string, account *ua.Account, open audio.Opener, ports config.SIP, log *slog.Logger,
 	allow func(transport.Flow, *sip.Request) int) (*benchPhone, error) {
-	p := &benchPhone{account: account, ports: ports, events: make(chan callEvent, 64)}
+	p := &benchPhone{account: account, events: make(chan callEvent, 64)}
 	p.agent = ua.New(ua.Config{Log: log, Allow: allow, Incoming: p.heard})
+	p.engine = audio.NewEngine(open, audio.EngineOptions{Log: log, Echo: audio.EchoOptions{Off: true}, Thread: alsa.Realtime})
+	var err error
+	if p.media, err = p.newMedia(ports); err != nil {
+		return nil, err
+	}
 	udp, err := transport.ListenUDP(listen)
 	if err != nil {
 		return nil, err
 	}
 	p.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero-phone/" + versionString(), Log: log}, p.agent, udp)
-	p.engine = audio.NewEngine(open, audio.EngineOptions{Log: log, Echo: audio.EchoOptions{Off: true}, Thread: alsa.Realtime})
 	return p, nil
 }
 
@@ -100,97 +96,52 @@ func (p *benchPhone) next(ctx context.Context, kinds ...ua.CallEventKind) (callE
 	}
 }
 
-// offer binds ports and makes the offer of a call.
-func (p *benchPhone) offer(local netip.Addr, _ transport.Target) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.open(local); err != nil {
+// newMedia makes the sound of the phone's call: its microphone is a file, so it is open.
+func (p *benchPhone) newMedia(ports config.SIP) (*media.Leg, error) {
+	first, last, err := ports.Ports()
+	if err != nil {
 		return nil, err
 	}
-	return p.local.Offer()
+	codecs, err := media.Codecs("PCMA", "PCMU")
+	if err != nil {
+		return nil, err
+	}
+	c := &media.Config{Engine: p.engine, Listen: media.Ports(int(first), int(last)), Codecs: codecs}
+	leg := c.NewLeg(func(d audio.Digit) {
+		if p.digits != nil {
+			p.digits(d.Rune)
+		}
+	})
+	return leg, leg.Mute(false)
 }
 
-func (p *benchPhone) open(local netip.Addr) error {
-	first, last, err := p.ports.Ports()
-	if err != nil {
-		return err
-	}
-	if p.rtp, p.rtcp, err = rtp.Listen(local, int(first), int(last)); err != nil {
-		return err
-	}
-	p.local = sdp.Local{Addr: netip.AddrPortFrom(local, p.rtp.LocalAddr().Port()), Events: 101,
-		Codecs: []sdp.Codec{{Name: "PCMA", ClockRate: 8000, PayloadType: 8}, {Name: "PCMU", ClockRate: 8000, PayloadType: 0}}}
-	return nil
+// offer makes the offer of a call.
+func (p *benchPhone) offer(local netip.Addr, t transport.Target, done func([]byte, error)) {
+	p.media.Offer(local, t.Addr.Addr(), done)
 }
 
 // accept starts the sound once the far end answered our offer.
 func (p *benchPhone) accept(answer []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	res, err := p.local.Accept(answer)
-	if err != nil {
+	if err := p.media.Accept(answer); err != nil {
 		return err
 	}
-	return p.start(res)
+	p.media.Start()
+	return nil
 }
 
 // take answers the offer of an incoming call.
 func (p *benchPhone) take(ev callEvent) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	local, err := p.stack.Local(transport.Target{Proto: ev.Flow.Proto, Addr: ev.Flow.Remote})
 	if err != nil {
 		return err
 	}
-	if err := p.open(local.Addr()); err != nil {
-		return err
-	}
-	body, res, err := p.local.Answer(ev.Body)
+	body, err := p.media.Answer(ev.Body, local.Addr(), ev.Flow.Remote.Addr())
 	if err != nil {
 		ev.Leg.Reject(488)
 		return err
 	}
-	if err := p.start(res); err != nil {
-		ev.Leg.Reject(500)
-		return err
-	}
-	p.call, p.leg = ev.call, ev.Leg
+	p.media.Start()
+	p.call = ev.call
 	ev.Leg.Answer(body)
 	return nil
-}
-
-func (p *benchPhone) start(r sdp.Result) error {
-	m := audio.Media{Remote: r.Remote, RemoteRTCP: r.RemoteRTCP, EventPT: r.SendEvents, EventPTRecv: r.ReceiveEvents, PTime: r.PTime,
-		Send: audio.Format{Codec: audio.CodecByName(r.Send.Name), PayloadType: r.Send.PayloadType}}
-	for _, c := range r.Receive {
-		m.Receive = append(m.Receive, audio.Format{Codec: audio.CodecByName(c.Name), PayloadType: c.PayloadType})
-	}
-	s, err := audio.NewSession(audio.SessionConfig{Conn: p.rtp, RTCP: p.rtcp, Media: m, OnDigit: func(d audio.Digit) {
-		if p.digits != nil {
-			p.digits(d.Rune)
-		}
-	}})
-	if err != nil {
-		return err
-	}
-	p.stream = s
-	p.engine.Attach(s)
-	return nil
-}
-
-// session returns the running stream; nil before the answer.
-func (p *benchPhone) session() *audio.Session {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.stream
-}
-
-// stop ends the sound.
-func (p *benchPhone) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.stream != nil {
-		p.engine.Detach(p.stream)
-		p.stream.Close()
-	}
 }

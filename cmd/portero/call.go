@@ -96,7 +96,7 @@ func benchCall(ctx context.Context, cfg *config.Config, log *slog.Logger, uri, l
 	done := make(chan error, 1)
 	go func() { done <- p.run(ctx) }()
 	defer func() {
-		p.stop()
+		p.media.Close()
 		bye := make(chan struct{})
 		p.agent.Shutdown(func() { close(bye) })
 		select {
@@ -190,7 +190,7 @@ func (p *benchPhone) await(ctx context.Context, account *ua.Account) error {
 // converse lets the call run, prints the digits that arrive, and judges how it ended.
 func (p *benchPhone) converse(ctx context.Context, digits string, length time.Duration) error {
 	if digits != "" {
-		if err := p.session().SendDigits(strings.ToUpper(digits)); err != nil {
+		if err := p.media.Session().SendDigits(strings.ToUpper(digits)); err != nil {
 			return err
 		}
 	}
@@ -219,7 +219,7 @@ func (p *benchPhone) converse(ctx context.Context, digits string, length time.Du
 
 // verdict prints the statistics; a call in which nothing was heard did not go well.
 func (p *benchPhone) verdict(how string) error {
-	st := p.session().Stats()
+	st := p.media.Session().Stats()
 	fmt.Printf("%s: %d packets sent, %d received, %d lost, %d late, jitter %v\n", how, st.Sent, st.Received, st.Lost, st.Late, st.Jitter.Round(time.Millisecond/10))
 	if st.Received == 0 {
 		return errors.New("no sound came from the far end: is its address in SDP reachable, is a firewall between?")

@@ -280,7 +280,7 @@ func (d *demo) furnish(log *slog.Logger) error {
 	d.events = events.Subscribe(1000)
 	d.invited = make(chan time.Time, 1)
 	tap := func(t transport.Transport) transport.Transport { return &inviteTap{Transport: t, seen: d.invited} }
-	d.station, err = app.Build(cfg, log, events, app.Options{Version: versionString(), Tap: tap, World: app.World{
+	d.station, err = app.Build(cfg, log, events, app.Options{About: device.About{Version: versionString()}, Tap: tap, World: app.World{
 		OpenCard: func(config.Audio) (*app.Card, error) { return &app.Card{Open: door.Open, File: door}, nil }}})
 	if err != nil {
 		door.Close()
@@ -359,7 +359,9 @@ then press Enter here: your phone rings. Answer, listen, and type %s# to open th
 		case <-ctx.Done():
 			return nil
 		case <-lines:
-			d.station.Station.Do(device.Press{})
+			if err := d.station.Station.Do(ctx, device.Press{}); err != nil {
+				d.say("%v", err)
+			}
 		}
 	}
 }

@@ -79,6 +79,6 @@ func (p *demoPhone) answer() error { return p.take(p.offers) }
 
 // leave unregisters, so that the user's softphone has the bell to itself.
 func (p *demoPhone) leave() {
-	p.stop()
+	p.media.Close()
 	p.reg.Stop()
 }

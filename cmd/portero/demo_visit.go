@@ -69,7 +69,7 @@ func (d *demo) ring(ctx context.Context) error {
 		return err
 	}
 	// The button is pressed on the simulated wire: from here on everything is the product.
-	if err := d.station.Board.Sim().Press(config.BellInput("front"), true); err != nil {
+	if err := d.station.Sim().Press(config.BellInput("front"), true); err != nil {
 		return err
 	}
 	d.pressed = time.Now()
@@ -86,7 +86,7 @@ func (d *demo) ring(ctx context.Context) error {
 	}
 	d.report.PressToRing = ms(rang.Sub(d.pressed))
 	d.say("the phone rings: %q", d.phone.caller)
-	if err := d.station.Board.Sim().Press(config.BellInput("front"), false); err != nil {
+	if err := d.station.Sim().Press(config.BellInput("front"), false); err != nil {
 		return err
 	}
 	_, err = d.want(ctx, event.CallRinging)
@@ -123,7 +123,7 @@ func (d *demo) talk(ctx context.Context) error {
 	d.say("both talk at once")
 	longest := max(speechTime(visitorSpeech), speechTime(residentSpeech))
 	err := pause(ctx, longest+500*time.Millisecond) // what a jitter buffer and two cards may hold back
-	if st := d.phone.session().Stats(); st.Lost == 0 {
+	if st := d.phone.media.Session().Stats(); st.Lost == 0 {
 		d.heldUp += st.Concealed
 	}
 	return err
@@ -142,7 +142,7 @@ func (d *demo) open(ctx context.Context) error {
 	if d.fault == "code" {
 		digits = "0000"
 	}
-	if err := d.phone.session().SendDigits(digits + "#"); err != nil {
+	if err := d.phone.media.Session().SendDigits(digits + "#"); err != nil {
 		return err
 	}
 	d.report.Digits = len(digits) + 1
@@ -156,7 +156,7 @@ func (d *demo) open(ctx context.Context) error {
 		return err
 	}
 	d.say("the relay opens again after %d ms", ev.OnMS)
-	edges := d.station.Board.Sim().Edges(config.DoorRelay("front"))
+	edges := d.station.Sim().Edges(config.DoorRelay("front"))
 	d.report.Relay.Switches = len(edges)
 	if len(edges) == 2 {
 		d.report.Relay.OnMS = ms(edges[1].At - edges[0].At)

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"portero/device"
 	"portero/device/app"
 	"portero/device/event"
 	"portero/device/guard"
@@ -44,7 +45,7 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	if watch.Before() != "" { // then the unit's main process has ended
 		ready = append(ready, systemd.MainPID())
 	}
-	return program.Run(ctx, log, events, app.Options{Version: versionString(), Trace: *trace, AliveEvery: aliveEvery(), Ready: func() {
+	return program.Run(ctx, log, events, app.Options{About: device.About{Version: versionString()}, Trace: *trace, AliveEvery: aliveEvery(), Ready: func() {
 		tellSystemd(log, ready...)
 		watch.Ready()
 	}, Alive: func() {

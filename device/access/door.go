@@ -81,6 +81,7 @@ type door struct {
 	relay  board.Relay
 	clock  Clock
 	emit   func(event.Event)
+	opened func(Opening)
 	logger *slog.Logger
 	table  *fsm.Table[State, doorEvent, *door]
 
@@ -177,6 +178,7 @@ func (d *door) energise() {
 	}
 	if first {
 		d.report(event.DoorOpened, "")
+		d.opened(Opening{Door: d.what.Door, Who: d.what.Who, How: d.what.How, Call: d.what.Call})
 	}
 }
 

@@ -122,7 +122,7 @@ func bare(t *testing.T, l loop, relay func(string) board.Relay) *Doors {
 
 func (h *house) note(e event.Event) {
 	s := fmt.Sprintf("%v %s", time.Since(h.start), e.Kind)
-	for _, x := range []string{e.Door, e.Input, e.Who, e.How, e.Call, e.Reason} {
+	for _, x := range []string{e.Door, e.Input, e.Who, string(e.How), e.Call, e.Reason} {
 		if x != "" {
 			s += " " + x
 		}
@@ -209,7 +209,7 @@ var scenes = []struct {
 	play func(t *testing.T, h *house)
 }{
 	{"code", func(t *testing.T, h *house) {
-		if err := h.Open("front", "family", event.ByCode, "call1"); err != nil {
+		if err := h.Open(Opening{"front", "family", event.ByCode, "call1"}); err != nil {
 			t.Error(err)
 		}
 		h.run(20 * time.Second)
@@ -219,17 +219,17 @@ var scenes = []struct {
 			"3s door.closed front family code call1 time over 3000ms")
 	}},
 	{"trigger delay", func(t *testing.T, h *house) {
-		_ = h.Open("gate", "", event.ByREX, "")
+		_ = h.Open(Opening{"gate", "", event.ByREX, ""})
 		h.run(time.Second)
 		if s := h.State("gate"); s != Delayed {
 			t.Error(s)
 		}
-		_ = h.Open("gate", "", event.ByREX, "") // on its way already
+		_ = h.Open(Opening{"gate", "", event.ByREX, ""}) // on its way already
 		h.run(20 * time.Second)
 		h.want(t, "2s door:gate on\n3s door:gate off\n", "0s door.opening gate rex", "2s door.opened gate rex", "3s door.closed gate rex time over 1000ms")
 	}},
 	{"closed during the trigger delay", func(t *testing.T, h *house) {
-		_ = h.Open("gate", "family", event.ByCode, "")
+		_ = h.Open(Opening{"gate", "family", event.ByCode, ""})
 		h.run(time.Second)
 		_ = h.Close("gate", "tamper")
 		h.run(20 * time.Second)
@@ -237,7 +237,7 @@ var scenes = []struct {
 	}},
 	{"opened again and again", func(t *testing.T, h *house) {
 		for range 20 {
-			_ = h.Open("front", "family", event.ByAPI, "")
+			_ = h.Open(Opening{"front", "family", event.ByAPI, ""})
 			h.run(600 * time.Millisecond) // 12 s in all: the longest time ends it once
 		}
 		h.run(20 * time.Second)
@@ -246,7 +246,7 @@ var scenes = []struct {
 		}
 	}},
 	{"closed early", func(t *testing.T, h *house) {
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.run(time.Second)
 		h.CloseAll("reload")
 		if !h.Idle() {
@@ -257,8 +257,8 @@ var scenes = []struct {
 		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened", "1s door.closed front family code reload 1000ms")
 	}},
 	{"a tamper alarm", func(t *testing.T, h *house) {
-		_ = h.Open("front", "family", event.ByCode, "")
-		_ = h.Open("gate", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
+		_ = h.Open(Opening{"gate", "family", event.ByCode, ""})
 		h.run(time.Second)
 		h.Alarm("case", "opened")
 		h.run(20 * time.Second)
@@ -267,9 +267,9 @@ var scenes = []struct {
 			"1s door.closed front family code tamper 1000ms", "1s door.failed gate family code tamper")
 	}},
 	{"a tamper alarm while the inside button's time runs", func(t *testing.T, h *house) {
-		_ = h.Open("front", "button", event.ByREX, "")
+		_ = h.Open(Opening{"front", "button", event.ByREX, ""})
 		h.run(500 * time.Millisecond)
-		_ = h.Open("gate", "button", event.ByREX, "")
+		_ = h.Open(Opening{"gate", "button", event.ByREX, ""})
 		h.run(500 * time.Millisecond)
 		h.Alarm("case", "opened")
 		h.run(20 * time.Second)
@@ -278,9 +278,9 @@ var scenes = []struct {
 			"3s door.closed front button rex time over 3000ms", "3.5s door.closed gate button rex time over 1000ms")
 	}},
 	{"the relay fails as a tamper alarm leaves the button's time", func(t *testing.T, h *house) {
-		_ = h.Open("front", "button", event.ByREX, "")
+		_ = h.Open(Opening{"front", "button", event.ByREX, ""})
 		h.run(time.Second)
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.FailEnergize("door:front", 1)
 		h.Alarm("case", "opened")
 		h.run(20 * time.Second)
@@ -289,7 +289,7 @@ var scenes = []struct {
 		}
 	}},
 	{"a tamper alarm while the relay does not switch off", func(t *testing.T, h *house) {
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.FailRelease("door:front", 1, 6)
 		h.run(3500 * time.Millisecond)
 		h.Alarm("case", "opened")
@@ -300,7 +300,7 @@ var scenes = []struct {
 	}},
 	{"the relay does not switch on", func(t *testing.T, h *house) {
 		h.FailEnergize("door:front", 1)
-		if err := h.Open("front", "family", event.ByCode, ""); err == nil {
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); err == nil {
 			t.Error("no error")
 		}
 		h.run(20 * time.Second)
@@ -308,28 +308,28 @@ var scenes = []struct {
 			t.Error("not idle")
 		}
 		h.want(t, "", "0s door.opening", "0s door.failed front family code board: energize")
-		if err := h.Open("front", "family", event.ByCode, ""); err != nil { // the next one works
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); err != nil { // the next one works
 			t.Error(err)
 		}
 	}},
 	{"the relay fails while open", func(t *testing.T, h *house) {
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.run(time.Second)
 		h.FailEnergize("door:front", 1)
-		if err := h.Open("front", "family", event.ByCode, ""); err == nil {
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); err == nil {
 			t.Error("no error")
 		}
 		h.want(t, "0s door:front on\n1s door:front off\n", "0s door.opening", "0s door.opened", "1s door.opening",
 			"1s door.failed front", "1s door.closed front family code relay failed 1000ms")
 	}},
 	{"the relay does not switch off", func(t *testing.T, h *house) {
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.FailRelease("door:front", 1, 12) // the board tries at growing distance, the door each second
 		h.run(3500 * time.Millisecond)
 		if s := h.State("front"); s != Releasing {
 			t.Error(s)
 		}
-		if err := h.Open("front", "family", event.ByCode, ""); !errors.Is(err, ErrStuck) {
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); !errors.Is(err, ErrStuck) {
 			t.Error(err)
 		}
 		_ = h.Close("front", "hurry")
@@ -363,12 +363,13 @@ func TestNothingOpensUnasked(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
 		h.run(time.Hour)
 		for _, test := range []struct {
-			door, how string
-			want      error
+			door string
+			how  event.How
+			want error
 		}{{"cellar", event.ByCode, ErrOff}, {"cellar", event.ByREX, ErrOff}, {"cellar", event.ByAPI, ErrOff},
 			{"cellar", event.BySelfTest, ErrOff}, {"attic", event.BySelfTest, ErrNoDoor},
 			{"yard", event.ByCode, ErrOff}, {"yard", event.ByAPI, ErrOff}, {"yard", "REX", nil}, {"attic", event.ByCode, ErrNoDoor}, {"front", "", nil}, {"front", "dtmf", nil}} {
-			if err := h.Open(test.door, "family", test.how, ""); err == nil || test.want != nil && !errors.Is(err, test.want) {
+			if err := h.Open(Opening{test.door, "family", test.how, ""}); err == nil || test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("%+v: %v", test, err)
 			}
 		}
@@ -395,7 +396,7 @@ func TestNoRelayOnTheBoard(t *testing.T) {
 		defer b.Close()
 		l := make(loop, 10)
 		ds := bare(t, l, b.Relay)
-		if err := ds.Open("front", "family", event.ByCode, ""); err == nil {
+		if err := ds.Open(Opening{"front", "family", event.ByCode, ""}); err == nil {
 			t.Error("no error")
 		}
 		if !ds.Idle() { // what is not there is not on
@@ -409,7 +410,7 @@ func TestNoRelayOnTheBoard(t *testing.T) {
 func TestMissingDoorIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
-		if err := h.Open("attic", "attic button", event.ByREX, ""); !errors.Is(err, ErrNoDoor) {
+		if err := h.Open(Opening{"attic", "attic button", event.ByREX, ""}); !errors.Is(err, ErrNoDoor) {
 			t.Error(err)
 		}
 		h.want(t, "", "0s door.failed attic attic button rex no such door")
@@ -420,7 +421,7 @@ func TestMissingDoorIsTold(t *testing.T) {
 func TestStuckLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.WaitEdge("door:front", true, time.Second)
 		h.WaitEdge("door:front", false, time.Minute)
 		if log := h.Log(); log != "0s door:front on\n3s door:front off\n" {
@@ -454,7 +455,7 @@ func TestTheDoorItselfKeepsTheLongestTime(t *testing.T) {
 		l, r := make(loop, 10), &endless{start: time.Now()}
 		ds := bare(t, l, func(string) board.Relay { return r })
 		for range 5 {
-			_ = ds.Open("front", "family", event.ByCode, "")
+			_ = ds.Open(Opening{"front", "family", event.ByCode, ""})
 			l.run(2 * time.Second)
 		}
 		l.run(time.Minute)
@@ -470,11 +471,11 @@ func TestLateTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := make(loop, 10), &endless{start: time.Now()}
 		ds := bare(t, l, func(string) board.Relay { return r })
-		_ = ds.Open("front", "family", event.ByCode, "")
+		_ = ds.Open(Opening{"front", "family", event.ByCode, ""})
 		time.Sleep(4 * time.Second) // the loop is busy; time-over is in its inbox
 		synctest.Wait()
 		ds.CloseAll("test")
-		_ = ds.Open("front", "family", event.ByCode, "")
+		_ = ds.Open(Opening{"front", "family", event.ByCode, ""})
 		l.run(time.Minute)
 		want := []string{"0s on for 3s", "4s off", "4s on for 3s", "7s off"}
 		if !slices.Equal(r.log, want) {

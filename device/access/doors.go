@@ -21,6 +21,9 @@ var (
 
 // Doors are the station's doors. Its methods belong to the station's loop.
 type Doors struct {
+	// OnOpen hears of each opening once the relay is energised; nil: nobody does.
+	OnOpen func(Opening)
+
 	doors  []*door
 	tamper *Tamper
 	emit   func(event.Event)
@@ -33,7 +36,11 @@ func NewDoors(c *config.Config, relay func(name string) board.Relay, tamper *Tam
 	ds := &Doors{tamper: tamper, emit: emit}
 	for _, cfg := range c.Doors {
 		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger,
-			table: doorTable, state: Closed}
+			table: doorTable, state: Closed, opened: func(o Opening) {
+				if ds.OnOpen != nil {
+					ds.OnOpen(o)
+				}
+			}}
 		for _, code := range c.Codes {
 			for _, name := range code.Doors {
 				if name == cfg.Name && code.Code != "" {
@@ -58,36 +65,55 @@ func (ds *Doors) find(name string) *door {
 	return nil
 }
 
-// Open opens a door for who, by how (event.ByCode, ByREX, ByAPI, BySelfTest), in a call or "". It is the only path to a
-// relay. The outcome is in the events; the error ([ErrOff], [ErrNoDoor], [ErrStuck], [ErrTamper], or the relay's) says why
-// nothing opens. A door that is open stays so for another switch_on from now, within its longest time; one that waits for its
-// trigger delay goes on waiting.
+// Opening says which door is opened, for whom, and why.
+type Opening struct {
+	Door string
+	Who  string // whose code, which button, which program
+	How  event.How
+	Call string // the Call-ID of the call that asked for it; ""
+}
+
+// ways to open a door, and what each may.
+var ways = map[event.How]struct {
+	blocked bool // also while a tamper alarm blocks the relays
+	off     bool // also a door that no code names, if it has a request-to-exit button
+}{
+	event.ByCode:     {},
+	event.ByAPI:      {},
+	event.ByREX:      {blocked: true, off: true},
+	event.BySelfTest: {off: true},
+}
+
+// Open opens a door. It is the only path to a relay. The outcome is in the events; the error ([ErrOff], [ErrNoDoor], [ErrStuck],
+// [ErrTamper], or the relay's) says why nothing opens. A door that is open stays so for another switch_on from now, within its longest
+// time; one that waits for its trigger delay goes on waiting.
 //
 // A door that no code names is off for codes and programs. Its request-to-exit button works all the same, if the config gives it
 // one: that is a wire from inside the house, and nothing to be guessed. So it also works during a tamper block. The wiring test may
 // try such a door's relay, too, but not during a block.
-func (ds *Doors) Open(name, who, how, call string) error {
-	d := ds.find(name)
+func (ds *Doors) Open(o Opening) error {
+	d := ds.find(o.Door)
+	opening := event.Event{Kind: event.DoorOpening, Door: o.Door, Who: o.Who, How: o.How, Call: o.Call}
 	refuse := func(err error) error {
-		ds.emit(event.Event{Kind: event.DoorFailed, Door: name, Who: who, How: how, Call: call,
-			Reason: err.Error()})
-		return fmt.Errorf("access: open door %q: %w", name, err)
+		failed := opening
+		failed.Kind, failed.Reason = event.DoorFailed, err.Error()
+		ds.emit(failed)
+		return fmt.Errorf("access: open door %q: %w", o.Door, err)
 	}
-	local := how == event.ByREX || how == event.BySelfTest
+	way, known := ways[o.How]
 	switch {
 	case d == nil:
 		return refuse(ErrNoDoor)
-	case !local && how != event.ByCode && how != event.ByAPI:
-		return refuse(fmt.Errorf("unknown way %q", how))
-	case ds.tamper.Blocked() && how != event.ByREX:
+	case !known:
+		return refuse(fmt.Errorf("unknown way %q", o.How))
+	case ds.tamper.Blocked() && !way.blocked:
 		return refuse(ErrTamper)
-	case d.off && !(d.rex && local):
+	case d.off && !(d.rex && way.off):
 		return refuse(ErrOff)
 	case d.state == Releasing:
 		return refuse(ErrStuck)
 	}
-	opening := event.Event{Kind: event.DoorOpening, Door: name, Who: who, How: how, Call: call}
-	if how == event.ByREX && (d.state != Open || d.extensible()) {
+	if o.How == event.ByREX && (d.state != Open || d.extensible()) {
 		d.exit = exit{what: opening}
 	}
 	if d.state == Delayed {
@@ -100,7 +126,7 @@ func (ds *Doors) Open(name, who, how, call string) error {
 	d.step(evOpen)
 	// Left by the action when the relay refused, whether or not it was released since.
 	if d.state != Open && d.state != Delayed {
-		return fmt.Errorf("access: open door %q: the relay failed", name)
+		return fmt.Errorf("access: open door %q: the relay failed", o.Door)
 	}
 	return nil
 }

@@ -64,6 +64,9 @@ func (l *Lockout) Locked(at time.Time) bool {
 	return !l.until.IsZero()
 }
 
+// Until says when codes are taken again; zero: they are.
+func (l *Lockout) Until() time.Time { return l.until }
+
 func (l *Lockout) wrongCode(call string, at time.Time) {
 	if l.wrong++; l.wrong >= l.limit {
 		l.begin(call, fmt.Sprintf("%d wrong codes", l.wrong), at)

@@ -16,6 +16,9 @@ const tamperFile = "tamper.json"
 // Tamper keeps codes and programs from opening doors for a while after somebody opened the case. Its methods
 // belong to the station's loop, except Run. [Doors].Alarm begins a block.
 type Tamper struct {
+	// OnChange is called when a block begins or ends; nil: nobody listens.
+	OnChange func()
+
 	file  *stateFile
 	block time.Duration
 	clock Clock
@@ -64,6 +67,7 @@ func (t *Tamper) Blocked() bool { return t.blocked }
 func (t *Tamper) begin(input, reason string) {
 	t.blocked, t.resumed = true, ""
 	t.emit(event.Event{Kind: event.TamperAlarm, Input: input, Reason: reason, DurationMS: t.block.Milliseconds()})
+	t.changed()
 	if t.stop != nil {
 		t.stop()
 	}
@@ -73,9 +77,16 @@ func (t *Tamper) begin(input, reason string) {
 		if n == t.timer { // an earlier one may be on its way to the loop
 			t.blocked = false
 			t.emit(event.Event{Kind: event.TamperOver})
+			t.changed()
 		}
 	})
 	t.file.save(stored{state: tamperState{Blocked: true}, after: tamperState{}, until: time.Now().Add(t.block)})
+}
+
+func (t *Tamper) changed() {
+	if t.OnChange != nil {
+		t.OnChange()
+	}
 }
 
 // Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.

@@ -18,7 +18,7 @@ import (
 func TestREXNeedsNoCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
-		if err := h.Open("yard", "yard button", event.ByREX, ""); err != nil {
+		if err := h.Open(Opening{"yard", "yard button", event.ByREX, ""}); err != nil {
 			t.Error(err)
 		}
 		h.run(time.Minute)
@@ -31,9 +31,9 @@ func TestREXNeedsNoCode(t *testing.T) {
 func TestAlarmClosesAndBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
-		_ = h.Open("front", "family", event.ByCode, "call1")
-		_ = h.Open("gate", "family", event.ByCode, "call1") // its delay runs
-		_ = h.Open("yard", "yard button", event.ByREX, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, "call1"})
+		_ = h.Open(Opening{"gate", "family", event.ByCode, "call1"}) // its delay runs
+		_ = h.Open(Opening{"yard", "yard button", event.ByREX, ""})
 		h.run(500 * time.Millisecond)
 		h.Alarm("case", "opened")
 		wires := "0s door:front on\n0s door:yard on\n500ms door:front off\n"
@@ -44,17 +44,17 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 		h.run(time.Second)
 		wires += "1s door:yard off\n"
 		h.want(t, wires, "1s door.closed yard yard button rex time over 1000ms")
-		for _, how := range []string{event.ByCode, event.ByAPI, event.BySelfTest} {
+		for _, how := range []event.How{event.ByCode, event.ByAPI, event.BySelfTest} {
 			for _, door := range []string{"front", "gate", "yard"} {
 				h.events = nil
-				if err := h.Open(door, "x", how, ""); !errors.Is(err, ErrTamper) {
+				if err := h.Open(Opening{door, "x", how, ""}); !errors.Is(err, ErrTamper) {
 					t.Errorf("%s by %s: %v", door, how, err)
 				}
-				h.want(t, wires, "1.5s door.failed "+door+" x "+how+" after a tamper alarm codes")
+				h.want(t, wires, "1.5s door.failed "+door+" x "+string(how)+" after a tamper alarm codes")
 			}
 		}
 		h.events = nil
-		if err := h.Open("yard", "yard button", event.ByREX, ""); err != nil {
+		if err := h.Open(Opening{"yard", "yard button", event.ByREX, ""}); err != nil {
 			t.Error(err)
 		}
 		h.run(28*time.Minute + 58500*time.Millisecond)
@@ -64,12 +64,12 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 		h.events = nil
 		h.Alarm("case", "opened") // begins it anew
 		h.run(29*time.Minute + 500*time.Millisecond)
-		if err := h.Open("front", "family", event.ByCode, ""); !errors.Is(err, ErrTamper) {
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); !errors.Is(err, ErrTamper) {
 			t.Error(err)
 		}
 		h.run(time.Minute)
 		h.want(t, wires, "29m0s tamper.alarm case", "58m0.5s door.failed front", "59m0s tamper.over")
-		if err := h.Open("front", "family", event.ByCode, ""); err != nil {
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); err != nil {
 			t.Error(err)
 		}
 		if log := h.Log(); log != wires+"59m0.5s door:front on\n" {
@@ -82,7 +82,7 @@ func TestAlarmClosesAndBlocks(t *testing.T) {
 func TestAlarmLeavesTheButtonsShare(t *testing.T) {
 	type ask struct {
 		after time.Duration
-		how   string
+		how   event.How
 	}
 	const code, rex = event.ByCode, event.ByREX
 	for _, c := range []struct {
@@ -114,7 +114,7 @@ func TestAlarmLeavesTheButtonsShare(t *testing.T) {
 				h := newHouse(t, slog.DiscardHandler)
 				for _, a := range c.asks {
 					h.run(a.after)
-					if err := h.Open(c.door, "x", a.how, ""); err != nil {
+					if err := h.Open(Opening{c.door, "x", a.how, ""}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -133,7 +133,7 @@ func TestAlarmLeavesTheButtonsShare(t *testing.T) {
 func TestAlarmWhileTheRelayFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		h.FailRelease("door:front", 1, 3)
 		h.run(time.Second)
 		h.Alarm("case", "opened")
@@ -157,7 +157,7 @@ func TestBlockOutlivesRestarts(t *testing.T) {
 			h = newHouseIn(t, dir, rig, slog.DiscardHandler)
 			h.want(t, "", "0s tamper.alarm restart during a block")
 			h.run(20 * time.Minute)
-			if err := h.Open("front", "family", event.ByCode, ""); !errors.Is(err, ErrTamper) {
+			if err := h.Open(Opening{"front", "family", event.ByCode, ""}); !errors.Is(err, ErrTamper) {
 				t.Error(err)
 			}
 			h.stop()
@@ -167,7 +167,7 @@ func TestBlockOutlivesRestarts(t *testing.T) {
 		h.want(t, "", "0s tamper.alarm", "30m0s tamper.over")
 		h.stop()
 		h = newHouseIn(t, dir, rig, slog.DiscardHandler)
-		if err := h.Open("front", "family", event.ByCode, ""); err != nil || len(h.events) != 2 {
+		if err := h.Open(Opening{"front", "family", event.ByCode, ""}); err != nil || len(h.events) != 2 {
 			t.Errorf("after the end: %v, %v", err, h.events)
 		}
 	})
@@ -181,7 +181,7 @@ func TestUnreadableTamperStateBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := newHouseIn(t, dir, boardtest.New(t, station().BoardConfig()), slog.DiscardHandler)
-			if err := h.Open("front", "family", event.ByCode, ""); !errors.Is(err, ErrTamper) {
+			if err := h.Open(Opening{"front", "family", event.ByCode, ""}); !errors.Is(err, ErrTamper) {
 				t.Errorf("%.20q: %v", text, err)
 			}
 			h.run(31 * time.Minute)
@@ -208,7 +208,7 @@ func TestOpenedWithin(t *testing.T) {
 		if h.OpenedWithin("front", ago) || h.OpenedWithin("attic", ago) || h.Energised() {
 			t.Error("before")
 		}
-		_ = h.Open("gate", "family", event.ByCode, "")
+		_ = h.Open(Opening{"gate", "family", event.ByCode, ""})
 		if h.OpenedWithin("gate", ago) || h.Energised() {
 			t.Error("in the trigger delay")
 		}
@@ -225,7 +225,7 @@ func TestOpenedWithin(t *testing.T) {
 			t.Error("long ago")
 		}
 		h.FailEnergize("door:front", 1)
-		_ = h.Open("front", "family", event.ByCode, "")
+		_ = h.Open(Opening{"front", "family", event.ByCode, ""})
 		if h.OpenedWithin("front", ago) {
 			t.Error("never energised")
 		}

@@ -29,10 +29,10 @@ type App struct {
 	Config  *config.Config
 	Station *device.Station
 	Events  *event.Log
-	Board   *board.Board
 	Users   *registrar.Server // of the built-in server; nil: it is off
 
 	options Options
+	board   *board.Board
 	log     *slog.Logger
 	audit   *event.Audit
 	card    *Card
@@ -52,7 +52,7 @@ type App struct {
 // Options are what differs from one use of a station to another. The zero value serves.
 type Options struct {
 	World
-	Version    string // of the program
+	About      device.About
 	Trace      bool   // log whole SIP messages
 	Ready      func() // the inputs are watched
 	Alive      func() // feeds the watchdogs
@@ -78,12 +78,12 @@ func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (
 			a = nil
 		}
 	}()
-	if a.Board = o.board; a.Board == nil {
-		if a.Board, err = a.openBoard(cfg); err != nil {
+	if a.board = o.board; a.board == nil {
+		if a.board, err = a.openBoard(cfg); err != nil {
 			return a, err
 		}
 	}
-	a.closers = append(a.closers, a.Board)
+	a.closers = append(a.closers, a.board)
 	if a.card, err = o.OpenCard(cfg.Audio); err != nil {
 		return a, err
 	}
@@ -92,7 +92,10 @@ func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (
 		Log: log,
 		Echo: audio.EchoOptions{Off: !cfg.Audio.EchoCancelling && !cfg.Audio.Walkie, NoiseSuppression: cfg.Audio.NoiseSuppression,
 			Gain: cfg.Audio.GainControl, Walkie: cfg.Audio.Walkie},
-		Events: func(ev audio.CardEvent) { events.Emit(cardEvent(ev)) },
+		Events: func(ev audio.CardEvent) {
+			events.Emit(cardEvent(ev))
+			a.Station.CardChanged(ev)
+		},
 		Thread: alsa.Realtime,
 	})
 	var builtin *device.BuiltIn
@@ -113,10 +116,13 @@ func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (
 	if o.Tap != nil {
 		wire = o.Tap(listener)
 	}
-	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.Version, Log: log, Trace: o.Trace}, a.phone.Agent, wire)
-	if a.Station, err = device.New(device.Parts{Config: cfg, Board: a.Board, Phone: a.phone, Engine: a.engine, Events: events, Log: log,
-		ListenRTP: o.ListenRTP, Ready: o.Ready, Alive: o.Alive, AliveEvery: o.AliveEvery}); err != nil {
+	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.About.Version, Log: log, Trace: o.Trace}, a.phone.Agent, wire)
+	if a.Station, err = device.New(device.Parts{Config: cfg, Board: a.board, Phone: a.phone, Engine: a.engine, Events: events, Log: log,
+		About: o.About, ListenRTP: o.ListenRTP, Ready: o.Ready, Alive: o.Alive, AliveEvery: o.AliveEvery}); err != nil {
 		return a, err
+	}
+	if a.Users != nil {
+		a.findPhones()
 	}
 	a.audit = event.NewAudit(events, filepath.Join(cfg.Station.DataDir, "audit.jsonl"), 256<<10, log)
 	return a, nil
@@ -134,6 +140,9 @@ func (a *App) openBoard(cfg *config.Config) (*board.Board, error) {
 	bc.Log, bc.Keeper = a.log, a.options.Keeper
 	return a.options.OpenBoard(bc)
 }
+
+// Sim is the simulated hardware under the board, nil under a real one.
+func (a *App) Sim() *board.Sim { return a.board.Sim() }
 
 // Locate says where phones find the built-in server.
 func (a *App) Locate() (netip.AddrPort, error) { return a.locate() }
@@ -171,7 +180,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stopStation()
 	defer context.AfterFunc(inner, stopStation)()
 	err := a.Station.Run(stationCtx)
-	err = errors.Join(err, a.Board.Close())
+	err = errors.Join(err, a.board.Close())
 	goodbye, within := make(chan struct{}), GoodbyeWithin
 	if next := a.next.Load(); next != nil && err == nil && ctx.Err() == nil && inner.Err() == nil {
 		within, a.left = changeWithin, next

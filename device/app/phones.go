@@ -22,13 +22,14 @@ type phones struct {
 	changed chan struct{}
 }
 
-// keepPhones listens to the server from now on; Run does the writing.
-func keepPhones(users *registrar.Server, dir string, log *slog.Logger) *phones {
+// keepPhones listens to the server from now on; Run does the writing. tell hears how many contacts a user has.
+func keepPhones(users *registrar.Server, dir string, log *slog.Logger, tell func(user string, contacts int)) *phones {
 	p := &phones{users: users, path: filepath.Join(dir, "phones.json"), log: log, changed: make(chan struct{}, 1)}
-	users.OnRegister(func(user string, _ int) {
+	users.OnRegister(func(user string, contacts int) {
 		if user == config.StationUser { // is here as long as we are
 			return
 		}
+		tell(user, contacts)
 		select {
 		case p.changed <- struct{}{}:
 		default: // Run will see this one, too

@@ -16,7 +16,7 @@ func TestPhonesAreSavedAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 50 {
-		p := keepPhones(users, t.TempDir(), slog.New(slog.DiscardHandler))
+		p := keepPhones(users, t.TempDir(), slog.New(slog.DiscardHandler), func(string, int) {})
 		p.changed <- struct{}{}
 		ctx, stop := context.WithCancel(t.Context())
 		stop()

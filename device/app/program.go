@@ -115,7 +115,7 @@ func (p *Program) tellStart() {
 			p.log.Warn("config", "fault", w.Error())
 		}
 	}
-	started := p.options.Version
+	started := p.options.About.Version
 	if p.guard != nil && p.guard.Before() != "" {
 		started += "; the station before: " + p.guard.Before()
 	}
@@ -131,7 +131,7 @@ func (p *Program) reject(why error) {
 
 // first builds the first station.
 func (p *Program) first(ctx context.Context) (*App, error) {
-	a, err := Build(p.config, p.log, p.events, p.options)
+	a, err := p.build(p.config, p.rejected, p.options)
 	switch {
 	case err == nil && p.rejected == nil:
 		p.keep(p.config)
@@ -145,7 +145,7 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	case <-ctx.Done():
 		return nil, err
 	}
-	if a, err = Build(p.config, p.log, p.events, p.options); err == nil {
+	if a, err = p.build(p.config, nil, p.options); err == nil {
 		p.keep(p.config)
 		return a, nil
 	}
@@ -154,7 +154,7 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	if copyErr != nil {
 		return nil, fmt.Errorf("%w\napp: nor can a last good copy of the configuration be used: %w", err, copyErr)
 	}
-	a, copyErr = Build(copied, p.log, p.events, p.options)
+	a, copyErr = p.build(copied, err, p.options)
 	if copyErr != nil {
 		return nil, err
 	}
@@ -204,7 +204,9 @@ func (p *Program) live(ctx context.Context, a *App) error {
 			return err
 		case c := <-p.commands:
 			if c == press {
-				a.Station.Do(device.Press{})
+				if err := a.Station.Do(ctx, device.Press{}); err != nil {
+					p.log.Warn("bell not pressed", "part", "app", "err", err)
+				}
 				continue
 			}
 			next, err := p.reload(a)
@@ -250,7 +252,7 @@ func (p *Program) change(a *App) (*App, error) {
 		}
 		o.board = nil
 	}
-	b, err := Build(next, p.log, p.events, o)
+	b, err := p.build(next, nil, o)
 	if err == nil {
 		p.keep(next)
 		p.events.Emit(event.Event{Kind: event.ConfigReloaded})
@@ -258,6 +260,15 @@ func (p *Program) change(a *App) (*App, error) {
 		return b, nil
 	}
 	p.reject(err)
-	o.board = nil
+	o.board, o.About = nil, a.options.About
 	return Build(a.Config, p.log, p.events, o)
+}
+
+// build puts together the station of a configuration, which stands in for the file's if there is a reason.
+func (p *Program) build(cfg *config.Config, standIn error, o Options) (*App, error) {
+	o.About.Since = time.Now()
+	if standIn != nil {
+		o.About.StandIn = standIn.Error()
+	}
+	return Build(cfg, p.log, p.events, o)
 }

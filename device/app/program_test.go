@@ -18,6 +18,7 @@ import (
 	"portero/audio/audiotest"
 	"portero/audio/rtp"
 	"portero/board"
+	"portero/device"
 	"portero/device/config"
 	"portero/device/event"
 	"portero/sip"
@@ -120,7 +121,7 @@ func (s *station) start() error {
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.done = make(chan error, 1)
-	o := Options{Version: "test", World: World{
+	o := Options{About: device.About{Version: "test"}, World: World{
 		OpenBoard: s.sim.Open,
 		ListenSIP: s.listen,
 		ListenRTP: func(netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {

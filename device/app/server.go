@@ -47,13 +47,17 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 		return nil, err
 	}
 	a.server = transaction.NewStack(transaction.Config{Log: a.log, Trace: a.options.Trace}, a.Users, udp) // a proxy does not sign what others say
-	a.phones = keepPhones(a.Users, a.Config.Station.DataDir, a.log)
+	return self, nil
+}
+
+// findPhones has the server know who was registered with the one before: in this process, or in the one before it.
+func (a *App) findPhones() {
+	a.phones = keepPhones(a.Users, a.Config.Station.DataDir, a.log, a.Station.PhonesChanged)
 	if a.options.users != nil {
 		a.Users.Restore(a.options.users)
 	} else {
 		a.phones.Load()
 	}
-	return self, nil
 }
 
 // phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring nobody where the network has

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 
 	"portero/board"
-	"portero/device"
 	"portero/device/config"
+	"portero/device/media"
 	"portero/sip/transport"
 )
 
@@ -22,7 +22,7 @@ type World struct {
 	OpenBoard  func(board.Config) (*board.Board, error)
 	CheckBoard func(board.Config) []error
 	ListenSIP  func(addr string) (Listener, error)
-	ListenRTP  device.ListenRTP
+	ListenRTP  media.Listen
 	OpenCard   func(config.Audio) (*Card, error)
 }
 

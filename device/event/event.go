@@ -75,13 +75,16 @@ func Kinds() []Kind {
 	}
 }
 
-// How a door came to be opened.
-const (
-	ByCode = "code" // digits in a call
-	ByREX  = "rex"  // the request-to-exit button inside
-	ByAPI  = "api"  // an authenticated program
+// How says how a door came to be opened.
+type How string
 
-	BySelfTest = "selftest" // an installer at the wiring test (Who is the user)
+// The ways to open a door.
+const (
+	ByCode How = "code" // digits in a call
+	ByREX  How = "rex"  // the request-to-exit button inside
+	ByAPI  How = "api"  // an authenticated program
+
+	BySelfTest How = "selftest" // an installer at the wiring test (Who is the user)
 )
 
 // ClockUnknown is the Clock of an event whose At is not to be trusted.
@@ -100,7 +103,7 @@ type Event struct {
 	Target  string `json:"target,omitempty"` // as in the config, or the peer's URI
 	Account string `json:"account,omitempty"`
 	Who     string `json:"who,omitempty"` // whose code, or the caller's URI
-	How     string `json:"how,omitempty"` // ByCode, ByREX (Who is the input), ByAPI, BySelfTest
+	How     How    `json:"how,omitempty"` // ByCode, ByREX (Who is the input), ByAPI, BySelfTest
 	Reason  string `json:"reason,omitempty"`
 
 	Status     int    `json:"status,omitempty"`      // SIP status code
@@ -160,7 +163,7 @@ func (e Event) LogAttrs() []slog.Attr {
 	str("target", e.Target)
 	str("account", e.Account)
 	str("who", e.Who)
-	str("how", e.How)
+	str("how", string(e.How))
 	str("reason", e.Reason)
 	num("status", int64(e.Status))
 	num("duration_ms", e.DurationMS)

@@ -1,4 +1,4 @@
-package device
+package media
 
 import (
 	"errors"
@@ -14,67 +14,89 @@ import (
 // eventsPayload is the payload type offered for telephone-event; 101 is what every phone expects.
 const eventsPayload = 101
 
-// ListenRTP binds a pair of ports for RTP and RTCP on a local address.
-type ListenRTP func(netip.Addr) (rtp, rtcp rtp.PacketConn, err error)
+// ErrEnded is the answer of a leg that was closed.
+var ErrEnded = errors.New("media: the call is over")
 
-// mediaConfig is what all streams of a station share.
-type mediaConfig struct {
-	engine *audio.Engine
-	listen ListenRTP
-	codecs []*audio.Codec // in order of preference
-	public netip.Addr     // what the far ends are told in place of an own address of its family; zero: none
-	inBand bool
+// Listen binds a pair of ports for RTP and RTCP on a local address.
+type Listen func(netip.Addr) (rtp, rtcp rtp.PacketConn, err error)
+
+// Ports is the Listen that takes the kernel's ports from first to last.
+func Ports(first, last int) Listen {
+	return func(local netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) { return rtp.Listen(local, first, last) }
 }
 
-// media joins SDP and sound for one call leg: it owns the leg's ports, its side of offer and answer, and its RTP session.
-//
-// The SIP loop asks it for offers and the station's loop for all else, so it has a lock.
-type media struct {
-	c       *mediaConfig
+// Config is what all legs of a station share.
+type Config struct {
+	Engine *audio.Engine
+	Listen Listen
+	Codecs []*audio.Codec // in order of preference
+	Public netip.Addr     // what far ends are told in place of an own address of its family; zero: none
+	InBand bool           // tones in the sound count as digits, too
+}
+
+// Codecs finds codecs by their names.
+func Codecs(names ...string) ([]*audio.Codec, error) {
+	var found []*audio.Codec
+	for _, name := range names {
+		c := audio.CodecByName(name)
+		if c == nil {
+			return nil, fmt.Errorf("media: no codec %q", name)
+		}
+		found = append(found, c)
+	}
+	return found, nil
+}
+
+// Leg is one call leg. Its methods may be called by several goroutines: the SIP loop asks for offers, the station's loop for all else.
+type Leg struct {
+	c       *Config
 	onDigit func(audio.Digit)
-	peer    netip.Addr // where the signalling comes from: RTP may latch on to it
 
 	mu        sync.Mutex
 	closed    bool
+	peer      netip.Addr // where the signalling comes from: RTP may latch on to it
 	local     sdp.Local
 	rtp, rtcp rtp.PacketConn
 	session   *audio.Session
+	attached  bool // to the engine
 	agreed    sdp.Result
-	held      bool // the microphone is kept out of the session
+	muted     bool // the microphone is kept out of the session
 }
 
-func (c *mediaConfig) newMedia(onDigit func(audio.Digit)) *media {
-	return &media{c: c, onDigit: onDigit}
+// NewLeg makes a muted leg. It binds nothing yet. onDigit is called with the digits that are heard, by the engine's goroutine.
+func (c *Config) NewLeg(onDigit func(audio.Digit)) *Leg {
+	return &Leg{c: c, onDigit: onDigit, muted: true}
 }
-
-var errMediaClosed = errors.New("device: the call is over")
 
 // open binds the ports on the local address that the far end sees.
-func (m *media) open(local netip.Addr) error {
+func (m *Leg) open(local netip.Addr) error {
 	if m.closed {
-		return errMediaClosed
+		return ErrEnded
 	}
 	if m.rtp != nil {
 		return nil
 	}
-	rtp, rtcp, err := m.c.listen(local)
+	rtp, rtcp, err := m.c.Listen(local)
 	if err != nil {
-		return fmt.Errorf("device: no port for sound: %w", err)
+		return fmt.Errorf("media: no port for sound: %w", err)
 	}
 	m.rtp, m.rtcp = rtp, rtcp
 	told := local
-	if p := m.c.public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
+	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
 		told = p
 	}
 	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: eventsPayload}
-	for _, c := range m.c.codecs {
+	for _, c := range m.c.Codecs {
 		m.local.Codecs = append(m.local.Codecs, sdp.Codec{Name: c.Name, ClockRate: c.ClockRate, PayloadType: c.PayloadType})
 	}
 	return nil
 }
 
-// offer makes the offer of an INVITE, or of a 2xx to an INVITE without one.
-func (m *media) offer(local, peer netip.Addr) ([]byte, error) {
+// Offer makes the offer of an INVITE, or of a 2xx to an INVITE without one, and gives it to done: once, at once or later, from any
+// goroutine. Where the leg has ports already, local does not matter.
+func (m *Leg) Offer(local, peer netip.Addr, done func([]byte, error)) { done(m.offer(local, peer)) }
+
+func (m *Leg) offer(local, peer netip.Addr) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.open(local); err != nil {
@@ -84,8 +106,8 @@ func (m *media) offer(local, peer netip.Addr) ([]byte, error) {
 	return m.local.Offer()
 }
 
-// answer answers an offer: the first one, or that of a re-INVITE.
-func (m *media) answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
+// Answer answers an offer: the first one, or that of a re-INVITE. An error of sdp.SyntaxError is the offer's fault.
+func (m *Leg) Answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.open(local); err != nil {
@@ -99,12 +121,12 @@ func (m *media) answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
 	return body, m.settle(agreed)
 }
 
-// accept takes the answer to an own offer.
-func (m *media) accept(answer []byte) error {
+// Accept takes the answer to an own offer.
+func (m *Leg) Accept(answer []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return errMediaClosed
+		return ErrEnded
 	}
 	agreed, err := m.local.Accept(answer)
 	if err != nil {
@@ -114,11 +136,11 @@ func (m *media) accept(answer []byte) error {
 }
 
 // settle makes or changes the session as agreed.
-func (m *media) settle(agreed sdp.Result) error {
+func (m *Leg) settle(agreed sdp.Result) error {
 	if !agreed.Remote.IsValid() && m.session != nil {
 		agreed.Remote, agreed.RemoteRTCP = m.agreed.Remote, m.agreed.RemoteRTCP // held the old way, without an address
 	}
-	am, err := m.audioMedia(agreed)
+	am, err := m.params(agreed)
 	if err != nil {
 		return err
 	}
@@ -130,8 +152,10 @@ func (m *media) settle(agreed sdp.Result) error {
 		return nil
 	}
 	peer := m.peer
-	m.session, err = audio.NewSession(audio.SessionConfig{Conn: m.rtp, RTCP: m.rtcp, Media: am, InBand: m.c.inBand, OnDigit: m.onDigit,
-		LatchFrom: func(a netip.Addr) bool { return a.Unmap() == peer.Unmap() }})
+	m.session, err = audio.NewSession(audio.SessionConfig{
+		Conn: m.rtp, RTCP: m.rtcp, Media: am, InBand: m.c.InBand, OnDigit: m.onDigit,
+		LatchFrom: func(a netip.Addr) bool { return a.Unmap() == peer.Unmap() },
+	})
 	if err != nil {
 		return err
 	}
@@ -139,12 +163,13 @@ func (m *media) settle(agreed sdp.Result) error {
 	return nil
 }
 
-func (m *media) audioMedia(r sdp.Result) (audio.Media, error) {
+// params turns what was agreed, and whether the leg is muted, into what the session does.
+func (m *Leg) params(r sdp.Result) (audio.Media, error) {
 	am := audio.Media{Remote: r.Remote, RemoteRTCP: r.RemoteRTCP, EventPT: r.SendEvents, EventPTRecv: r.ReceiveEvents, PTime: r.PTime}
 	format := func(c sdp.Codec) (audio.Format, error) {
 		codec := audio.CodecByName(c.Name)
 		if codec == nil {
-			return audio.Format{}, fmt.Errorf("device: no codec %q", c.Name)
+			return audio.Format{}, fmt.Errorf("media: no codec %q", c.Name)
 		}
 		return audio.Format{Codec: codec, PayloadType: c.PayloadType}, nil
 	}
@@ -169,7 +194,7 @@ func (m *media) audioMedia(r sdp.Result) (audio.Media, error) {
 	default:
 		am.Direction = audio.Inactive
 	}
-	if m.held {
+	if m.muted {
 		switch am.Direction {
 		case audio.SendRecv:
 			am.Direction = audio.RecvOnly
@@ -180,54 +205,64 @@ func (m *media) audioMedia(r sdp.Result) (audio.Media, error) {
 	return am, nil
 }
 
-// hold keeps the microphone out of the session, there or to come, until unmute.
-func (m *media) hold() error { return m.mute(true) }
-
-// unmute lets the microphone into the session as far as it was agreed to send.
-func (m *media) unmute() error { return m.mute(false) }
-
-func (m *media) mute(held bool) error {
+// Mute keeps the microphone out of the session, there or to come, or lets it in as far as it was agreed to send.
+func (m *Leg) Mute(muted bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.held == held {
+	if m.muted == muted {
 		return nil
 	}
-	m.held = held
+	m.muted = muted
 	if m.session == nil {
 		return nil
 	}
-	am, err := m.audioMedia(m.agreed)
+	am, err := m.params(m.agreed)
 	if err != nil {
 		return err
 	}
 	return m.session.Update(am)
 }
 
-// settled reports whether an offer was answered.
-func (m *media) settled() bool {
+// Settled reports whether an offer was answered.
+func (m *Leg) Settled() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.session != nil
 }
 
-// start lets the sound run.
-func (m *media) start() {
+// Start lets the sound run. Before an offer was answered, and again, it does nothing.
+func (m *Leg) Start() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.session != nil && !m.closed {
-		m.c.engine.Attach(m.session)
+	if m.session != nil && !m.closed && !m.attached {
+		m.attached = true
+		m.c.Engine.Attach(m.session)
 	}
 }
 
-// sends reports whether it was agreed that the far end hears the door.
-func (m *media) sends() bool {
+// Sends reports whether it was agreed that the far end hears the microphone.
+func (m *Leg) Sends() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.session != nil && (m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.SendOnly)
 }
 
-// stats returns the session's counters and its codec's name.
-func (m *media) stats() (audio.Stats, string, bool) {
+// Addr is where far ends are told to send sound; the zero value as long as no ports are bound.
+func (m *Leg) Addr() netip.AddrPort {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.local.Addr
+}
+
+// Session is the running stream; nil before an offer was answered.
+func (m *Leg) Session() *audio.Session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.session
+}
+
+// Stats returns the session's counters and its codec's name; false before an offer was answered.
+func (m *Leg) Stats() (audio.Stats, string, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.session == nil {
@@ -236,20 +271,21 @@ func (m *media) stats() (audio.Stats, string, bool) {
 	return m.session.Stats(), m.agreed.Send.Name, true
 }
 
-// close ends the sound and frees the ports.
-func (m *media) close() {
+// Close ends the sound and frees the ports. A second call does nothing.
+func (m *Leg) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return
 	}
 	m.closed = true
-	if m.session != nil {
-		m.c.engine.Detach(m.session)
+	switch {
+	case m.session != nil:
+		if m.attached {
+			m.c.Engine.Detach(m.session)
+		}
 		m.session.Close()
-		return
-	}
-	if m.rtp != nil {
+	case m.rtp != nil:
 		m.rtp.Close()
 		m.rtcp.Close()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
 )
@@ -52,7 +53,7 @@ func (w *walk) click(ctx context.Context, d *config.Door, title string) error {
 	for ok := true; ok; { // what an earlier door left
 		_, ok = w.ended.TryNext()
 	}
-	w.loop.do(func() { err = w.doors.Open(d.Name, w.Who, event.BySelfTest, "") })
+	w.loop.do(func() { err = w.doors.Open(access.Opening{Door: d.Name, Who: w.Who, How: event.BySelfTest}) })
 	if err != nil {
 		w.find(Fault, title, "", "it was not switched: %v", err)
 		return nil
