@@ -100,8 +100,8 @@ func (f *Framer) head() error {
 	n := bytes.Index(b[f.scan:], []byte("\r\n\r\n"))
 	if n < 0 {
 		if f.scan = max(0, len(b)-3); len(b) > MaxMessageSize {
-			return f.lose(513, "Message Too Large", fmt.Errorf("header of more than %d bytes",
-				MaxMessageSize))
+			return f.lose(513, "Message Too Large",
+				fmt.Errorf("header of more than %d bytes", MaxMessageSize))
 		}
 		return ErrIncomplete
 	}
@@ -111,8 +111,8 @@ func (f *Framer) head() error {
 		return f.lose(400, "Bad Content-Length", err)
 	}
 	if f.total = f.header + length; length > MaxMessageSize || f.total > MaxMessageSize {
-		return f.lose(513, "Message Too Large", fmt.Errorf("header of %d bytes, body of %d", f.header,
-			length))
+		return f.lose(513, "Message Too Large",
+			fmt.Errorf("header of %d bytes, body of %d", f.header, length))
 	}
 	return nil
 }

@@ -145,7 +145,8 @@ func TestNonceCount(t *testing.T) {
 // TestWithoutQOP answers a server of RFC 2069, which knows neither nc nor cnonce.
 func TestWithoutQOP(t *testing.T) {
 	c := Client{User: "Mufasa", Password: "Circle Of Life"}
-	if err := c.Challenged([]string{`Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", ` +
+	if err := c.Challenged([]string{`Digest realm="testrealm@host.com", ` +
+		`nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", ` +
 		`opaque="5ccc"`}, false); err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,7 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 			return transaction.Verdict{} // for a response of ours that no transaction sent
 		}
 		return transaction.Verdict{Take: func(_ *transaction.Server, ack *sip.Request) {
-			s.forwardACK(ack,
-				hop)
+			s.forwardACK(ack, hop)
 		}}
 	}
 	if !within && len(req.Route) == 0 && s.ours(req.URI) {
@@ -44,8 +43,7 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 		return transaction.Verdict{}
 	case within:
 		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) {
-			s.proxyWithin(tx,
-				req, hop)
+			s.proxyWithin(tx, req, hop)
 		},
 			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case forged:

@@ -30,7 +30,10 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server.OnRegister(func(user string, contacts int) { fmt.Printf("server: %s has %d contacts\n", user, contacts) })
+	server.OnRegister(func(user string, contacts int) {
+		fmt.Printf("server: %s has %d contacts\n", user,
+			contacts)
+	})
 	start(server, "10.0.0.9:5060")
 
 	phone := ua.New(ua.Config{})

@@ -52,9 +52,8 @@ func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, cl
 
 // refuse answers a request that goes nowhere.
 func (s *Server) refuse(tx *transaction.Server, req *sip.Request, user string, status int) {
-	s.log.Info("request not forwarded", "call", req.CallID, "method", req.Method, "user", user, "to",
-		req.URI.String(),
-		"from", tx.Flow().Remote, "status", status)
+	s.log.Info("request not forwarded", "call", req.CallID, "method", req.Method, "user", user,
+		"to", req.URI.String(), "from", tx.Flow().Remote, "status", status)
 	tx.Respond(sip.NewResponse(req, status, ""))
 }
 

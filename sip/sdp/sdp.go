@@ -194,8 +194,8 @@ func parse(body []byte) (*psdp.SessionDescription, error) {
 
 // negotiate fits one media section of the far end to this end.
 func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) (Result, error) {
-	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 || strings.Join(m.MediaName.Protos,
-		"/") != "RTP/AVP" {
+	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 ||
+		strings.Join(m.MediaName.Protos, "/") != "RTP/AVP" {
 		return Result{}, ErrNoCommonCodec
 	}
 	res := Result{PTime: 20}

@@ -73,8 +73,8 @@ func (t *Transport) sendStream(id uint64, to transport.Target, wire []byte) erro
 	dst := n.nodes[far]
 	if dst == nil || dst.proto != t.proto {
 		if id != 0 { // nobody listens: the SYN is answered with a reset
-			n.launch(2*n.Delay, t, transport.Packet{SendID: id, Err: fmt.Errorf("%w: %s", ErrUnreachable,
-				far)})
+			n.launch(2*n.Delay, t,
+				transport.Packet{SendID: id, Err: fmt.Errorf("%w: %s", ErrUnreachable, far)})
 		}
 		return nil
 	}

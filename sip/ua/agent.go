@@ -128,8 +128,8 @@ func refusal(req *sip.Request) *sip.Response {
 		res.Set("Unsupported", strings.Join(unsupported, ", "))
 		return res
 	}
-	if enc := req.Get("Content-Encoding"); len(req.Body) > 0 && enc != "" && !strings.EqualFold(enc,
-		"identity") {
+	if enc := req.Get("Content-Encoding"); len(req.Body) > 0 && enc != "" &&
+		!strings.EqualFold(enc, "identity") {
 		res := sip.NewResponse(req, 415, "")
 		res.Set("Accept-Encoding", "identity")
 		return res

@@ -65,8 +65,8 @@ func (f Figure) Check(t testing.TB, path string) (rows []string) {
 	}
 	for pair := range ignored {
 		if !slices.Contains(f.Unhandled, pair) {
-			t.Errorf("%s: %s: listed as ignored, but the table has a row or no such state or event", path,
-				pair)
+			t.Errorf("%s: %s: listed as ignored, but the table has a row or no such state or event",
+				path, pair)
 		}
 	}
 	return rows

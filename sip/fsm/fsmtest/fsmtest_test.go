@@ -34,12 +34,13 @@ func TestCheck(t *testing.T) {
 	const good = "# a lamp\n\noff  press -> on: light (1.2)\non  press -> off\non  smash -> broken\n\n" +
 		"ignored\noff  smash: nobody sees it\nbroken  *: it is gone\n"
 	for name, c := range map[string]struct{ old, new, want string }{
-		"as it is":            {"", "", ""},
-		"another section":     {"(1.2)", "(1.3)", "row 1:"},
-		"another action":      {"light", "glow", "row 1:"},
-		"a row too many":      {"on  smash", "on  kick -> off\non  smash", "row 3:"},
-		"a row missing":       {"on  press -> off\n", "", "row 2:"},
-		"another order":       {"on  press -> off\non  smash -> broken", "on  smash -> broken\non  press -> off", "row 2:"},
+		"as it is":        {"", "", ""},
+		"another section": {"(1.2)", "(1.3)", "row 1:"},
+		"another action":  {"light", "glow", "row 1:"},
+		"a row too many":  {"on  smash", "on  kick -> off\non  smash", "row 3:"},
+		"a row missing":   {"on  press -> off\n", "", "row 2:"},
+		"another order": {"on  press -> off\non  smash -> broken",
+			"on  smash -> broken\non  press -> off", "row 2:"},
 		"no reason":           {"off  smash: nobody sees it\n", "", "off smash: neither a row nor a reason"},
 		"a reason for a row":  {"off  smash:", "off  smash press:", "off press: listed as ignored"},
 		"a reason twice":      {"off  smash:", "off  smash smash:", "off smash is listed twice"},
@@ -52,7 +53,10 @@ func TestCheck(t *testing.T) {
 			}
 			v := &verdict{TB: t}
 			Of(lamp).Check(v, path)
-			found := slices.ContainsFunc(v.failures, func(f string) bool { return strings.Contains(f, c.want) })
+			found := slices.ContainsFunc(v.failures, func(f string) bool {
+				return strings.Contains(f,
+					c.want)
+			})
 			if c.want == "" && len(v.failures) != 0 || c.want != "" && !found {
 				t.Errorf("failures %q, want %q", v.failures, c.want)
 			}
@@ -70,7 +74,8 @@ func TestLog(t *testing.T) {
 		lamp.Log(log, id, from, ev, lamp.Step(&state, ev, nil))
 	}
 	log.Info("something else")
-	for step, want := range map[Step]int{{"lamp", "off", "press", "on"}: 1, {"lamp", "on", "smash", "broken"}: 1,
+	for step, want := range map[Step]int{{"lamp", "off", "press", "on"}: 1,
+		{"lamp", "on", "smash", "broken"}:     1,
 		{"lamp", "broken", "smash", "broken"}: 0} {
 		if got := l.Taken(step); got != want {
 			t.Errorf("%+v was taken %d times, want %d", step, got, want)
