@@ -8,20 +8,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"portero/scripts/support/boardtest/wire"
 )
 
 // TestBoard is one boot. Its checks follow on one another; one that fails is cleaned up after.
 func TestBoard(t *testing.T) {
 	r := newRig(t)
 	booted := false
-	r.check("board: kernel, modules, init", nil, func(*testing.T) {
-		e, err := r.guest.Await(r.wired, bootWithin, "init.booted")
+	r.check("board: kernel, card, systemd, station", nil, func(*testing.T) {
+		agent, err := r.guest.Await(r.wired, bootWithin, "agent.booted")
 		if err != nil {
 			r.now.Fatalf("%v\n%s", err, r.guest.Log())
 		}
-		r.measured("kernel start to init %.2f s", e.Up)
+		e, err := r.guest.Await(r.wired, bootWithin, "registration.up")
+		r.must(err)
+		r.measured("kernel start to agent %.2f s, to registered %.2f s", agent.Up, e.Up)
+		r.unmoved(r.wired)
 		booted = true
 	})
 	if !booted {
@@ -40,17 +41,17 @@ func TestBoard(t *testing.T) {
 // starting: from the first process to the registration.
 func (r *rig) starting() {
 	r.check("check and pins know the board", nil, func(*testing.T) {
-		r.must(r.guest.call("Write", wire.File{Path: stationFile, Data: []byte(r.text)}, nil, outboard))
+		r.must(r.systemctl("stop", unit))
 		r.prints("9030000.pl061", "/usr/bin/portero", "pins")
 		r.prints("is good: 2 bells, 2 doors, 1 accounts", "/usr/bin/portero", "check", "-config", stationFile)
 		r.unmoved(r.wired)
 	})
 	r.check("the station registers", r.restart, func(*testing.T) {
 		began := time.Now()
-		r.start("")
-		started, up := r.await(began, "init.started"), r.await(began, "registration.up")
-		r.await(began, "init.ready")
-		r.measured("kernel start to registered %.2f s, exec to registered %.2f s", up.Up, up.Up-started.Up)
+		r.start()
+		starting, up := r.await(began, "systemd.starting"), r.await(began, "registration.up")
+		r.await(began, "systemd.ready")
+		r.measured("systemctl start to registered %.2f s", up.Up-starting.Up)
 		r.unmoved(r.wired)
 	})
 }
@@ -59,21 +60,21 @@ func (r *rig) starting() {
 func (r *rig) ending() {
 	r.check("a stopped station leaves the relays alone", nil, func(*testing.T) {
 		began := time.Now()
-		r.must(r.guest.call("Stop", true, nil, outboard))
-		died := r.await(began, "init.died")
-		if died.Text != "<nil>" {
+		r.must(r.systemctl("stop", unit))
+		r.await(began, "systemd.stopped")
+		for _, died := range r.guest.Find(began, "systemd.died") {
 			r.errorf("the station ended on SIGTERM with %s", died.Text)
 		}
 		r.unmoved(began)
 	})
 	r.check("power off; every edge of the relays was asked for", nil, func(*testing.T) {
-		r.must(r.guest.call("PowerOff", true, nil, outboard))
-		deadline := time.Now().Add(outboard)
+		r.must(r.systemctl("poweroff"))
+		deadline := time.Now().Add(2 * outboard)
 		for syscall.Kill(r.guest.Pid(), 0) == nil && time.Now().Before(deadline) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if time.Now().After(deadline) {
-			r.errorf("the board is still on %v after power-off", outboard)
+			r.errorf("the board is still on %v after power-off", 2*outboard)
 		} else if code := r.guest.Wait(outboard); code != 0 {
 			r.errorf("QEMU ended with code %d", code)
 		}
@@ -113,10 +114,11 @@ func (r *rig) settled(on Edge, want int) {
 	}
 }
 
-// stopPost wants that "portero release" has run and ended well.
+// stopPost wants that the unit's ExecStopPost, "portero release", has run and ended well.
 func (r *rig) stopPost(since time.Time) {
 	r.now.Helper()
-	if e := r.await(since, "init.released"); !strings.HasPrefix(e.Text, "code 0 ") {
+	r.await(since, "systemd.released")
+	for _, e := range r.guest.Find(since, "systemd.refused") {
 		r.errorf("portero release: %s", e.Text)
 	}
 }
@@ -124,10 +126,10 @@ func (r *rig) stopPost(since time.Time) {
 // prints runs a program on the board that must end well and print want.
 func (r *rig) prints(want string, argv ...string) {
 	r.now.Helper()
-	var result wire.Result
-	r.must(r.guest.call("Run", argv, &result, outboard))
-	if result.Code != 0 || !strings.Contains(result.Output, want) {
-		r.errorf("%s: code %d, want 0 and %q in:\n%s", strings.Join(argv, " "), result.Code, want, result.Output)
+	out, err := r.guest.run(argv...)
+	r.must(err)
+	if !strings.Contains(out, want) {
+		r.errorf("%s: want %q in:\n%s", strings.Join(argv, " "), want, out)
 	}
 }
 

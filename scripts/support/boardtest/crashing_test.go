@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// crashing: SIGKILL, which no program can catch; the supervisor runs the unit's ExecStopPost and starts it again.
+// crashing: SIGKILL, which no program can catch; systemd runs the unit's ExecStopPost and starts it again.
 func (r *rig) crashing() {
 	r.check("killed and started again: no relay moves", r.restart, func(*testing.T) {
 		began := r.signal(syscall.SIGKILL)
@@ -45,11 +45,12 @@ func (r *rig) hanging() {
 		r.ring(false)
 		on := r.open(frontCode, frontRelay, true)
 		stopped := r.signal(syscall.SIGSTOP)
-		bark := r.await(stopped, "init.watchdog")
+		bark := r.await(stopped, "systemd.watchdog")
 		lasted := r.released(on, outboard)
 		r.measured("watchdog after %.2f s, relay on for %.2f s", bark.At.Sub(stopped).Seconds(), lasted.Seconds())
 		// A stopped process cannot end its lease; the watchdog's time and a second bound it all the same.
-		if limit := r.unit.Watchdog + r.unit.Abort + 500*time.Millisecond; lasted > limit {
+		limit := r.limit("WatchdogUSec") + r.limit("TimeoutAbortUSec") + 500*time.Millisecond
+		if lasted > limit {
 			r.errorf("the relay was energised for %v, want %v at most", lasted, limit)
 		}
 		r.stopPost(stopped)
@@ -58,12 +59,15 @@ func (r *rig) hanging() {
 		r.settled(on, 2)
 	})
 	r.check("loop hung in mid-pulse: the lease ends, the watchdog too", r.restart, func(*testing.T) {
-		r.start("/usr/bin/portero-hang") // built with the tag hangtest: SIGUSR1 blocks the station's loop for good
+		// Built with the tag hangtest: SIGUSR1 blocks the station's loop for good.
+		r.runs("/usr/bin/portero-hang")
+		r.must(r.systemctl("stop", unit))
+		r.start()
 		r.ring(false)
 		on := r.open(frontCode, frontRelay, true)
 		hung := r.signal(syscall.SIGUSR1)
 		lasted := r.lasts(on, switchOn)
-		bark := r.await(hung, "init.watchdog")
+		bark := r.await(hung, "systemd.watchdog")
 		r.measured("watchdog after %.2f s", bark.At.Sub(hung).Seconds())
 		if bark.At.Before(on.At.Add(lasted)) {
 			r.errorf("the watchdog barked within the pulse: the lease is not shown to end by itself")
@@ -74,7 +78,9 @@ func (r *rig) hanging() {
 		r.settled(on, 2)
 	})
 	r.check("a hung and restarted station still rings", r.restart, func(*testing.T) {
-		r.start("")
+		r.runs("")
+		r.must(r.systemctl("stop", unit))
+		r.start()
 		r.ring(false)
 		r.hangUp()
 	})

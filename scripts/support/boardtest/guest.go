@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/rpc"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -47,11 +49,16 @@ type entry struct {
 	Fields map[string]any
 }
 
-// boot starts QEMU with what scripts/boardtest has put into dir: vmlinuz, initramfs. Before the kernel runs, high lines become
-// outputs that are high, and idle lines get their level.
-func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Guest {
+// boot starts QEMU with what scripts/boardtest has put into dir: vmlinuz, initramfs, card. The station's
+// file is text. What arrives at the ports of host is forwarded, unless host is "". Before the kernel runs,
+// driven lines become outputs that are high, and inputs get their level.
+func boot(t *testing.T, dir, host, text string, driven []int, inputs map[int]bool) *Guest {
 	t.Helper()
 	work := t.TempDir()
+	card := filepath.Join(work, "card")
+	if err := makeCard(filepath.Join(dir, "card"), card, text); err != nil {
+		t.Fatal(err)
+	}
 	sockets := map[string]net.Listener{}
 	for _, name := range []string{"qtest", "qmp", "ctl", "log"} {
 		l, err := net.Listen("unix", filepath.Join(work, name))
@@ -73,16 +80,23 @@ func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Gu
 		return c
 	}
 	socket := func(name string) string { return filepath.Join(work, name) }
-	network := []string{"user", "id=n", fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, sipPort, sipPort)}
-	for p := rtpFirst; p <= rtpLast; p++ {
-		network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, p, p))
+	network := []string{"user", "id=n"}
+	if host != "" {
+		network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, sipPort, sipPort))
+		for p := rtpFirst; p <= rtpLast; p++ {
+			network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, p, p))
+		}
 	}
 	g := &Guest{grown: make(chan struct{})}
 	g.Process = interop.Start(t, "qemu", work, nil, "qemu-system-aarch64",
 		"-M", "virt", "-accel", "tcg,thread=multi", "-cpu", "cortex-a53", "-smp", "2", "-m", "256",
 		"-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-S",
 		"-kernel", filepath.Join(dir, "vmlinuz"), "-initrd", filepath.Join(dir, "initramfs"),
-		"-append", "console=ttyAMA0 panic=-1 quiet",
+		// systemd tells the kernel's log, which the agent reads: that needs neither journald nor card.
+		"-append", "console=ttyAMA0 panic=-1 quiet printk.devkmsg=on systemd.log_target=kmsg "+
+			"systemd.show_status=0 boardtest",
+		"-drive", "if=none,id=card,format=raw,cache=unsafe,file="+card,
+		"-device", "virtio-blk-device,drive=card",
 		"-qtest", "unix:"+socket("qtest"), "-qtest-log", "none", "-qmp", "unix:"+socket("qmp"),
 		"-netdev", strings.Join(network, ","), "-device", "virtio-net-device,netdev=n",
 		"-device", "virtio-serial-device",
@@ -118,6 +132,25 @@ func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Gu
 	return g
 }
 
+// makeCard copies the card and writes the station's file onto it, as the package's postinst leaves it.
+func makeCard(from, to, text string) error {
+	file := to + ".toml"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("boardtest: card: %w", err)
+	}
+	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("boardtest: copy card: %w: %s", err, out)
+	}
+	edit := exec.Command("debugfs", "-w", "-f", "-", to)
+	edit.Stdin = strings.NewReader(fmt.Sprintf("rm %[1]s\nwrite %[2]s %[1]s\nsif %[1]s mode 0100640\n"+
+		"sif %[1]s uid 0\nsif %[1]s gid %[3]d\nsif %[4]s gid %[3]d\n",
+		stationFile, file, stationGroup, filepath.Dir(stationFile)))
+	if out, err := edit.CombinedOutput(); err != nil {
+		return fmt.Errorf("boardtest: edit card: %w: %s", err, out)
+	}
+	return nil
+}
+
 func (g *Guest) listen(r net.Conn) {
 	for b := bufio.NewReader(r); ; {
 		raw, err := b.ReadBytes('\n')
@@ -139,7 +172,7 @@ func (g *Guest) listen(r net.Conn) {
 	}
 }
 
-// call asks init for something.
+// call asks the agent for something.
 func (g *Guest) call(method string, args, reply any, atMost time.Duration) error {
 	if reply == nil {
 		reply = new(bool)
@@ -155,10 +188,11 @@ func (g *Guest) call(method string, args, reply any, atMost time.Duration) error
 	}
 }
 
-// is reports whether e is the station's event kind, or init's, with "key=value" fields.
+// is reports whether e is that event of the station with "key=value" fields, or, as "systemd.died" or
+// "agent.booted", one of theirs.
 func (e entry) is(kind string, fields ...string) bool {
-	if e.From == "init" {
-		return e.Event == strings.TrimPrefix(kind, "init.") && strings.HasPrefix(kind, "init.")
+	if e.Event != "" {
+		return kind == e.From+"."+e.Event
 	}
 	if e.Fields["msg"] != "event" || e.Fields["kind"] != kind {
 		return false
@@ -185,7 +219,7 @@ func (g *Guest) Find(since time.Time, kind string, fields ...string) []entry {
 	return found
 }
 
-// Await returns the first event of that kind since then; "init.booted" and the like are init's own.
+// Await returns the first event of that kind since then; "systemd.died" and the like are not the station's.
 func (g *Guest) Await(since time.Time, atMost time.Duration, kind string, fields ...string) (entry, error) {
 	deadline := time.After(atMost)
 	for {

@@ -31,7 +31,6 @@ type rig struct {
 	calls map[string]bool
 	wired time.Time // Guest.Wired
 	text  string    // the configuration
-	unit  wire.Service
 
 	openings map[int]int // pulses that were asked for and came, by line
 
@@ -48,9 +47,6 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, now: t, calls: map[string]bool{}, openings: map[int]int{}}
 	var err error
 	if r.host, err = hostAddress(); err != nil {
-		t.Fatal(err)
-	}
-	if r.unit, err = readUnit(unitFile); err != nil {
 		t.Fatal(err)
 	}
 	work := t.TempDir()
@@ -72,12 +68,12 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	// The kernel starts while the peers do.
-	r.guest = boot(t, dir, r.host, []int{gateRelay}, atRest)
+	r.yard = interop.NewPeer(t)
+	r.text = fmt.Sprintf(config, r.host, exchangePort, r.yard.Port)
+	r.guest = boot(t, dir, r.host, r.text, []int{gateRelay}, atRest)
 	r.wired = r.guest.Wired
 	startExchange(t, r.host, map[string]string{exchangeUser: "knocker-17", "kitchen": "kettle-on-8"})
 	r.phone = startPhone(t, r.host, "kitchen", "kettle-on-8", say)
-	r.yard = interop.NewPeer(t)
-	r.text = fmt.Sprintf(config, r.host, exchangePort, r.yard.Port)
 	return r
 }
 
@@ -125,7 +121,7 @@ func (r *rig) since(began time.Time) string {
 	return strings.Join(lines[max(0, len(lines)-150):], "\n")
 }
 
-// await wants an event of the station or of init within the time that anything may take on an emulated board.
+// await wants an event of the station or of systemd within the time that anything may take here.
 func (r *rig) await(since time.Time, kind string, fields ...string) entry {
 	r.now.Helper()
 	e, err := r.guest.Await(since, outboard, kind, fields...)
@@ -133,15 +129,11 @@ func (r *rig) await(since time.Time, kind string, fields ...string) entry {
 	return e
 }
 
-// start starts the unit, with another binary if one is named, and waits until the station is registered.
-func (r *rig) start(binary string) {
+// start starts the unit and waits until the station is registered.
+func (r *rig) start() {
 	r.now.Helper()
 	began := time.Now()
-	unit := r.unit
-	if binary != "" {
-		unit.Exec = append([]string{binary}, unit.Exec[1:]...)
-	}
-	r.must(r.guest.call("Start", unit, nil, outboard))
+	r.must(r.systemctl("start", unit))
 	r.await(began, "registration.up")
 }
 
@@ -149,15 +141,14 @@ func (r *rig) start(binary string) {
 func (r *rig) restart() {
 	r.quiet()
 	_ = r.guest.call("TalkStop", true, new(wire.Heard), outboard) // refused where nobody talks
-	_ = r.guest.call("Card", true, nil, outboard)                 // refused where it is bound
-	err := r.guest.call("Stop", true, nil, outboard)
+	_ = r.guest.call("SoundCard", true, nil, outboard)            // refused where it is bound
+	err := r.systemctl("stop", unit)
 	for line, high := range atRest {
 		err = errors.Join(err, r.guest.Pins.Set(line, high))
 	}
-	err = errors.Join(err, r.link(true))
+	err = errors.Join(err, r.link(true), r.dropIn("exec.conf", ""))
 	began := time.Now()
-	err = errors.Join(err, r.guest.call("Start", r.unit, nil, outboard))
-	if err == nil {
+	if err = errors.Join(err, r.systemctl("start", unit)); err == nil {
 		_, err = r.guest.Await(began, 2*outboard, "registration.up")
 	}
 	if err != nil {
@@ -257,11 +248,16 @@ func (r *rig) unmoved(since time.Time) {
 	}
 }
 
-// signal signals the station's process.
+// signal signals the station's process alone.
 func (r *rig) signal(s syscall.Signal) time.Time {
 	r.now.Helper()
+	return r.signalTo(wire.Station, s)
+}
+
+func (r *rig) signalTo(part string, s syscall.Signal) time.Time {
+	r.now.Helper()
 	at := time.Now()
-	r.must(r.guest.call("Signal", int(s), new(wire.Killed), outboard))
+	r.must(r.guest.call("Signal", wire.Signal{To: part, Number: int(s)}, new(wire.Killed), outboard))
 	return at
 }
 

@@ -28,6 +28,7 @@ const (
 	frontCode    = "4711#"
 	gateCode     = "5820#"
 	stationFile  = "/etc/portero/portero.toml" // as the unit has it
+	stationGroup = 990                         // as the card has it (debian.sh)
 	exchangeUser = "door"
 )
 
