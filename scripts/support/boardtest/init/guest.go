@@ -21,6 +21,7 @@ import (
 type Guest struct {
 	mu      sync.Mutex
 	talking *talk
+	held    []int // descriptors of GPIO lines
 }
 
 // Write writes a file, or a value into one of the kernel's.
