@@ -3,7 +3,6 @@
 package boardtest
 
 import (
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,7 +77,7 @@ func (r *rig) ending() {
 		} else if code := r.guest.Wait(outboard); code != 0 {
 			r.errorf("QEMU ended with code %d", code)
 		}
-		if m := regexp.MustCompile(`(?m)^.*(Kernel panic|Oops|BUG:|WARNING:).*$`).FindString(r.guest.Log()); m != "" {
+		if m := kernelFault.FindString(r.guest.Log()); m != "" {
 			r.errorf("the kernel: %s", m)
 		}
 		for _, line := range []int{frontRelay, gateRelay} {

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# ourced by scripts/boardtest, which has set cache and work: the emulated board's parts from Debian's
-# archive.
+# Sourced by scripts/boardtest, which has set cache and work: the board's parts from Debian's archive.
 #
 #   renewed NAME       succeeds where $cache/NAME is not a week old and was made as this file says
 #   fetch_kernel       fills $cache/kernel: vmlinuz, modules/, list ("module parameters" in order), release
-#   fetch_userland     fills $cache/userland: root/ (systemd, udev, their needs; no script of theirs is run), release
+#   fetch_userland     fills $cache/userland: root/ (systemd, udev; no script of theirs is run), release
 #   card TREE IMAGE    makes a card, an ext4 file system, of the userland and TREE's files
 
+: "${cache:?}" "${work:?}"
 recipe=scripts/support/boardtest/debian.sh
 
 renewed() { [[ $(find "$cache/$1/release" -mtime -7 2>/dev/null) ]] && cmp -s "$recipe" "$cache/$1/recipe"; }
@@ -94,13 +94,12 @@ fetch_userland() {
 	in_cache userland "$new"
 }
 
-# hat is started: nothing for first boots, logins, networks or other machines, and udev knows GPIO and
-# sound only.
+# What is started: nothing for first boots, logins, networks or other machines; udev knows GPIO and sound.
 card_starts=('systemd-journald*' 'systemd-udev*' systemd-sysctl.service)
 card_rules=(50-udev-default.rules 60-portero.rules 99-systemd.rules)
 
 card() {
-	local tree=$1 image=$2 etc=$1/etc systemd=$1/usr/lib/systemd name keep=() as=(env)
+	local tree=$1 image=$2 etc=$1/etc systemd=$1/usr/lib/systemd name but=() as=(env)
 	cp -a "$cache/userland/root/." "$tree"
 	mkdir -p "$tree"/{dev,proc,root,run,sys,tmp,var/lib,var/tmp}
 	ln -s /run "$tree/var/run"
@@ -113,12 +112,12 @@ card() {
 	printf '%s\n' 'passwd: files' 'group: files' 'hosts: files dns' >"$etc/nsswitch.conf"
 	echo b0a4d7e5700000000000000000000001 >"$etc/machine-id" # without one systemd takes it for a first boot
 	echo board >"$etc/hostname"
-	for name in "${card_starts[@]}"; do keep+=(! -name "$name"); done
-	find "$systemd/system" -path '*.wants/*' "${keep[@]}" -delete
+	for name in "${card_starts[@]}"; do but+=(! -name "$name"); done
+	find "$systemd/system" -path '*.wants/*' "${but[@]}" -delete
 	rm -r "$systemd/system-generators"
-	keep=()
-	for name in "${card_rules[@]}"; do keep+=(! -name "$name"); done
-	find "$tree/usr/lib/udev/rules.d" -type f "${keep[@]}" -delete
+	but=()
+	for name in "${card_rules[@]}"; do but+=(! -name "$name"); done
+	find "$tree/usr/lib/udev/rules.d" -type f "${but[@]}" -delete
 	mkdir -p "$etc/systemd/system"/{multi-user.target.wants,systemd-udev-trigger.service.d}
 	printf '%s\n' '[Service]' ExecStart= \
 		'ExecStart=udevadm trigger --action=add --settle --subsystem-match=gpio --subsystem-match=sound' \

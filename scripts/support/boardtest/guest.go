@@ -49,14 +49,22 @@ type entry struct {
 	Fields map[string]any
 }
 
-// boot starts QEMU with what scripts/boardtest has put into dir: vmlinuz, initramfs, card. The station's
-// file is text. What arrives at the ports of host is forwarded, unless host is "". Before the kernel runs,
-// driven lines become outputs that are high, and inputs get their level.
-func boot(t *testing.T, dir, host, text string, driven []int, inputs map[int]bool) *Guest {
+// plan is how a board is booted.
+type plan struct {
+	dir     string       // what scripts/boardtest has made: vmlinuz, initramfs, card
+	host    string       // what arrives at its ports is forwarded; "": nothing is
+	text    string       // the station's file
+	driven  []int        // lines that are high outputs before the kernel runs, as a boot loader leaves them
+	inputs  map[int]bool // levels of inputs
+	reboots bool         // a reset boots once more; else it ends QEMU
+}
+
+// boot starts QEMU.
+func boot(t *testing.T, p plan) *Guest {
 	t.Helper()
 	work := t.TempDir()
 	card := filepath.Join(work, "card")
-	if err := makeCard(filepath.Join(dir, "card"), card, text); err != nil {
+	if err := makeCard(filepath.Join(p.dir, "card"), card, p.text); err != nil {
 		t.Fatal(err)
 	}
 	sockets := map[string]net.Listener{}
@@ -81,19 +89,26 @@ func boot(t *testing.T, dir, host, text string, driven []int, inputs map[int]boo
 	}
 	socket := func(name string) string { return filepath.Join(work, name) }
 	network := []string{"user", "id=n"}
-	if host != "" {
-		network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, sipPort, sipPort))
-		for p := rtpFirst; p <= rtpLast; p++ {
-			network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, p, p))
+	if p.host != "" {
+		ports := []int{sipPort}
+		for port := rtpFirst; port <= rtpLast; port++ {
+			ports = append(ports, port)
 		}
+		for _, port := range ports {
+			network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", p.host, port, port))
+		}
+	}
+	ending := "shutdown"
+	if p.reboots {
+		ending = "reset"
 	}
 	g := &Guest{grown: make(chan struct{})}
 	g.Process = interop.Start(t, "qemu", work, nil, "qemu-system-aarch64",
 		"-M", "virt", "-accel", "tcg,thread=multi", "-cpu", "cortex-a53", "-smp", "2", "-m", "256",
-		"-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-S",
-		"-kernel", filepath.Join(dir, "vmlinuz"), "-initrd", filepath.Join(dir, "initramfs"),
+		"-display", "none", "-monitor", "none", "-serial", "stdio", "-action", "reboot="+ending, "-S",
+		"-kernel", filepath.Join(p.dir, "vmlinuz"), "-initrd", filepath.Join(p.dir, "initramfs"),
 		// systemd tells the kernel's log, which the agent reads: that needs neither journald nor card.
-		"-append", "console=ttyAMA0 panic=-1 quiet printk.devkmsg=on systemd.log_target=kmsg "+
+		"-append", "console=ttyAMA0 quiet printk.devkmsg=on systemd.log_target=kmsg "+
 			"systemd.show_status=0 boardtest",
 		"-drive", "if=none,id=card,format=raw,cache=unsafe,file="+card,
 		"-device", "virtio-blk-device,drive=card",
@@ -113,9 +128,9 @@ func boot(t *testing.T, dir, host, text string, driven []int, inputs map[int]boo
 		g.Pins, err = newPins(qtest, path)
 	}
 	if err == nil {
-		err = g.Pins.DriveHigh(driven...)
+		err = g.Pins.DriveHigh(p.driven...)
 	}
-	for line, high := range inputs {
+	for line, high := range p.inputs {
 		if err == nil {
 			err = g.Pins.Set(line, high)
 		}

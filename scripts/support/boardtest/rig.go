@@ -30,7 +30,6 @@ type rig struct {
 	yard  *interop.Peer // the back bell's target
 	calls map[string]bool
 	wired time.Time // Guest.Wired
-	text  string    // the configuration
 
 	openings map[int]int // pulses that were asked for and came, by line
 
@@ -40,11 +39,7 @@ type rig struct {
 // newRig starts everything but the station.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	dir := os.Getenv("BOARDTEST_DIR")
-	if dir == "" {
-		t.Fatal("boardtest: BOARDTEST_DIR is not set; run scripts/boardtest")
-	}
-	r := &rig{t: t, now: t, calls: map[string]bool{}, openings: map[int]int{}}
+	r := bareRig(t)
 	var err error
 	if r.host, err = hostAddress(); err != nil {
 		t.Fatal(err)
@@ -68,13 +63,35 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	// The kernel starts while the peers do.
-	r.yard = interop.NewPeer(t)
-	r.text = fmt.Sprintf(config, r.host, exchangePort, r.yard.Port)
-	r.guest = boot(t, dir, r.host, r.text, []int{gateRelay}, atRest)
-	r.wired = r.guest.Wired
+	r.boot(plan{
+		host: r.host, text: fmt.Sprintf(config, r.host, exchangePort, r.yard.Port), driven: []int{gateRelay},
+	})
 	startExchange(t, r.host, map[string]string{exchangeUser: "knocker-17", "kitchen": "kettle-on-8"})
 	r.phone = startPhone(t, r.host, "kitchen", "kettle-on-8", say)
 	return r
+}
+
+func bareRig(t *testing.T) *rig {
+	t.Helper()
+	if os.Getenv("BOARDTEST_DIR") == "" {
+		t.Fatal("boardtest: BOARDTEST_DIR is not set; run scripts/boardtest")
+	}
+	return &rig{t: t, now: t, yard: interop.NewPeer(t), calls: map[string]bool{}, openings: map[int]int{}}
+}
+
+func (r *rig) boot(p plan) {
+	r.t.Helper()
+	p.dir, p.inputs = os.Getenv("BOARDTEST_DIR"), atRest
+	r.guest = boot(r.t, p)
+	r.wired = r.guest.Wired
+	r.t.Cleanup(func() {
+		if dir := os.Getenv("INTEROP_LOGS"); dir != "" && r.t.Failed() {
+			whole := []byte(strings.Join(r.guest.Lines(r.wired), "\n") + "\n")
+			if err := os.WriteFile(filepath.Join(dir, r.t.Name()+"-board.log"), whole, 0o600); err != nil {
+				r.t.Log(err)
+			}
+		}
+	})
 }
 
 // hostAddress is the first IPv4 address of this machine that is not 127.0.0.0/8.
@@ -110,13 +127,9 @@ func (r *rig) since(began time.Time) string {
 	for _, e := range r.guest.Pins.Edges(-1, began) {
 		lines = append(lines, e.String())
 	}
-	r.phone.mu.Lock()
-	for _, e := range r.phone.events {
-		if !e.At.Before(began) {
-			lines = append(lines, e.At.Format("15:04:05.000")+" phone "+e.Type)
-		}
+	if r.phone != nil {
+		lines = append(lines, r.phone.lines(began)...)
 	}
-	r.phone.mu.Unlock()
 	slices.Sort(lines)
 	return strings.Join(lines[max(0, len(lines)-150):], "\n")
 }

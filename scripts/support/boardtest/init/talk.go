@@ -26,11 +26,13 @@ func (g *Guest) TalkStart(w wire.Talk, _ *bool) error {
 	if g.talking != nil {
 		return errors.New("somebody talks already")
 	}
-	card, err := alsa.Open(context.Background(), alsa.Config{Card: "hw:0,1", Rate: w.Rate, Period: 100 * time.Millisecond}, audio.FullDuplex)
+	want := alsa.Config{Card: "hw:0,1", Rate: w.Rate, Period: 100 * time.Millisecond}
+	card, err := alsa.Open(context.Background(), want, audio.FullDuplex)
 	if err != nil {
 		return err
 	}
-	t := &talk{card: card, heard: wire.Heard{Rate: card.Rate()}, stop: make(chan struct{}), done: make(chan struct{})}
+	t := &talk{card: card, heard: wire.Heard{Rate: card.Rate()}}
+	t.stop, t.done = make(chan struct{}), make(chan struct{})
 	g.talking = t
 	go t.run(w.Says)
 	return nil
