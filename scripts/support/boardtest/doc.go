@@ -12,8 +12,10 @@
 //	exchange.go  Kamailio, likewise
 //	wiring.go    what is connected to which line, and the station's configuration
 //	rig.go       all of them together, and what the checks have in common
+//	lone_test.go a board with one bell and one door, and what its checks have in common
 //	checks.go    one line per check: name, seconds, result
-//	*_test.go    the checks in the order in which one boot goes through them
+//	*_test.go    the checks: TestBoard is one boot of all that there is; each other test boots a lone board,
+//	             two at a time
 //
 // The relay lines are watched by QEMU itself, from before the kernel starts to after it has powered off:
 // every edge counts.
@@ -42,4 +44,6 @@
 //     starts, as a boot loader would.
 //   - Unbinding snd-aloop waits until every program has closed it.
 //   - systemctl and every other program of the board need the card, unless they are in the page cache still.
+//     PID 1 lives on without it until it needs a page that is not there: then the kernel panics.
+//   - A reset boots the board again behind the back of the host's calls: after it only log and lines serve.
 package boardtest

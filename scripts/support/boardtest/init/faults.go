@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -48,17 +50,43 @@ func (g *Guest) Evict(bool, *bool) error {
 // Reclaim takes memory from a control group ("": from the whole board), mapped pages of files included, until
 // nothing more can be had.
 func (g *Guest) Reclaim(group string, _ *bool) error {
-	file := filepath.Join("/sys/fs/cgroup", group, "memory.reclaim")
-	for range 20 {
+	const step = 1 << 20
+	dir := filepath.Join("/sys/fs/cgroup", group)
+	for {
+		left, err := reclaimable(dir)
+		if err != nil || left < step {
+			return err
+		}
 		// EAGAIN: less than asked for could be had (Documentation/admin-guide/cgroup-v2.rst).
-		if err := os.WriteFile(file, []byte("512M"), 0); err != nil {
-			if errors.Is(err, unix.EAGAIN) {
-				return nil
-			}
+		err = os.WriteFile(filepath.Join(dir, "memory.reclaim"), []byte(strconv.Itoa(step)), 0)
+		if errors.Is(err, unix.EAGAIN) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("agent: reclaim %q: %w", group, err)
 		}
 	}
-	return nil
+}
+
+// reclaimable is what a control group has on the lists that the kernel reclaims from, in bytes: locked
+// memory is not there.
+func reclaimable(dir string) (sum int, err error) {
+	raw, err := os.ReadFile(filepath.Join(dir, "memory.stat"))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(raw)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch name {
+		case "inactive_anon", "active_anon", "inactive_file", "active_file":
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return 0, fmt.Errorf("agent: memory.stat of %q: %w", dir, err)
+			}
+			sum += n
+		}
+	}
+	return sum, nil
 }
 
 // Swap makes a file on the card and swaps to it.
@@ -91,6 +119,33 @@ func (g *Guest) Swap(path string, _ *bool) error {
 	}
 	if _, _, e := unix.Syscall(unix.SYS_SWAPON, uintptr(unsafe.Pointer(name)), 0, 0); e != 0 {
 		return fmt.Errorf("agent: swap on %q: %w", path, e)
+	}
+	return nil
+}
+
+// FillLog writes to the standard error of one of the unit's processes, a socket to journald, until it
+// takes no more, and returns how many bytes that were.
+func (g *Guest) FillLog(pid int, filled *int) error {
+	process, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("agent: process %d: %w", pid, err)
+	}
+	defer unix.Close(process)
+	socket, err := unix.PidfdGetfd(process, 2, 0)
+	if err != nil {
+		return fmt.Errorf("agent: standard error of %d: %w", pid, err)
+	}
+	defer unix.Close(socket)
+	for line := []byte(strings.Repeat("x", 4095) + "\n"); len(line) > 0; {
+		// Not by O_NONBLOCK, which the process would share.
+		n, err := unix.SendmsgN(socket, line, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			line = line[:len(line)/2] // to the last byte
+		case err != nil:
+			return fmt.Errorf("agent: fill the log of %d: %w", pid, err)
+		}
+		*filled += n
 	}
 	return nil
 }

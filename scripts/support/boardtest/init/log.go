@@ -21,6 +21,7 @@ const (
 var said = []struct{ text, event string }{
 	{"Starting portero.service", "starting"},
 	{"Started portero.service", "ready"}, // Type=notify: after READY=1
+	{"Stopping portero.service", "stopping"},
 	{"portero.service: Watchdog timeout", "watchdog"},
 	{"portero.service: Main process exited", "died"},
 	{"portero.service: Control process exited", "refused"}, // told of failures only
