@@ -6,7 +6,9 @@
 
 # What scripts/boardtest needs; scripts/test runs it, too.
 # shellcheck disable=SC2034
-board_packages=(qemu-system-arm qemu-user-static cpio kmod xz-utils iproute2 kamailio baresip-core espeak-ng)
+board_packages=(
+	qemu-system-arm qemu-user-static cpio kmod xz-utils e2fsprogs iproute2 kamailio baresip-core espeak-ng
+)
 
 missing_packages() {
 	local p

@@ -8,20 +8,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"portero/scripts/support/boardtest/wire"
 )
 
 // TestBoard is one boot. Its checks follow on one another; one that fails is cleaned up after.
 func TestBoard(t *testing.T) {
 	r := newRig(t)
 	booted := false
-	r.check("board: kernel, modules, init", nil, func(*testing.T) {
-		e, err := r.guest.Await(r.wired, bootWithin, "init.booted")
+	r.check("board: kernel, card, systemd, station", nil, func(*testing.T) {
+		agent, err := r.guest.Await(r.wired, bootWithin, "agent.booted")
 		if err != nil {
 			r.now.Fatalf("%v\n%s", err, r.guest.Log())
 		}
-		r.measured("kernel start to init %.2f s", e.Up)
+		e, err := r.guest.Await(r.wired, bootWithin, "registration.up")
+		r.must(err)
+		r.measured("kernel start to agent %.2f s, to registered %.2f s", agent.Up, e.Up)
+		r.unmoved(r.wired)
 		booted = true
 	})
 	if !booted {
@@ -34,55 +35,30 @@ func TestBoard(t *testing.T) {
 	r.entering()
 	r.crashing()
 	r.hanging()
-	r.renumbering()
 	r.ending()
 }
 
 // starting: from the first process to the registration.
 func (r *rig) starting() {
 	r.check("check and pins know the board", nil, func(*testing.T) {
-		r.must(r.guest.call("Write", wire.File{Path: stationFile, Data: []byte(r.text)}, nil, outboard))
+		r.must(r.systemctl("stop", unit))
 		r.prints("9030000.pl061", "/usr/bin/portero", "pins")
 		r.prints("is good: 2 bells, 2 doors, 1 accounts", "/usr/bin/portero", "check", "-config", stationFile)
 		r.unmoved(r.wired)
 	})
 	r.check("the station registers", r.restart, func(*testing.T) {
 		began := time.Now()
-		r.start("")
-		started, up := r.await(began, "init.started"), r.await(began, "registration.up")
-		r.await(began, "init.ready")
+		r.start()
+		starting, up := r.await(began, "systemd.starting"), r.await(began, "registration.up")
+		r.await(began, "systemd.ready")
 		for _, want := range []string{
 			`(?m)^ +5 .* output +pull-down +portero:door:front `,
 			`(?m)^ +6 .* output +pull-up +portero:door:gate `,
 		} {
 			r.printsMatch(regexp.MustCompile(want), "/usr/bin/portero", "pins", "-config", stationFile)
 		}
-		r.measured("kernel start to registered %.2f s, exec to registered %.2f s", up.Up, up.Up-started.Up)
+		r.measured("systemctl start to registered %.2f s", up.Up-starting.Up)
 		r.unmoved(r.wired)
-	})
-}
-
-// renumbering: the chip of lines that are named by its number goes while a relay is on, and comes back under
-// another number.
-func (r *rig) renumbering() {
-	r.check("a chip that comes back under another number is found", nil, func(*testing.T) {
-		on, _ := r.exit(false)
-		r.drive(rexButton, true, false)
-		gone := time.Now()
-		r.must(r.guest.call("Chip", false, nil, outboard))
-		r.await(gone, "init.died")
-		back := time.Now()
-		r.must(r.guest.call("Chip", true, nil, outboard))
-		r.released(on, 2*outboard)
-		up, err := r.guest.Await(back, 2*outboard, "registration.up")
-		r.must(err)
-		r.measured("registered %.1f s after it came back", up.At.Sub(back).Seconds())
-		r.settled(on, 2)
-		r.printsMatch(regexp.MustCompile(`(?m)^gpiochip[1-9][0-9]* +9030000\.pl061 `),
-			"/usr/bin/portero", "pins")
-		again, _ := r.exit(false)
-		r.drive(rexButton, true, false)
-		r.lasts(again, switchOn)
 	})
 }
 
@@ -90,25 +66,25 @@ func (r *rig) renumbering() {
 func (r *rig) ending() {
 	r.check("a stopped station leaves the relays alone", nil, func(*testing.T) {
 		began := time.Now()
-		r.must(r.guest.call("Stop", true, nil, outboard))
-		died := r.await(began, "init.died")
-		if died.Text != "<nil>" {
+		r.must(r.systemctl("stop", unit))
+		r.await(began, "systemd.stopped")
+		for _, died := range r.guest.Find(began, "systemd.died") {
 			r.errorf("the station ended on SIGTERM with %s", died.Text)
 		}
 		r.unmoved(began)
 	})
 	r.check("power off; every edge of the relays was asked for", nil, func(*testing.T) {
-		r.must(r.guest.call("PowerOff", true, nil, outboard))
-		deadline := time.Now().Add(outboard)
+		r.must(r.systemctl("poweroff"))
+		deadline := time.Now().Add(2 * outboard)
 		for syscall.Kill(r.guest.Pid(), 0) == nil && time.Now().Before(deadline) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if time.Now().After(deadline) {
-			r.errorf("the board is still on %v after power-off", outboard)
+			r.errorf("the board is still on %v after power-off", 2*outboard)
 		} else if code := r.guest.Wait(outboard); code != 0 {
 			r.errorf("QEMU ended with code %d", code)
 		}
-		if m := regexp.MustCompile(`(?m)^.*(Kernel panic|Oops|BUG:|WARNING:).*$`).FindString(r.guest.Log()); m != "" {
+		if m := kernelFault.FindString(r.guest.Log()); m != "" {
 			r.errorf("the kernel: %s", m)
 		}
 		for _, line := range []int{frontRelay, gateRelay} {
@@ -144,10 +120,11 @@ func (r *rig) settled(on Edge, want int) {
 	}
 }
 
-// stopPost wants that "portero release" has run and ended well.
+// stopPost wants that the unit's ExecStopPost, "portero release", has run and ended well.
 func (r *rig) stopPost(since time.Time) {
 	r.now.Helper()
-	if e := r.await(since, "init.released"); !strings.HasPrefix(e.Text, "code 0 ") {
+	r.await(since, "systemd.released")
+	for _, e := range r.guest.Find(since, "systemd.refused") {
 		r.errorf("portero release: %s", e.Text)
 	}
 }
@@ -160,11 +137,10 @@ func (r *rig) prints(want string, argv ...string) {
 
 func (r *rig) printsMatch(want *regexp.Regexp, argv ...string) {
 	r.now.Helper()
-	var result wire.Result
-	r.must(r.guest.call("Run", argv, &result, outboard))
-	if result.Code != 0 || !want.MatchString(result.Output) {
-		r.errorf("%s: code %d, want 0 and %s in:\n%s", strings.Join(argv, " "), result.Code, want,
-			result.Output)
+	out, err := r.guest.run(argv...)
+	r.must(err)
+	if !want.MatchString(out) {
+		r.errorf("%s: want %s in:\n%s", strings.Join(argv, " "), want, out)
 	}
 }
 

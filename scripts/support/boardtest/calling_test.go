@@ -52,12 +52,13 @@ func (r *rig) calling() {
 		r.talking()
 		r.speak(r.visitor)
 		pulled = time.Now()
-		r.must(r.guest.call("Card", false, nil, outboard)) // comes back when everybody has closed the card
+		// Comes back when everybody has closed the card.
+		r.must(r.guest.call("SoundCard", false, nil, outboard))
 		lost := r.await(pulled, "card.lost")
 		if h, _ := r.listened(); h.Err == "" {
 			r.errorf("the far end of the loopback did not notice that the card is gone")
 		}
-		r.must(r.guest.call("Card", true, nil, outboard))
+		r.must(r.guest.call("SoundCard", true, nil, outboard))
 		back := time.Now()
 		recovered := r.await(pulled, "card.recovered")
 		r.measured("noticed after %.2f s, back %.2f s after the card", lost.At.Sub(pulled).Seconds(), recovered.At.Sub(back).Seconds())

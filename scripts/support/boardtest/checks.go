@@ -5,6 +5,7 @@ package boardtest
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,9 @@ func (r *rig) check(name string, after func(), f func(t *testing.T)) {
 			r.now = outer
 			if t.Failed() {
 				t.Logf("events and edges since the check began:\n%s", r.since(began))
+				if m := kernelFault.FindString(r.guest.Log()); m != "" {
+					t.Log("the kernel: " + m)
+				}
 			}
 		}()
 		f(t)
@@ -46,6 +50,8 @@ func (r *rig) check(name string, after func(), f func(t *testing.T)) {
 		after()
 	}
 }
+
+var kernelFault = regexp.MustCompile(`(?m)^.*(Kernel panic|Oops|BUG:|WARNING:).*$`)
 
 // measured adds a figure to the line of the running check.
 func (r *rig) measured(format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,8 +22,8 @@ func (r *rig) delaying() {
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		r.must(err)
 		defer conn.Close()
-		go sendBack(conn)
-		hangUp := r.answerAtYard(conn.LocalAddr().(*net.UDPAddr).Port)
+		go sendBack(conn, new(atomic.Int64))
+		hangUp := r.answerAtYard(r.inviteYard(), conn.LocalAddr().(*net.UDPAddr).Port)
 		const attempts = 4
 		for i := 1; ; i++ {
 			r.speak(clicks())
@@ -92,28 +93,36 @@ func clicksBack(heard voices.Clip) []time.Duration {
 	return delays
 }
 
-// sendBack returns each datagram to its sender until conn is closed.
-func sendBack(conn *net.UDPConn) {
+// sendBack returns each datagram to its sender, and counts them, until conn is closed.
+func sendBack(conn *net.UDPConn, count *atomic.Int64) {
 	buf := make([]byte, 1500)
 	for {
 		n, from, err := conn.ReadFromUDP(buf)
 		if err != nil {
 			return
 		}
+		count.Add(1)
 		_, _ = conn.WriteToUDP(buf[:n], from)
 	}
 }
 
-// answerAtYard presses the back bell and answers as the yard's phone, which takes RTP at a port of the host.
-func (r *rig) answerAtYard(rtp int) (hangUp func()) {
+// inviteYard presses the back bell and returns the INVITE that has come to the yard's phone.
+func (r *rig) inviteYard() interop.Message {
 	r.now.Helper()
-	pressed := r.drive(backBell, false, false)
+	r.drive(backBell, false, false)
 	invite, ok := r.yard.Try(outboard, func(m interop.Message) bool { return m.Method() == "INVITE" && !r.calls[m.Get("Call-ID")] })
 	r.drive(backBell, true, false)
 	if !ok {
 		r.now.Fatal("no INVITE at the back bell's target")
 	}
 	r.calls[invite.Get("Call-ID")] = true
+	return invite
+}
+
+// answerAtYard answers as the yard's phone, which takes RTP at a port of the host.
+func (r *rig) answerAtYard(invite interop.Message, rtp int) (hangUp func()) {
+	r.now.Helper()
+	began := time.Now()
 	contact := fmt.Sprintf("Contact: <sip:yard@10.0.2.2:%d>", r.yard.Port)
 	answer := interop.Reply(invite, "200 OK", "yard", fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 10.0.2.2\r\ns=-\r\nc=IN IP4 10.0.2.2\r\nt=0 0\r\n"+
 		"m=audio %d RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\n", rtp), contact)
@@ -121,7 +130,7 @@ func (r *rig) answerAtYard(rtp int) (hangUp func()) {
 	if _, ok := r.yard.Try(outboard, func(m interop.Message) bool { return m.Method() == "ACK" }); !ok {
 		r.now.Fatal("no ACK at the back bell's target")
 	}
-	r.await(pressed, "call.answered")
+	r.await(began, "call.answered")
 	return func() {
 		ending := time.Now()
 		r.yard.Send(invite.From, fmt.Sprintf("BYE %s SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.2.2:%d;branch=z9hG4bKyard;rport\r\nMax-Forwards: 70\r\n"+

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/rpc"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -47,11 +49,24 @@ type entry struct {
 	Fields map[string]any
 }
 
-// boot starts QEMU with what scripts/boardtest has put into dir: vmlinuz, initramfs. Before the kernel runs, high lines become
-// outputs that are high, and idle lines get their level.
-func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Guest {
+// plan is how a board is booted.
+type plan struct {
+	dir     string       // what scripts/boardtest has made: vmlinuz, initramfs, card
+	host    string       // what arrives at its ports is forwarded; "": nothing is
+	text    string       // the station's file
+	driven  []int        // lines that are high outputs before the kernel runs, as a boot loader leaves them
+	inputs  map[int]bool // levels of inputs
+	reboots bool         // a reset boots once more; else it ends QEMU
+}
+
+// boot starts QEMU.
+func boot(t *testing.T, p plan) *Guest {
 	t.Helper()
 	work := t.TempDir()
+	card := filepath.Join(work, "card")
+	if err := makeCard(filepath.Join(p.dir, "card"), card, p.text); err != nil {
+		t.Fatal(err)
+	}
 	sockets := map[string]net.Listener{}
 	for _, name := range []string{"qtest", "qmp", "ctl", "log"} {
 		l, err := net.Listen("unix", filepath.Join(work, name))
@@ -73,16 +88,30 @@ func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Gu
 		return c
 	}
 	socket := func(name string) string { return filepath.Join(work, name) }
-	network := []string{"user", "id=n", fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, sipPort, sipPort)}
-	for p := rtpFirst; p <= rtpLast; p++ {
-		network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", host, p, p))
+	network := []string{"user", "id=n"}
+	if p.host != "" {
+		ports := []int{sipPort}
+		for port := rtpFirst; port <= rtpLast; port++ {
+			ports = append(ports, port)
+		}
+		for _, port := range ports {
+			network = append(network, fmt.Sprintf("hostfwd=udp:%s:%d-10.0.2.15:%d", p.host, port, port))
+		}
+	}
+	ending := "shutdown"
+	if p.reboots {
+		ending = "reset"
 	}
 	g := &Guest{grown: make(chan struct{})}
 	g.Process = interop.Start(t, "qemu", work, nil, "qemu-system-aarch64",
 		"-M", "virt", "-accel", "tcg,thread=multi", "-cpu", "cortex-a53", "-smp", "2", "-m", "256",
-		"-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-S",
-		"-kernel", filepath.Join(dir, "vmlinuz"), "-initrd", filepath.Join(dir, "initramfs"),
-		"-append", "console=ttyAMA0 panic=-1 quiet",
+		"-display", "none", "-monitor", "none", "-serial", "stdio", "-action", "reboot="+ending, "-S",
+		"-kernel", filepath.Join(p.dir, "vmlinuz"), "-initrd", filepath.Join(p.dir, "initramfs"),
+		// systemd tells the kernel's log, which the agent reads: that needs neither journald nor card.
+		"-append", "console=ttyAMA0 quiet printk.devkmsg=on systemd.log_target=kmsg "+
+			"systemd.show_status=0 boardtest",
+		"-drive", "if=none,id=card,format=raw,cache=unsafe,file="+card,
+		"-device", "virtio-blk-device,drive=card",
 		"-qtest", "unix:"+socket("qtest"), "-qtest-log", "none", "-qmp", "unix:"+socket("qmp"),
 		"-netdev", strings.Join(network, ","), "-device", "virtio-net-device,netdev=n",
 		"-device", "virtio-serial-device",
@@ -99,9 +128,9 @@ func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Gu
 		g.Pins, err = newPins(qtest, path)
 	}
 	if err == nil {
-		err = g.Pins.DriveHigh(driven...)
+		err = g.Pins.DriveHigh(p.driven...)
 	}
-	for line, high := range inputs {
+	for line, high := range p.inputs {
 		if err == nil {
 			err = g.Pins.Set(line, high)
 		}
@@ -116,6 +145,25 @@ func boot(t *testing.T, dir, host string, driven []int, inputs map[int]bool) *Gu
 	g.rpc = rpc.NewClient(control)
 	go g.listen(lines)
 	return g
+}
+
+// makeCard copies the card and writes the station's file onto it, as the package's postinst leaves it.
+func makeCard(from, to, text string) error {
+	file := to + ".toml"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("boardtest: card: %w", err)
+	}
+	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("boardtest: copy card: %w: %s", err, out)
+	}
+	edit := exec.Command("debugfs", "-w", "-f", "-", to)
+	edit.Stdin = strings.NewReader(fmt.Sprintf("rm %[1]s\nwrite %[2]s %[1]s\nsif %[1]s mode 0100640\n"+
+		"sif %[1]s uid 0\nsif %[1]s gid %[3]d\nsif %[4]s gid %[3]d\n",
+		stationFile, file, stationGroup, filepath.Dir(stationFile)))
+	if out, err := edit.CombinedOutput(); err != nil {
+		return fmt.Errorf("boardtest: edit card: %w: %s", err, out)
+	}
+	return nil
 }
 
 func (g *Guest) listen(r net.Conn) {
@@ -139,7 +187,7 @@ func (g *Guest) listen(r net.Conn) {
 	}
 }
 
-// call asks init for something.
+// call asks the agent for something.
 func (g *Guest) call(method string, args, reply any, atMost time.Duration) error {
 	if reply == nil {
 		reply = new(bool)
@@ -155,10 +203,14 @@ func (g *Guest) call(method string, args, reply any, atMost time.Duration) error
 	}
 }
 
-// is reports whether e is the station's event kind, or init's, with "key=value" fields.
+// is reports whether e is that event of the station with "key=value" fields, or, as "systemd.died" or
+// "agent.booted", one of theirs, or, as "guard: station hangs", what the guard says.
 func (e entry) is(kind string, fields ...string) bool {
-	if e.From == "init" {
-		return e.Event == strings.TrimPrefix(kind, "init.") && strings.HasPrefix(kind, "init.")
+	if said, ok := strings.CutPrefix(kind, "guard: "); ok {
+		return e.Fields["part"] == "guard" && e.Fields["msg"] == said
+	}
+	if e.Event != "" {
+		return kind == e.From+"."+e.Event
 	}
 	if e.Fields["msg"] != "event" || e.Fields["kind"] != kind {
 		return false
@@ -185,7 +237,7 @@ func (g *Guest) Find(since time.Time, kind string, fields ...string) []entry {
 	return found
 }
 
-// Await returns the first event of that kind since then; "init.booted" and the like are init's own.
+// Await returns the first event of that kind since then; "systemd.died" and the like are not the station's.
 func (g *Guest) Await(since time.Time, atMost time.Duration, kind string, fields ...string) (entry, error) {
 	deadline := time.After(atMost)
 	for {

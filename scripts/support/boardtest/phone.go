@@ -122,6 +122,18 @@ func (p *Phone) Find(since time.Time, kind string) []phoneEvent {
 	return found
 }
 
+// lines tells what was seen since then.
+func (p *Phone) lines(since time.Time) (lines []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		if !e.At.Before(since) {
+			lines = append(lines, e.At.Format("15:04:05.000")+" phone "+e.Type)
+		}
+	}
+	return lines
+}
+
 // Await returns the first event of that type since then.
 func (p *Phone) Await(since time.Time, atMost time.Duration, kind string) (phoneEvent, error) {
 	deadline := time.After(atMost)

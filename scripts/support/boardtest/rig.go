@@ -30,8 +30,6 @@ type rig struct {
 	yard  *interop.Peer // the back bell's target
 	calls map[string]bool
 	wired time.Time // Guest.Wired
-	text  string    // the configuration
-	unit  wire.Service
 
 	openings map[int]int // pulses that were asked for and came, by line
 
@@ -41,16 +39,9 @@ type rig struct {
 // newRig starts everything but the station.
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	dir := os.Getenv("BOARDTEST_DIR")
-	if dir == "" {
-		t.Fatal("boardtest: BOARDTEST_DIR is not set; run scripts/boardtest")
-	}
-	r := &rig{t: t, now: t, calls: map[string]bool{}, openings: map[int]int{}}
+	r := bareRig(t)
 	var err error
 	if r.host, err = hostAddress(); err != nil {
-		t.Fatal(err)
-	}
-	if r.unit, err = readUnit(unitFile); err != nil {
 		t.Fatal(err)
 	}
 	work := t.TempDir()
@@ -72,13 +63,35 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	// The kernel starts while the peers do.
-	r.guest = boot(t, dir, r.host, []int{gateRelay}, atRest)
-	r.wired = r.guest.Wired
+	r.boot(plan{
+		host: r.host, text: fmt.Sprintf(config, r.host, exchangePort, r.yard.Port), driven: []int{gateRelay},
+	})
 	startExchange(t, r.host, map[string]string{exchangeUser: "knocker-17", "kitchen": "kettle-on-8"})
 	r.phone = startPhone(t, r.host, "kitchen", "kettle-on-8", say)
-	r.yard = interop.NewPeer(t)
-	r.text = fmt.Sprintf(config, r.host, exchangePort, r.yard.Port)
 	return r
+}
+
+func bareRig(t *testing.T) *rig {
+	t.Helper()
+	if os.Getenv("BOARDTEST_DIR") == "" {
+		t.Fatal("boardtest: BOARDTEST_DIR is not set; run scripts/boardtest")
+	}
+	return &rig{t: t, now: t, yard: interop.NewPeer(t), calls: map[string]bool{}, openings: map[int]int{}}
+}
+
+func (r *rig) boot(p plan) {
+	r.t.Helper()
+	p.dir, p.inputs = os.Getenv("BOARDTEST_DIR"), atRest
+	r.guest = boot(r.t, p)
+	r.wired = r.guest.Wired
+	r.t.Cleanup(func() {
+		if dir := os.Getenv("INTEROP_LOGS"); dir != "" && r.t.Failed() {
+			whole := []byte(strings.Join(r.guest.Lines(r.wired), "\n") + "\n")
+			if err := os.WriteFile(filepath.Join(dir, r.t.Name()+"-board.log"), whole, 0o600); err != nil {
+				r.t.Log(err)
+			}
+		}
+	})
 }
 
 // hostAddress is the first IPv4 address of this machine that is not 127.0.0.0/8.
@@ -114,18 +127,14 @@ func (r *rig) since(began time.Time) string {
 	for _, e := range r.guest.Pins.Edges(-1, began) {
 		lines = append(lines, e.String())
 	}
-	r.phone.mu.Lock()
-	for _, e := range r.phone.events {
-		if !e.At.Before(began) {
-			lines = append(lines, e.At.Format("15:04:05.000")+" phone "+e.Type)
-		}
+	if r.phone != nil {
+		lines = append(lines, r.phone.lines(began)...)
 	}
-	r.phone.mu.Unlock()
 	slices.Sort(lines)
 	return strings.Join(lines[max(0, len(lines)-150):], "\n")
 }
 
-// await wants an event of the station or of init within the time that anything may take on an emulated board.
+// await wants an event of the station or of systemd within the time that anything may take here.
 func (r *rig) await(since time.Time, kind string, fields ...string) entry {
 	r.now.Helper()
 	e, err := r.guest.Await(since, outboard, kind, fields...)
@@ -133,15 +142,11 @@ func (r *rig) await(since time.Time, kind string, fields ...string) entry {
 	return e
 }
 
-// start starts the unit, with another binary if one is named, and waits until the station is registered.
-func (r *rig) start(binary string) {
+// start starts the unit and waits until the station is registered.
+func (r *rig) start() {
 	r.now.Helper()
 	began := time.Now()
-	unit := r.unit
-	if binary != "" {
-		unit.Exec = append([]string{binary}, unit.Exec[1:]...)
-	}
-	r.must(r.guest.call("Start", unit, nil, outboard))
+	r.must(r.systemctl("start", unit))
 	r.await(began, "registration.up")
 }
 
@@ -149,15 +154,14 @@ func (r *rig) start(binary string) {
 func (r *rig) restart() {
 	r.quiet()
 	_ = r.guest.call("TalkStop", true, new(wire.Heard), outboard) // refused where nobody talks
-	_ = r.guest.call("Card", true, nil, outboard)                 // refused where it is bound
-	err := r.guest.call("Stop", true, nil, outboard)
+	_ = r.guest.call("SoundCard", true, nil, outboard)            // refused where it is bound
+	err := r.systemctl("stop", unit)
 	for line, high := range atRest {
 		err = errors.Join(err, r.guest.Pins.Set(line, high))
 	}
-	err = errors.Join(err, r.link(true))
+	err = errors.Join(err, r.link(true), r.dropIn("exec.conf", ""))
 	began := time.Now()
-	err = errors.Join(err, r.guest.call("Start", r.unit, nil, outboard))
-	if err == nil {
+	if err = errors.Join(err, r.systemctl("start", unit)); err == nil {
 		_, err = r.guest.Await(began, 2*outboard, "registration.up")
 	}
 	if err != nil {
@@ -257,11 +261,16 @@ func (r *rig) unmoved(since time.Time) {
 	}
 }
 
-// signal signals the station's process.
+// signal signals the station's process alone.
 func (r *rig) signal(s syscall.Signal) time.Time {
 	r.now.Helper()
+	return r.signalTo(wire.Station, s)
+}
+
+func (r *rig) signalTo(part string, s syscall.Signal) time.Time {
+	r.now.Helper()
 	at := time.Now()
-	r.must(r.guest.call("Signal", int(s), new(wire.Killed), outboard))
+	r.must(r.guest.call("Signal", wire.Signal{To: part, Number: int(s)}, new(wire.Killed), outboard))
 	return at
 }
 

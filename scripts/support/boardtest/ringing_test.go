@@ -4,7 +4,6 @@ package boardtest
 
 import (
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -54,11 +53,12 @@ func (r *rig) ringing() {
 		}
 	})
 	r.check("a reload moves no relay", r.restart, func(*testing.T) {
-		began := r.signal(syscall.SIGHUP)
+		began := time.Now()
+		r.must(r.systemctl("reload", unit))
 		r.await(began, "config.reloaded")
 		r.await(began, "registration.up")
 		r.unmoved(began)
-		if n := len(r.guest.Find(began, "init.died")); n != 0 {
+		if n := len(r.guest.Find(began, "systemd.died")); n != 0 {
 			r.errorf("the station died of the reload")
 		}
 	})

@@ -3,55 +3,65 @@
 package boardtest
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"portero/scripts/support/boardtest/wire"
 )
 
-// unitFile is the systemd unit of the Debian package: the guest's init keeps the station by it.
-var unitFile = filepath.Join("..", "deb", "portero.service")
+// The Debian package's unit, which the board's systemd keeps.
+const unit = "portero.service"
 
-// readUnit takes what the guest's init can do from a unit: ExecStart, ExecStopPost, WatchdogSec, TimeoutAbortSec, RestartSec.
-// It wants Type=notify and Restart=always, which is all that init can do.
-func readUnit(path string) (wire.Service, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return wire.Service{}, fmt.Errorf("boardtest: unit: %w", err)
+// systemctl runs it on the board, whose card must be there, and wants it to end well.
+func (r *rig) systemctl(arguments ...string) error {
+	_, err := r.guest.run(append([]string{"systemctl"}, arguments...)...)
+	return err
+}
+
+// run runs a program on the board that must end well, and returns its output.
+func (g *Guest) run(argv ...string) (string, error) {
+	var result wire.Result
+	if err := g.call("Run", argv, &result, 3*outboard); err != nil {
+		return "", err
 	}
-	var s wire.Service
-	kind, restart := "", ""
-	for line := range strings.Lines(string(raw)) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		var e error
-		switch key {
-		case "Type":
-			kind = value
-		case "Restart":
-			restart = value
-		case "ExecStart":
-			s.Exec = strings.Fields(value)
-		case "ExecStopPost":
-			s.StopPost = append(s.StopPost, strings.Fields(strings.TrimPrefix(value, "-")))
-		case "WatchdogSec":
-			s.Watchdog, e = time.ParseDuration(value)
-		case "TimeoutAbortSec":
-			s.Abort, e = time.ParseDuration(value)
-		case "RestartSec":
-			s.RestartAfter, e = time.ParseDuration(value)
-		}
-		err = errors.Join(err, e)
+	if result.Code != 0 {
+		return "", fmt.Errorf("boardtest: %s: code %d: %s", strings.Join(argv, " "), result.Code,
+			result.Output)
 	}
-	if kind != "notify" || restart != "always" || len(s.Exec) == 0 || s.Watchdog == 0 || s.Abort == 0 {
-		err = errors.Join(err, fmt.Errorf("want Type=notify, Restart=always, ExecStart, WatchdogSec and TimeoutAbortSec, have %q, %q, %q, %v, %v",
-			kind, restart, s.Exec, s.Watchdog, s.Abort))
+	return result.Output, nil
+}
+
+// runs has the unit run another program than its own; "" brings that back. It is not started anew.
+func (r *rig) runs(program string) {
+	r.now.Helper()
+	lines := ""
+	if program != "" {
+		lines = "ExecStart=\nExecStart=" + program + " run -config " + stationFile + "\n"
 	}
-	if err != nil {
-		return s, fmt.Errorf("boardtest: unit %q: %w", path, err)
+	r.must(r.dropIn("exec.conf", lines))
+}
+
+// dropIn adds lines to the unit's section [Service], in a tmpfs; "" takes them out again.
+func (r *rig) dropIn(name, lines string) error {
+	path := "/run/systemd/system/" + unit + ".d/" + name
+	if lines != "" {
+		lines = "[Service]\n" + lines
 	}
-	return s, nil
+	if err := r.guest.call("Write", wire.File{Path: path, Data: []byte(lines)}, nil, outboard); err != nil {
+		return err
+	}
+	return r.systemctl("daemon-reload")
+}
+
+// limit returns a time span of the unit, such as WatchdogUSec, as systemd understood it.
+func (r *rig) limit(property string) time.Duration {
+	r.now.Helper()
+	out, err := r.guest.run("systemctl", "show", "--value", "--property="+property, unit)
+	r.must(err)
+	d, err := time.ParseDuration(strings.NewReplacer(" ", "", "min", "m", "\n", "").Replace(out))
+	if err != nil || d == 0 {
+		r.now.Fatalf("%s of the unit is %q, want a time", property, out)
+	}
+	return d
 }

@@ -13,6 +13,7 @@ const (
 	frontRelay  = 5 // high: energised, for switchOn
 	gateRelay   = 6 // low: energised, for gateOn
 	tamper      = 7 // high: the case is open
+	spare       = 7 // of a station that has no tamper contact
 )
 
 // atRest are the levels of the inputs that nobody touches.
@@ -28,10 +29,12 @@ const (
 	frontCode    = "4711#"
 	gateCode     = "5820#"
 	stationFile  = "/etc/portero/portero.toml" // as the unit has it
+	stationGroup = 990                         // as the card has it (debian.sh)
 	exchangeUser = "door"
 )
 
-// config is the station's file. %[1]s is the host, %[2]d the exchange's port, %[3]d the back door's phone on 10.0.2.2.
+// config is the station's file. %[1]s is the host, %[2]d the exchange's port, %[3]d the back door's phone
+// on 10.0.2.2.
 const config = `version = 1
 [station]
 name = "Front door"
@@ -105,4 +108,39 @@ rate = 16000
 period = "40ms"
 [log]
 format = "json"
+`
+
+// lone is the file of a station that needs no exchange: one bell, one door. %[1]d is the phone's port on
+// 10.0.2.2, %[2]d the door's line, %[3]s the log's level.
+const lone = `version = 1
+[station]
+name = "Garden"
+[sip]
+listen = ":5062"
+rtp_ports = "40000-40019"
+[[bell]]
+name = "back"
+line = "9030000.pl061:4"
+stuck_after = "3s"
+targets = ["sip:yard@10.0.2.2:%[1]d"]
+ring_limit = "30s"
+talk_limit = "3m"
+[[door]]
+name = "front"
+line = "gpiochip0:%[2]d"
+switch_on = "3s"
+longest = "6s"
+hang_up_after = "0s"
+[[input]]
+name = "exit"
+kind = "rex"
+line = "9030000.pl061:1"
+door = "front"
+[audio]
+card = "Loopback"
+rate = 16000
+period = "40ms"
+[log]
+format = "json"
+level = "%[3]s"
 `

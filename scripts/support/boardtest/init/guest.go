@@ -1,168 +1,107 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"portero/audio"
-	"portero/audio/alsa"
+	"golang.org/x/sys/unix"
+
 	"portero/scripts/support/boardtest/wire"
 )
 
 // Guest is what the host may ask for.
 type Guest struct {
 	mu      sync.Mutex
-	off     chan struct{}
-	service *service
 	talking *talk
+	held    []int // descriptors of GPIO lines
 }
 
-// Write writes a file.
-func (g *Guest) Write(f wire.File, _ *bool) error { return os.WriteFile(f.Path, f.Data, 0o600) }
+// Write writes a file, or a value into one of the kernel's.
+func (g *Guest) Write(f wire.File, _ *bool) error {
+	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(f.Path, f.Data, 0o600)
+}
+
+// Read returns a file, which may be one of the kernel's.
+func (g *Guest) Read(path string, data *[]byte) (err error) {
+	*data, err = os.ReadFile(path)
+	return err
+}
 
 // Run runs a program to its end.
 func (g *Guest) Run(argv []string, r *wire.Result) error {
-	*r = run(argv)
-	return nil
-}
-
-// Start starts the service in place of the one that runs.
-func (g *Guest) Start(w wire.Service, _ *bool) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.service != nil {
-		g.service.stop()
-	}
-	var err error
-	g.service, err = startService(w)
-	return err
-}
-
-// Stop stops the service.
-func (g *Guest) Stop(bool, *bool) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.service != nil {
-		g.service.stop()
-		g.service = nil
+	began := time.Now()
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	*r = wire.Result{Output: string(out), Seconds: time.Since(began).Seconds()}
+	var status *exec.ExitError
+	switch {
+	case errors.As(err, &status):
+		r.Code = status.ExitCode()
+	case err != nil:
+		r.Code, r.Output = -1, err.Error()
 	}
 	return nil
 }
 
-// Signal signals the service's process alone.
-func (g *Guest) Signal(sig int, k *wire.Killed) error {
-	g.mu.Lock()
-	s := g.service
-	g.mu.Unlock()
-	if s == nil {
-		return errors.New("no service")
+const cgroup = "/sys/fs/cgroup/system.slice/portero.service/"
+
+// Processes lists the processes of the station's unit. It needs nothing of the card.
+func (g *Guest) Processes(_ bool, list *[]wire.Process) error {
+	raw, err := os.ReadFile(cgroup + "cgroup.procs")
+	if errors.Is(err, os.ErrNotExist) { // stopped
+		return nil
 	}
-	var err error
-	*k, err = s.signal(syscall.Signal(sig))
-	return err
-}
-
-// PowerOff ends the guest.
-func (g *Guest) PowerOff(bool, *bool) error {
-	close(g.off)
-	return nil
-}
-
-// Card unbinds the loopback card from its driver, or binds it again. Unbinding returns once every program has closed the card.
-func (g *Guest) Card(present bool, _ *bool) error {
-	verb := "unbind"
-	if present {
-		verb = "bind"
-	}
-	return os.WriteFile("/sys/bus/platform/drivers/snd_aloop/"+verb, []byte("snd_aloop.0"), 0)
-}
-
-// Chip unbinds the GPIO chip from its driver, or binds it again: it may come back under another number.
-func (g *Guest) Chip(present bool, _ *bool) error {
-	verb := "unbind"
-	if present {
-		verb = "bind"
-	}
-	return os.WriteFile("/sys/bus/amba/drivers/pl061_gpio/"+verb, []byte("9030000.pl061"), 0)
-}
-
-// talk is one person in front of the board.
-type talk struct {
-	card  audio.Duplex
-	heard wire.Heard
-	stop  chan struct{}
-	done  chan struct{}
-}
-
-// TalkStart opens the far end of the loopback and speaks and records until TalkStop, or until the card is taken away.
-func (g *Guest) TalkStart(w wire.Talk, _ *bool) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.talking != nil {
-		return errors.New("somebody talks already")
-	}
-	card, err := alsa.Open(context.Background(), alsa.Config{Card: "hw:0,1", Rate: w.Rate, Period: 100 * time.Millisecond}, audio.FullDuplex)
 	if err != nil {
 		return err
 	}
-	t := &talk{card: card, heard: wire.Heard{Rate: card.Rate()}, stop: make(chan struct{}), done: make(chan struct{})}
-	g.talking = t
-	go t.run(w.Says)
+	for field := range bytes.FieldsSeq(raw) {
+		pid, err := strconv.Atoi(string(field))
+		if err != nil {
+			return err
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // pid (comm) state ...
+		open, closed := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+		if err != nil || open < 0 || closed+2 >= len(stat) {
+			continue // gone meanwhile
+		}
+		p := wire.Process{Pid: pid, Comm: string(stat[open+1 : closed]), State: string(stat[closed+2])}
+		*list = append(*list, p)
+	}
 	return nil
 }
 
-func (t *talk) run(says []int16) {
-	defer close(t.done)
-	defer t.card.Close()
-	if err := alsa.Realtime(); err != nil {
-		tell("init", "", "no real-time priority: "+err.Error())
+// Signal signals one of the unit's processes, or all.
+func (g *Guest) Signal(s wire.Signal, k *wire.Killed) error {
+	var list []wire.Process
+	if err := g.Processes(true, &list); err != nil {
+		return err
 	}
-	// No allocation while it talks: five minutes are enough for any call here.
-	t.heard.Samples = make([]int16, 0, 300*t.card.Rate())
-	play, capture := make([]int16, t.card.Period()), make([]int16, t.card.Period())
-	pause := t.card.Rate() * 3 / 10
-	for at := 0; ; {
-		select {
-		case <-t.stop:
-			return
-		default:
+	for _, p := range list {
+		// The shell of ExecReload is neither.
+		part := wire.Guard
+		if p.Comm != wire.Guard {
+			part = wire.Station
 		}
-		for i := range play {
-			play[i] = 0
-			if at < len(says) {
-				play[i] = says[at]
-			}
-			if at++; at >= len(says)+pause {
-				at = 0
-			}
+		if s.To != wire.All && s.To != part || !strings.HasPrefix(p.Comm, "portero") {
+			continue
 		}
-		slip, err := t.card.Exchange(play, capture)
-		if err != nil {
-			t.heard.Err = err.Error()
-			return
-		}
-		t.heard.Slipped += slip.Captured
-		if len(t.heard.Samples)+len(capture) <= cap(t.heard.Samples) {
-			t.heard.Samples = append(t.heard.Samples, capture...)
+		*k = wire.Killed{Pid: p.Pid, Up: up()}
+		if err := unix.Kill(p.Pid, unix.Signal(s.Number)); err != nil {
+			return fmt.Errorf("agent: signal %d to %s %d: %w", s.Number, p.Comm, p.Pid, err)
 		}
 	}
-}
-
-// TalkStop ends the talk and returns what was heard.
-func (g *Guest) TalkStop(_ bool, heard *wire.Heard) error {
-	g.mu.Lock()
-	t := g.talking
-	g.talking = nil
-	g.mu.Unlock()
-	if t == nil {
-		return errors.New("nobody talks")
+	if k.Pid == 0 {
+		return fmt.Errorf("agent: no %s among %v", s.To, list)
 	}
-	close(t.stop)
-	<-t.done
-	*heard = t.heard
 	return nil
 }

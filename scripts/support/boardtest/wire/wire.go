@@ -1,24 +1,34 @@
-// Package wire is what the host and the guest's init say to each other: net/rpc with gob over the virtio port "ctl", service
-// "Guest". The second port, "log", carries one [Line] of JSON per line from guest to host.
+// Package wire is what the host and the guest's agent say to each other: net/rpc with gob over the virtio
+// port "ctl", service "Guest". The second port, "log", carries one [Line] of JSON per line from guest to
+// host.
 package wire
 
-import "time"
-
-// Line is one line that a program in the guest wrote, or, with Event set, something that init saw or did.
+// Line is one line that a program in the guest wrote. Event is set where the host waits for it.
 type Line struct {
-	Up    float64 `json:"up"` // seconds since the kernel started
-	From  string  `json:"from"`
+	Up    float64 `json:"up"`   // seconds since the kernel started
+	From  string  `json:"from"` // "portero", "systemd", "agent"
 	Text  string  `json:"text"`
-	Event string  `json:"event,omitempty"` // "started", "ready", "watchdog", "died", "released"
+	Event string  `json:"event,omitempty"` // of systemd and agent: see log.go of init
 }
 
-// Service is a unit with Type=notify and Restart=always, as systemd would keep it.
-type Service struct {
-	Exec         []string      // ExecStart
-	StopPost     [][]string    // ExecStopPost: run one after the other whenever Exec has ended, however that was
-	Watchdog     time.Duration // of silence, then SIGABRT; 0: none
-	Abort        time.Duration // after SIGABRT, then SIGKILL
-	RestartAfter time.Duration
+// Names of the unit's processes (/proc/PID/comm): what is not the guard is the station.
+const (
+	Station = "station"
+	Guard   = "portero-guard"
+	All     = "all"
+)
+
+// Process is one of the unit's.
+type Process struct {
+	Pid   int
+	Comm  string
+	State string // R, S, D, T, Z ... (proc(5))
+}
+
+// Signal goes to Station, Guard or All.
+type Signal struct {
+	To     string
+	Number int
 }
 
 // Killed tells when a signal was sent.
@@ -27,7 +37,8 @@ type Killed struct {
 	Up  float64 // seconds since the kernel started
 }
 
-// Talk is a person in front of the board: what the loopback's other end plays, again and again with 300 ms between.
+// Talk is a person in front of the board: what the loopback's other end plays, again and again with 300 ms
+// between.
 type Talk struct {
 	Rate int     // Hz
 	Says []int16 // nil: silence
