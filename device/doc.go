@@ -2,19 +2,24 @@
 //
 // One loop owns the station ([Station.Run]). Everybody else posts: the board its edges, the SIP stack its call events, the audio
 // engine its digits, signals and programs their commands. The station posts back and waits for nobody. What it does in which state
-// is one table (table.go); package access has another for each door.
+// is one table (table.go); package access has another for each door. What an action raises comes right after that action.
 //
-//	table.go     the states and all that can happen in them
-//	station.go   the loop, commands, the snapshot
-//	visit.go     a visit in the order it goes: press, call, ring, answer, talk, end
-//	incoming.go  calls that others place: only callers on the list, each only from where it belongs
-//	entry.go     digits and doors
-//	inputs.go    request to exit, door contact, tamper contact
-//	lamps.go     what the lamps show
-//	media.go     SDP and sound of one call leg
-//	phone.go     accounts, targets, and who may call
-//	sounds.go    chime, ring-back and the other tones
-//	hang*.go     a loop that hangs on purpose, only with the build tag hangtest
+// A Station keeps its parts to itself: board gives relays to package access alone, and a door is opened by code, by button or by the
+// command [OpenDoor], never by a relay in somebody's hand.
+//
+//	table.go       the states and all that can happen in them
+//	station.go     the loop: what it is put together from, steps, lines that change
+//	command.go     what others may ask for, each with an answer
+//	snapshot.go    the one document that says how the station stands
+//	visit.go       a visit in the order it goes: press, call, ring, answer, talk, end
+//	incoming.go    calls that others place: only callers on the list, each only from where it belongs
+//	microphone.go  the one rule for who may hear the door, and the signal that somebody does
+//	digits.go      digits, codes, and what an opened door means to a talk
+//	inputs.go      request to exit, door contact, tamper contact
+//	lamps.go       what the lamps show
+//	phone.go       accounts, targets, and who may call
+//	sounds.go      chime, ring-back and the other tones
+//	hang*.go       a loop that hangs on purpose, only with the build tag hangtest
 //
 // # What is promised
 //
