@@ -90,6 +90,13 @@ func reportRSS(name string, phones [2]*phone) error {
 		return err
 	}
 	report(name, ours, "MB", "baresip", theirs)
+	if ours, err = phones[0].pss(); err != nil {
+		return err
+	}
+	if theirs, err = phones[1].pss(); err != nil {
+		return err
+	}
+	report(name+"-locked-with-guard", ours, "MB", "baresip", theirs)
 	return nil
 }
 

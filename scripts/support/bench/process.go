@@ -104,10 +104,56 @@ func (p *process) during(wait func()) (usage, error) {
 	return after.since(before), err
 }
 
-// rss is the resident memory in MB.
+// rss is the resident memory in MB, without the executable's copy that the station holds locked (package guard): its pages are the
+// program's own once more, or would not be there.
 func (p *process) rss() (float64, error) {
 	kb, err := field(fmt.Sprintf("/proc/%d/status", p.pid()), "VmRSS")
-	return float64(kb) / 1024, err
+	if err != nil {
+		return 0, err
+	}
+	locked, err := sharedImage(p.pid())
+	return float64(kb-locked) / 1024, err
+}
+
+// sharedImage is how much, in kB, of a shared mapping of its executable a process has in memory.
+func sharedImage(pid int) (kb int, err error) {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		return 0, err
+	}
+	within := false
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) >= 6 && !strings.HasSuffix(words[0], ":"):
+			within = words[1] == "r--s" && words[5] == exe
+		case within && words[0] == "Rss:":
+			n, err := strconv.Atoi(words[1])
+			return n, err
+		}
+	}
+	return 0, nil
+}
+
+// pss is the memory in MB of the process and its children, where pages that several have count once.
+func (p *process) pss() (float64, error) {
+	pids, err := family(p.pid())
+	if err != nil {
+		return 0, p.failed(err)
+	}
+	sum := 0
+	for _, pid := range pids {
+		kb, err := field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
+		if err != nil {
+			return 0, err
+		}
+		sum += kb
+	}
+	return float64(sum) / 1024, nil
 }
 
 // field reads a number out of a status file of /proc.
