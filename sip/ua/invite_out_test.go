@@ -130,6 +130,36 @@ func TestOfferFails(t *testing.T) {
 	})
 }
 
+// TestSlowOffer: keys and candidates take their time. The INVITE leaves when the offer is there, unless the call
+// was hung up meanwhile.
+func TestSlowOffer(t *testing.T) {
+	for _, hangUp := range []bool{false, true} {
+		bubble(t, func(t *testing.T, n *siptest.Network) {
+			a, p := startUA(t, n, "10.0.0.1:5060"), n.NewPeer(t, "10.0.0.2:5060")
+			start := time.Now()
+			c := a.Invite(ua.Invite{To: mustURI(t, "sip:kitchen@10.0.0.2"), From: mustURI(t, "sip:door@10.0.0.1"),
+				Offer: func(_ netip.Addr, _ transport.Target, done func([]byte, error)) {
+					time.AfterFunc(3*time.Second, func() { done(offer, nil) })
+				}}, func(_ *ua.Call, ev ua.CallEvent) { a.events <- heard{nil, ev} })
+			if hangUp {
+				time.AfterFunc(time.Second, c.Hangup)
+				a.want(t, ua.Ended)
+				p.Silence(time.Minute)
+				a.settled(t)
+				return
+			}
+			invite := p.Request(sip.INVITE)
+			if took := time.Since(start).Round(time.Second); took != 3*time.Second || string(invite.Body) != string(offer) {
+				t.Errorf("INVITE after %v with %q", took, invite.Body)
+			}
+			p.Respond(invite, a.addr, 486, nil)
+			p.Request(sip.ACK)
+			a.want(t, ua.Ended)
+			a.settled(t)
+		})
+	}
+}
+
 // TestNoTransport calls a URI that asks for a transport this stack has not: a clean end, and no packet.
 func TestNoTransport(t *testing.T) {
 	for _, to := range []string{"sip:kitchen@10.0.0.2;transport=tcp", "sips:kitchen@10.0.0.2", "tel:+4930"} {
