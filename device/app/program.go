@@ -133,9 +133,6 @@ func (p *Program) reject(why error) {
 func (p *Program) first(ctx context.Context) (*App, error) {
 	a, err := p.build(p.config, p.rejected, p.options)
 	switch {
-	case err == nil && p.rejected == nil:
-		p.keep(p.config)
-		return a, nil
 	case err == nil || p.rejected != nil:
 		return a, err
 	}
@@ -146,7 +143,6 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 		return nil, err
 	}
 	if a, err = p.build(p.config, nil, p.options); err == nil {
-		p.keep(p.config)
 		return a, nil
 	}
 	// A file without a fault may still name what is not there: a line that is taken, a port in use.
@@ -162,8 +158,24 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	return a, nil
 }
 
-// keep makes cfg, which a station could be built from, the last good one, and that of a station that a guard has to start.
-func (p *Program) keep(cfg *config.Config) {
+// keep makes the configuration of a station that runs the last good one, and that of a station that a guard has to start. It runs
+// beside the station: a slow medium must not make a healthy one look dead. The function that it returns waits for the end.
+func (p *Program) keep(a *App) (kept func()) {
+	if a.options.About.StandIn != "" {
+		return func() {}
+	}
+	if p.guard != nil {
+		p.guard.Save(a.Config.Snapshot())
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.write(a.Config)
+	}()
+	return func() { <-done }
+}
+
+func (p *Program) write(cfg *config.Config) {
 	var chips map[string]string
 	if bc := BoardConfig(cfg); !bc.Sim {
 		if found, err := board.Chips(); err == nil { // it held them a moment ago
@@ -172,9 +184,6 @@ func (p *Program) keep(cfg *config.Config) {
 	}
 	if err := cfg.SaveLastGood(cfg.Station.DataDir, chips); err != nil {
 		p.log.Warn("last good configuration not kept", "part", "app", "err", err)
-	}
-	if p.guard != nil {
-		p.guard.Save(cfg.Snapshot())
 	}
 }
 
@@ -196,6 +205,7 @@ func (p *Program) supervise(ctx context.Context, a *App) error {
 
 // live runs one station until ctx ends, a part fails, or it left for the new configuration.
 func (p *Program) live(ctx context.Context, a *App) error {
+	defer p.keep(a)()
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
 	for {
@@ -254,7 +264,6 @@ func (p *Program) change(a *App) (*App, error) {
 	}
 	b, err := p.build(next, nil, o)
 	if err == nil {
-		p.keep(next)
 		p.events.Emit(event.Event{Kind: event.ConfigReloaded})
 		p.tellUnsafe(next)
 		return b, nil
