@@ -200,6 +200,13 @@ func (s *Station) loop(ctx context.Context) {
 		alive = ticker.C
 	}
 	asked := false // the stack's loop, whether it is alive
+	ask := func() {
+		if !asked && s.parts.Alive != nil {
+			asked = true
+			s.phone.Agent.Stack().Post(func() { s.box.Put(func() { asked = false; s.parts.Alive() }) })
+		}
+	}
+	ask() // whoever reloads often is alive, too
 	for ctx.Err() == nil {
 		for f := s.box.Take(); f != nil; f = s.box.Take() {
 			f()
@@ -214,10 +221,7 @@ func (s *Station) loop(ctx context.Context) {
 		case <-ctx.Done():
 		case <-s.box.Wake():
 		case <-alive:
-			if !asked {
-				asked = true
-				s.phone.Agent.Stack().Post(func() { s.box.Put(func() { asked = false; s.parts.Alive() }) })
-			}
+			ask()
 		}
 	}
 }

@@ -46,13 +46,22 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 		ready = append(ready, systemd.MainPID())
 	}
 	return program.Run(ctx, log, events, app.Options{About: device.About{Version: versionString()}, Trace: *trace, AliveEvery: aliveEvery(), Ready: func() {
-		tellSystemd(log, ready...)
 		watch.Ready()
+		go func() { // the station's loop does not wait for it
+			select {
+			case <-watch.Armed():
+			case <-time.After(armedWithin):
+			}
+			tellSystemd(log, ready...)
+		}()
 	}, Alive: func() {
 		tellSystemd(log, "WATCHDOG=1")
 		watch.Alive()
 	}})
 }
+
+// armedWithin is how long systemd waits to hear that the station is ready, because the guard is not: the card is slow.
+const armedWithin = 10 * time.Second
 
 // obey does what signals say.
 func obey(ctx context.Context, signals <-chan os.Signal, program *app.Program) {

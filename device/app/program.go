@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -93,6 +94,12 @@ func (p *Program) command(c command) {
 // buildAgain is how long a port or line may take that is just being let go, by a process that ends: it must not cost the doors.
 const buildAgain = 2 * time.Second
 
+// At boot a chip is root's alone until udev has given it to the group gpio.
+const (
+	udevAgain  = 250 * time.Millisecond
+	udevWithin = 10 * time.Second
+)
+
 // Run runs stations until ctx ends or one of them fails.
 func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, o Options) error {
 	o.World = o.World.complete()
@@ -137,13 +144,22 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 		return a, err
 	}
 	p.log.Warn("station not built", "part", "app", "again", buildAgain, "err", err)
-	select {
-	case <-time.After(buildAgain):
-	case <-ctx.Done():
-		return nil, err
-	}
-	if a, err = p.build(p.config, nil, p.options); err == nil {
-		return a, nil
+	for began := time.Now(); ; {
+		wait := buildAgain
+		if errors.Is(err, fs.ErrPermission) {
+			wait = udevAgain
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, err
+		}
+		if a, err = p.build(p.config, nil, p.options); err == nil {
+			return a, nil
+		}
+		if !errors.Is(err, fs.ErrPermission) || time.Since(began) >= udevWithin {
+			break
+		}
 	}
 	// A file without a fault may still name what is not there: a line that is taken, a port in use.
 	copied, copyErr := config.LoadLastGood(p.file, p.data)

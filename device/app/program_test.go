@@ -34,6 +34,7 @@ type station struct {
 	data    string // NewProgram's
 	guard   Guard
 	sim     *board.Sim
+	open    func(board.Config) (*board.Board, error) // of the board
 	network *siptest.Network
 	rtp     audiotest.Net
 	taken   sync.Map // SIP addresses that another program holds
@@ -74,7 +75,8 @@ sim = true
 func newStation(t *testing.T, edits ...string) *station {
 	t.Helper()
 	dir := t.TempDir()
-	s := &station{t: t, file: filepath.Join(dir, "portero.toml"), sim: board.NewSim(), network: siptest.NewNetwork(1)}
+	sim := board.NewSim()
+	s := &station{t: t, open: sim.Open, file: filepath.Join(dir, "portero.toml"), sim: sim, network: siptest.NewNetwork(1)}
 	s.write(fmt.Sprintf(stationConfig, dir))
 	s.edit(edits...)
 	return s
@@ -122,7 +124,7 @@ func (s *station) start() error {
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.done = make(chan error, 1)
 	o := Options{About: device.About{Version: "test"}, World: World{
-		OpenBoard: s.sim.Open,
+		OpenBoard: s.open,
 		ListenSIP: s.listen,
 		ListenRTP: func(netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
 			return s.rtp.Listen("10.0.0.1:10000"), s.rtp.Listen("10.0.0.1:10001"), nil
@@ -295,6 +297,29 @@ func TestPortJustLetGo(t *testing.T) {
 		s.want(event.StationReady)
 		if doors := len(s.program.Config().Doors); doors != 1 {
 			t.Errorf("%d doors, want 1", doors)
+		}
+		s.end()
+	})
+}
+
+// TestChipBeforeUdev: at boot a chip is root's for a while. The doors do not pay for that.
+func TestChipBeforeUdev(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		opens := s.sim.Open
+		until := time.Now().Add(5 * time.Second)
+		s.open = func(c board.Config) (*board.Board, error) {
+			if time.Now().Before(until) {
+				return nil, fmt.Errorf("open chip: %w", syscall.EACCES)
+			}
+			return opens(c)
+		}
+		if err := s.start(); err != nil {
+			t.Fatal(err)
+		}
+		s.want(event.StationReady)
+		if late := time.Since(until); late > time.Second || len(s.program.Config().Doors) != 1 {
+			t.Errorf("ready %v after udev, with %d doors", late, len(s.program.Config().Doors))
 		}
 		s.end()
 	})

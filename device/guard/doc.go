@@ -10,12 +10,12 @@
 // # What happens
 //
 // The station is the unit's main process, as if there were no guard. Once its inputs are watched it locks its memory, starts the guard
-// and hands it a duplicate of every relay's line, and the settings that it runs with. It says before each opening how long the relay
+// and hands it a duplicate of every relay's line, and the settings that it runs with; then it tells systemd that it is ready. It says before each opening how long the relay
 // may be energised. The guard asks for a sign of life every second, five times a second while a relay is energised.
 //
 //	the station ended, killed or crashed    relays released at once, another station started
 //	it is silent, relay energised, 0.7 s    relays released
-//	it is silent for 3 s                    killed, another started
+//	it is silent for 2.5 s                  killed, another started
 //	its loop is silent for 8 s              SIGABRT, then the same
 //	a lease is over by 0.3 s                relay released: the station's own timer did not fire
 //	the guard ended, or is silent           relays released at once, another guard started
@@ -27,6 +27,7 @@
 //
 //   - Neither ever waits for the other: what the socket does not take at once has not been said, and silence does the rest.
 //   - Whoever finds itself alone releases the relays: nothing may be energised that nobody watches.
+//   - What a new guard is to know lies in its socket before it is started: it may come late, and find its station dead.
 //   - The first guard is started from the file, and so shares its pages in memory with the station; who is started after a failure
 //     comes from a memfd.
 //

@@ -20,14 +20,14 @@ const guardName = "portero-guard" // at most 15 bytes
 
 const (
 	pingEvery   = time.Second
-	pingTense   = 200 * time.Millisecond // while a relay is energised
-	silentTense = 700 * time.Millisecond // then the relays are released
-	silentLong  = 3 * time.Second        // then the other is killed
-	loopSilent  = 8 * time.Second        // without a sign of the station's loop, which comes every 5 s
-	abortTakes  = time.Second            // for the stacks of all goroutines
-	dyingTakes  = time.Second            // from SIGKILL until another is started all the same
-	lookEvery   = 20 * time.Millisecond  // whether it is dead
-	shortLife   = 5 * time.Second        // a station that lived for less is not started again at once
+	pingTense   = 200 * time.Millisecond  // while a relay is energised
+	silentTense = 700 * time.Millisecond  // then the relays are released
+	silentLong  = 2500 * time.Millisecond // then the other is killed
+	loopSilent  = 8 * time.Second         // without a sign of the station's loop, which comes every 5 s
+	abortTakes  = time.Second             // for the stacks of all goroutines
+	dyingTakes  = time.Second             // from SIGKILL until another is started all the same
+	lookEvery   = 20 * time.Millisecond   // whether it is dead
+	shortLife   = 5 * time.Second         // two that lived for less in a row are not replaced at once
 	startAgain  = 2 * time.Second
 	stopTakes   = 15 * time.Second // as long as systemd may take to stop the unit
 )
@@ -57,6 +57,7 @@ type guard struct {
 	dying    *station  // killed, perhaps not dead
 	killed   time.Time // when
 	startAt  time.Time // of the next
+	brief    int       // stations in a row that lived briefly
 	ended    string    // how the last one ended
 	pingAt   time.Time
 	stopping time.Time // until when nothing is started; zero: start
@@ -216,8 +217,14 @@ func (g *guard) bury(now time.Time, how string) {
 	}
 	g.log.Error("station lost", "part", "guard", "how", how, "released", released)
 	g.startAt = now
-	if now.Sub(g.station.since) < shortLife {
+	switch {
+	case now.Sub(g.station.since) >= shortLife:
+		g.brief = 0
+	case g.brief > 0: // the first is replaced at once
 		g.startAt = now.Add(startAgain)
+		fallthrough
+	default:
+		g.brief++
 	}
 	g.dying, g.killed, g.station = g.station, now, nil
 }

@@ -277,3 +277,58 @@ func notify() <-chan os.Signal {
 	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGTERM)
 	return signals
 }
+
+// TestGuardComesLate: the station has died before its guard was there to read. What was said lies in the socket all the same: the relay
+// is released, and another station is given line and settings.
+func TestGuardComesLate(t *testing.T) {
+	relay, err := os.OpenFile(filepath.Join(t.TempDir(), "relay"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer relay.Close()
+	dying := newStationEnd(deenergize, slog.New(slog.DiscardHandler))
+	if err := dying.Keep("relay", int(relay.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	dying.Save([]byte("saved"))
+	ours, theirs, err := socketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := ours.open(func(os.Signal) error { return os.ErrProcessDone })
+	if err := dying.handOver(dead); err != nil {
+		t.Fatal(err)
+	}
+	dying.Lease("relay", time.Minute)
+	if err := writeLevel(int(relay.Fd()), '1'); err != nil {
+		t.Fatal(err)
+	}
+	dead.close()
+
+	p, err := newPeer(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGuard(deenergize, slog.New(slog.DiscardHandler))
+	g.station = watched(p.open(func(os.Signal) error { return os.ErrProcessDone }), time.Now())
+	var given []message
+	over := make(chan os.Signal, 1)
+	g.start = func() (*station, error) {
+		in := make(chan message)
+		close(in) // it dies, too, and the test is over
+		over <- syscall.SIGTERM
+		return watched(&end{in: in, send: func(m message) error { given = append(given, m); return nil },
+			kill: func(os.Signal) error { return os.ErrProcessDone }, close: func() {}}, time.Now()), nil
+	}
+	if err := g.run(over); err != nil {
+		t.Fatal(err)
+	}
+	level := make([]byte, 1)
+	if _, err := relay.ReadAt(level, 0); err != nil || string(level) != "0" {
+		t.Errorf("the relay's level is %q, %v; want 0", level, err)
+	}
+	if len(given) < 3 || given[0].Kind != keep || given[0].Line != "relay" || string(given[1].Data) != "saved" ||
+		string(given[2].Data) != "it ended, released relay" {
+		t.Errorf("the next station was given %+v", given)
+	}
+}

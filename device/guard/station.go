@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,12 +25,15 @@ const (
 
 // Station is the station's end. It is a board.Keeper from New on; Run keeps a guard beside the station.
 type Station struct {
-	launch     func() (*end, error) // starts a guard
+	launch     func() (g *end, start func() error, err error) // a guard's end of the socket, and what then starts it
+	lock       func()                                         // locks the station's memory, once
 	deenergize func(fd int) error
 	close      func(fd int)
 
 	ready     chan struct{} // closed when the first guard may be started
 	readyOnce sync.Once
+	armed     chan struct{} // closed when it stands there, or could not be started
+	armedOnce sync.Once
 	ended     string // how the station before this one ended; "": there was none
 	given     []byte // the settings of the station before
 
@@ -43,6 +47,7 @@ type Station struct {
 	settings []byte                     // what a later station is given
 	drops    map[string]chan<- struct{} // answers that Drop waits for
 	watch    *time.Timer                // fires when the guard is silent
+	loop     bool                       // Alive was called
 }
 
 // New is the station's end; a station that a guard has started takes what the one before has left. It starts nothing.
@@ -53,7 +58,7 @@ func New() (*Station, error) {
 func newStation(deenergize func(fd int) error, log *slog.Logger) (*Station, error) {
 	s := newStationEnd(deenergize, log)
 	l := &launcher{end: s}
-	s.launch = l.start
+	s.launch, s.lock = l.launch, sync.OnceFunc(l.lock)
 	if os.Getenv(roleKey) != stationRole {
 		return s, nil
 	}
@@ -67,44 +72,73 @@ func newStation(deenergize func(fd int) error, log *slog.Logger) (*Station, erro
 }
 
 func newStationEnd(deenergize func(fd int) error, log *slog.Logger) *Station {
-	return &Station{log: log, deenergize: deenergize, ready: make(chan struct{}), left: map[string]int{}, kept: map[string]int{}, tense: map[string]time.Time{},
+	return &Station{log: log, deenergize: deenergize, ready: make(chan struct{}), armed: make(chan struct{}), lock: func() {}, left: map[string]int{}, kept: map[string]int{}, tense: map[string]time.Time{},
 		drops: map[string]chan<- struct{}{}, close: func(fd int) { _ = unix.Close(fd) }}
 }
 
 // launcher starts guards.
 type launcher struct {
 	end   *Station
-	prog  *program
 	again bool // something has failed before: nothing of the disk is to be needed
+
+	mu   sync.Mutex
+	prog *program // nil: not mapped
 }
 
-func (l *launcher) start() (*end, error) {
-	if l.prog == nil {
-		var err error
-		if l.prog, err = mapProgram(); err != nil {
-			return nil, err
-		}
-		go l.lock() // from a slow card it takes a while, and ends by itself
+// launch makes the socket of a guard. What is said before start lies there, and is read even if the station dies meanwhile.
+func (l *launcher) launch() (g *end, start func() error, err error) {
+	if err := l.load(); err != nil {
+		return nil, nil, err
 	}
 	ours, theirs, err := socketPair()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_, format := l.end.logger()
-	process, err := l.prog.start(guardRole, format, theirs, l.again)
-	if err != nil && !l.again {
-		process, err = l.prog.start(guardRole, format, theirs, true)
-	}
-	l.again = true
-	if err = errors.Join(err, theirs.Close()); err != nil {
-		return nil, errors.Join(err, ours.conn.Close())
-	}
-	go func() { _, _ = process.Wait() }() // how it ended does not matter: only that it is gone
-	return ours.open(process.Signal), nil
+	var process atomic.Pointer[os.Process]
+	g = ours.open(func(sig os.Signal) error {
+		if p := process.Load(); p != nil {
+			return p.Signal(sig)
+		}
+		return os.ErrProcessDone
+	})
+	return g, func() error {
+		p, err := l.start(theirs)
+		if err = errors.Join(err, theirs.Close()); err != nil {
+			return err
+		}
+		process.Store(p)
+		go func() { _, _ = p.Wait() }() // how it ended does not matter: only that it is gone
+		return nil
+	}, nil
 }
 
+func (l *launcher) start(theirs *os.File) (*os.Process, error) {
+	_, format := l.end.logger()
+	p, err := l.prog.start(guardRole, format, theirs, l.again)
+	if err != nil && !l.again {
+		p, err = l.prog.start(guardRole, format, theirs, true)
+	}
+	l.again = true
+	return p, err
+}
+
+// load maps the program, once that works.
+func (l *launcher) load() (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.prog == nil {
+		l.prog, err = mapProgram()
+	}
+	return err
+}
+
+// lock reads the program from the card, if it has to, and locks it. From a slow card that takes a while.
 func (l *launcher) lock() {
-	if err := l.prog.lock(); err != nil {
+	err := l.load()
+	if err == nil {
+		err = l.prog.lock()
+	}
+	if err != nil {
 		log, _ := l.end.logger()
 		log.Warn("station memory not locked", "part", "guard", "loss", "a card that fails may stop the station",
 			"remedy", "LimitMEMLOCK=infinity in the unit", "err", err)
@@ -161,6 +195,9 @@ func (s *Station) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+		s.lock() // before the guard: it shares the pages, and the card may fail at any time
+	} else {
+		go s.lock() // the guard waits for signs of life; the lock ends by itself
 	}
 	for brief := 0; ; { // how many guards in a row failed to start, or lived briefly
 		began := time.Now()
@@ -170,6 +207,7 @@ func (s *Station) Run(ctx context.Context) error {
 				log.Error("guard not started", "part", "guard", "loss", "a relay may stay energised if the station is killed", "err", err)
 			}
 		}
+		s.armedOnce.Do(func() { close(s.armed) })
 		if s.present() != nil && s.attend(ctx) {
 			return nil
 		}
@@ -185,6 +223,10 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 }
 
+// Armed is closed when the guard stands beside the station, with all that it needs in locked memory, or when that has failed and was
+// told. Before that the loss of the disk may still do harm.
+func (s *Station) Armed() <-chan struct{} { return s.armed }
+
 // Ready lets Run start the first guard: it costs the start of the station nothing.
 func (s *Station) Ready() { s.readyOnce.Do(func() { close(s.ready) }) }
 
@@ -196,12 +238,30 @@ func (s *Station) present() *end {
 
 // call starts a guard and hands it everything.
 func (s *Station) call() error {
-	g, err := s.launch()
+	g, start, err := s.launch()
 	if err != nil {
 		return err
 	}
+	if err = s.handOver(g); err == nil {
+		err = start()
+	}
+	if err != nil {
+		g.close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.guard = nil
+		return err
+	}
+	log, _ := s.logger()
+	log.Info("guard started", "part", "guard")
+	return nil
+}
+
+// handOver says to a guard what it is to know, and makes it the station's: what changes from then on is said to it as well.
+func (s *Station) handOver(g *end) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var err error
 	for key, fd := range s.kept {
 		left := max(0, time.Until(s.tense[key]))
 		err = errors.Join(err, g.send(message{Kind: keep, Line: key, For: left, fd: fd}))
@@ -209,13 +269,13 @@ func (s *Station) call() error {
 	if s.settings != nil {
 		err = errors.Join(err, g.send(message{Kind: settings, Data: s.settings}))
 	}
-	if err != nil {
-		g.close()
-		return errors.Join(err, g.kill(os.Kill))
+	if s.loop {
+		err = errors.Join(err, g.send(message{Kind: alive}))
 	}
-	s.guard = g
-	s.log.Info("guard started", "part", "guard", "lines", len(s.kept))
-	return nil
+	if err == nil {
+		s.guard = g
+	}
+	return err
 }
 
 // attend answers the guard until it is lost (false) or ctx ends (true).
@@ -303,6 +363,7 @@ func (s *Station) say(m message) {
 func (s *Station) Alive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.loop = true
 	s.say(message{Kind: alive})
 }
 

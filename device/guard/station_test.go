@@ -54,11 +54,11 @@ func (g *guarded) guards() []*fakeGuard {
 
 func newGuarded(t *testing.T) *guarded {
 	g := newBareGuarded()
-	g.launch = func() (*end, error) {
+	g.launch = func() (*end, func() error, error) {
 		if g.fail.Load() {
-			return nil, errors.New("no memory")
+			return g.newEnd(&fakeGuard{to: make(chan message, 16)}), func() error { return errors.New("no memory") }, nil
 		}
-		return g.newGuard(), nil
+		return g.newGuard(), func() error { return nil }, nil
 	}
 	var ctx context.Context
 	ctx, g.stop = context.WithCancel(t.Context())
@@ -72,6 +72,10 @@ func (g *guarded) newGuard() *end {
 	g.started = append(g.started, f)
 	g.mu.Unlock()
 	f.pingLater()
+	return g.newEnd(f)
+}
+
+func (g *guarded) newEnd(f *fakeGuard) *end {
 	return &end{in: f.to, send: f.take, kill: func(os.Signal) error { f.kill(); return nil }, close: func() {}}
 }
 
