@@ -56,14 +56,7 @@ func (s *Station) doorOpened(ev event.Event) {
 // loopClock fires the doors' timers on the station's loop.
 type loopClock struct{ s *Station }
 
-func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
-	fired := false
-	cancel := c.s.after(d, func() { fired = true; f() })
-	return func() bool {
-		cancel()
-		return !fired
-	}
-}
+func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func()) { return c.s.after(d, f) }
 
 // digitHeard takes a digit from the sound or from an INFO. The first way that brings one is the call's way: a phone that sends
 // both would press every key twice.

@@ -22,8 +22,19 @@ import (
 // loop is a station's loop: timers post to it, run executes what was posted.
 type loop chan func()
 
-func (l loop) AfterFunc(d time.Duration, f func()) func() bool {
-	return time.AfterFunc(d, func() { l <- f }).Stop
+func (l loop) AfterFunc(d time.Duration, f func()) (stop func()) {
+	stopped := false
+	t := time.AfterFunc(d, func() {
+		l <- func() {
+			if !stopped {
+				f()
+			}
+		}
+	})
+	return func() {
+		stopped = true
+		t.Stop()
+	}
 }
 
 // run is the loop for d.

@@ -23,8 +23,7 @@ type Tamper struct {
 
 	blocked bool
 	resumed string // why a block of an earlier life begins anew; "": none does
-	stop    func() bool
-	timer   int // number of the timer that counts
+	stop    func() // the block's timer; nil: there was none
 }
 
 // tamperState is what outlives a restart, {"blocked":true}.
@@ -67,13 +66,9 @@ func (t *Tamper) begin(input, reason string) {
 	if t.stop != nil {
 		t.stop()
 	}
-	t.timer++
-	n := t.timer
 	t.stop = t.clock.AfterFunc(t.block, func() {
-		if n == t.timer { // an earlier one may be on its way to the loop
-			t.blocked = false
-			t.emit(event.Event{Kind: event.TamperOver})
-		}
+		t.blocked = false
+		t.emit(event.Event{Kind: event.TamperOver})
 	})
 	t.file.save(stored{state: tamperState{Blocked: true}, after: tamperState{}, until: time.Now().Add(t.block)})
 }
