@@ -34,13 +34,13 @@ type tamperState struct {
 // NewTamper reads the state in dir. A block that a restart cut short holds from here on, and an unreadable state is one; its time
 // begins with Start.
 func NewTamper(dir string, a config.Access, clock Clock, emit func(event.Event), logger *slog.Logger) *Tamper {
-	t := &Tamper{file: newStateFile(dir, tamperFile, "tamper: a block may be forgotten at a restart", logger), block: a.TamperBlock,
+	t := &Tamper{file: newStateFile(dir, tamperFile, "a tamper block may be forgotten at a restart", logger), block: a.TamperBlock,
 		clock: clock, emit: emit}
 	var state tamperState
 	switch err := t.file.read(&state); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		logger.Error("tamper", "err", err)
+		logger.Error("tamper state not read", "part", "door", "loss", "a tamper block begins", "err", err)
 		t.resumed = "its state is unreadable"
 	case state.Blocked:
 		t.resumed = "restart during a block"
@@ -74,7 +74,4 @@ func (t *Tamper) begin(input, reason string) {
 }
 
 // Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.
-func (t *Tamper) Run(ctx context.Context) error {
-	t.file.run(ctx)
-	return nil
-}
+func (t *Tamper) Run(ctx context.Context) error { return t.file.Run(ctx) }

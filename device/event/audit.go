@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
+
+	"portero/device/durable"
 )
 
 // Audited are the kinds that the audit file keeps: who opened which door, how and when, who was kept out, and who did not ask.
@@ -119,7 +120,7 @@ func (a *Audit) open() error {
 		}
 	}
 	if err == nil {
-		err = errors.Join(f.Chmod(0o600), syncDir(a.path))
+		err = errors.Join(f.Chmod(0o600), durable.SyncDir(a.path))
 	}
 	if err != nil {
 		f.Close()
@@ -153,15 +154,6 @@ func (a *Audit) close() {
 		a.logger.Error("audit file", "err", err)
 	}
 	a.file, a.size = nil, 0
-}
-
-// syncDir makes a rename or a new name in path's directory survive a power cut.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // ReadAudit returns the events of path.1 and path, oldest first, and the number of unreadable lines (torn by a power cut).
