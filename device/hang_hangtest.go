@@ -18,7 +18,7 @@ func (s *Station) hangOnSignal() (stop func()) {
 		defer close(ended)
 		select {
 		case <-signals:
-			s.Log.Error("hangtest: the loop hangs")
+			s.Log.Error("loop hangs, as the hang test asks", "part", "station")
 			s.box.Put(hangForEver)
 		case <-done:
 		}

@@ -28,7 +28,7 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 		// A button held since before the start was pressed for an earlier life of the station.
 		if ev.Active && !ev.Initial {
 			if err := s.doors.Open(in.Door, in.Name, event.ByREX, ""); err != nil {
-				s.Log.Error("door", "err", err)
+				s.Log.Error("door not opened", "part", "door", "err", err)
 				s.sounds.load()
 				s.sounds.over(s.sounds.refused) // who wants to leave is not left to guess
 			}

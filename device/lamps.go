@@ -22,7 +22,7 @@ func (l *light) set(on bool, log *slog.Logger) {
 	}
 	if err := l.lamp.Set(on); err != nil {
 		if !l.told {
-			log.Error("lamp", "err", err)
+			log.Error("lamp not switched", "part", "board", "lamp", l.Name, "err", err)
 		}
 		l.told = true
 		return

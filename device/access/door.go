@@ -102,12 +102,8 @@ type door struct {
 func (d *door) step(e doorEvent) (taken bool) {
 	from := d.state
 	row := d.table.Step(&d.state, e, d)
-	if row == nil {
-		d.logger.Debug("door: ignored", "door", d.cfg.Name, "state", from, "event", e)
-		return false
-	}
-	d.logger.Debug("door", "door", d.cfg.Name, "from", from, "event", e, "to", row.Next)
-	return true
+	d.table.Log(d.logger, slog.String("door", d.cfg.Name), from, e, row)
+	return row != nil
 }
 
 // after has e happen once in t, instead of what was to happen before.

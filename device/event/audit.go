@@ -33,7 +33,8 @@ type Audit struct {
 
 // NewAudit subscribes to log at once, so that nothing is missed before Run.
 func NewAudit(log *Log, path string, maxBytes int64, logger *slog.Logger) *Audit {
-	return &Audit{path: path, maxBytes: maxBytes, sub: log.Subscribe(auditQueue, Audited...), logger: logger}
+	return &Audit{path: path, maxBytes: maxBytes, sub: log.Subscribe(auditQueue, Audited...),
+		logger: logger.With("part", "event")}
 }
 
 // Run writes until ctx ends, then what is still queued. A full or faulty disk is logged and does not end it: the door works on.
@@ -64,7 +65,7 @@ func (a *Audit) batch(e Event) {
 			return
 		}
 		if err := a.write(buf.Bytes()); err != nil {
-			a.logger.Error("audit lines are lost", "err", err, "lines", buf.String())
+			a.logger.Error("audit lines are lost", "lines", buf.String(), "err", err)
 		}
 		buf.Reset()
 	}
@@ -151,7 +152,7 @@ func (a *Audit) close() {
 		return
 	}
 	if err := a.file.Close(); err != nil {
-		a.logger.Error("audit file", "err", err)
+		a.logger.Error("audit file not closed", "err", err)
 	}
 	a.file, a.size = nil, 0
 }
