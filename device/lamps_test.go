@@ -173,7 +173,7 @@ func TestBrokenLamp(t *testing.T) {
 			d.want(event.DoorOpened)
 			d.want(event.DoorClosed)
 		}
-		if n := strings.Count(log.String(), "msg=lamp"); n != 2 {
+		if n := strings.Count(log.String(), `msg="lamp not switched"`); n != 2 {
 			t.Errorf("%d lines, want one for each lamp:\n%s", n, log.String())
 		}
 		if e := d.sim.Edges("lamp:ringing", "lamp:open"); len(e) != 0 {
