@@ -18,6 +18,8 @@ need_go() {
 	if [[ ${CI:-} == true ]]; then
 		export GOTOOLCHAIN=local
 	elif ! older "$have" 1.21; then
+		# Some distributions' Go fetches nothing unless it is told to.
+		if older "$have" "$want"; then export GOTOOLCHAIN=${GOTOOLCHAIN:-auto}; fi
 		return
 	fi
 	if older "$have" "$want"; then

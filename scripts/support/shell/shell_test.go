@@ -83,8 +83,9 @@ func TestWhichGo(t *testing.T) {
 		says        string // on which stream depends on code
 	}{
 		{"go1.20.14", "", 1, "Go 1.20.14 is too old"},
-		{"go1.21.0", "", 0, "goes on, GOTOOLCHAIN="},
-		{"go1.22.9", "", 0, "goes on, GOTOOLCHAIN="},
+		{"go1.21.0", "", 0, "goes on, GOTOOLCHAIN=auto"},
+		{"go1.22.9", "", 0, "goes on, GOTOOLCHAIN=auto"},
+		{"go1.26.8", "", 0, "goes on, GOTOOLCHAIN="},
 		{"go1.22.9", "true", 1, "Go 1.22.9 is too old"},
 		{"go1.26rc1", "true", 1, "Go 1.26rc1 is too old"},
 		{"go1.26.0", "true", 0, "goes on, GOTOOLCHAIN=local"},
