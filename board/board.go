@@ -87,7 +87,7 @@ func (c Config) logger() *slog.Logger {
 	if c.Log == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return c.Log
+	return c.Log.With("part", "board")
 }
 
 // Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends (nil), the board is closed
@@ -252,7 +252,7 @@ func ReleaseAll(c Config) error {
 	if err != nil {
 		return err
 	}
-	dev, err := newChardev(chips, nil, nil)
+	dev, err := newChardev(chips, nil, c.logger())
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ type chardev struct {
 	poll   []unix.PollFd // [0] is the eventfd behind wake, [i] that of line lineOf[i]
 	lineOf []int
 	events [eventBuffer]lineEvent
-	log    *slog.Logger // nil: nowhere
-	told   bool         // that the chip pulls no outputs
+	log    *slog.Logger
+	told   bool // that the chip pulls no outputs
 
 	mu     sync.Mutex // wake against close
 	closed bool
@@ -77,7 +77,7 @@ func (c *chardev) requestKept(r request, at found) (int, error) {
 			return 0, err
 		}
 		if err := c.keeper.Keep(held.key, held.fd); err != nil {
-			c.log.Warn("relay line without a guard", "part", "board", "relay", r.name, "err", err)
+			c.log.Warn("relay line without a guard", "relay", r.name, "err", err)
 		}
 	}
 	c.held = append(c.held, held)
@@ -130,12 +130,12 @@ func biasIfPossible(req *lineRequest, ask func() error) (unbiased bool, err erro
 
 // tellUnbiased warns once: such a relay hangs in the air while nobody drives its pin.
 func (c *chardev) tellUnbiased(r request, at found) {
-	if c.told || c.log == nil {
+	if c.told {
 		return
 	}
 	c.told = true
-	c.log.Warn("the chip pulls no outputs: a resistor of 10 kOhm holds a pin that nobody drives",
-		r.kind, r.name, "line", at.String())
+	c.log.Warn("output line without a pull", "output", r.name, "line", at.String(),
+		"loss", "nothing holds the pin while nobody drives it", "remedy", "a resistor of 10 kOhm")
 }
 
 func (c *chardev) get(line int) (bool, error) {

@@ -34,7 +34,7 @@ func send(t *testing.T, fd int, events ...lineEvent) {
 
 func testChardev(t *testing.T) *chardev {
 	t.Helper()
-	c, err := newChardev(nil, nil, nil)
+	c, err := newChardev(nil, nil, Config{}.logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestChardevOpensNothingElse(t *testing.T) {
 	}
 	missing := null
 	missing.Name, missing.Path = "gpiochip1", t.TempDir()+"/gpiochip1"
-	c, err := newChardev([]Chip{null, missing}, nil, nil)
+	c, err := newChardev([]Chip{null, missing}, nil, Config{}.logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestChipsAnswers(t *testing.T) {
 }
 
 func BenchmarkChardevEdge(b *testing.B) {
-	c, err := newChardev(nil, nil, nil)
+	c, err := newChardev(nil, nil, Config{}.logger())
 	if err != nil {
 		b.Fatal(err)
 	}

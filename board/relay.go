@@ -89,7 +89,7 @@ func (r *relay) release() error {
 	if err == nil {
 		r.timer.Stop()
 		if r.failed > 0 {
-			r.log.Info("board: relay released at last", "relay", r.name, "failed", r.failed)
+			r.log.Info("relay released at last", "relay", r.name, "failed", r.failed)
 		}
 		r.on, r.failed = false, 0
 		r.lines.lease(r.line, 0)
@@ -99,7 +99,8 @@ func (r *relay) release() error {
 	wait := min(retryMin<<min(r.failed, 16), retryMax)
 	r.failed++
 	if r.failed&(r.failed-1) == 0 { // 1, 2, 4, 8...: loud at first, and never silent
-		r.log.Error("board: relay may be energised: release fails", "relay", r.name, "failed", r.failed, "again", wait, "err", err)
+		r.log.Error("relay release failed", "relay", r.name, "loss", "it may be energised",
+			"failed", r.failed, "again", wait, "err", err)
 	}
 	r.arm(wait)
 	return err

@@ -237,7 +237,7 @@ func TestMissingBiasIsToldOnce(t *testing.T) {
 		c.tellUnbiased(request{kind: "relay", name: name}, found{&chips[2], &chips[2].Lines[1]})
 	}
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=WARN") ||
-		!strings.Contains(got, "relay=door:front") {
+		!strings.Contains(got, "output=door:front") {
 		t.Errorf("%q", got)
 	}
 }

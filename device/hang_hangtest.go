@@ -18,7 +18,7 @@ func (s *Station) hangOnSignal() (stop func()) {
 		defer close(ended)
 		select {
 		case <-signals:
-			s.log.Error("station loop hangs")
+			s.log.Error("loop hangs, as the hang test asks")
 			s.box.Put(hangForEver)
 		case <-done:
 		}

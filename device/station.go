@@ -137,14 +137,7 @@ func (s *Station) makeParts() error {
 // loopClock fires the doors' timers on the station's loop.
 type loopClock struct{ s *Station }
 
-func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
-	fired := false
-	cancel := c.s.after(d, func() { fired = true; f() })
-	return func() bool {
-		cancel()
-		return !fired
-	}
-}
+func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func()) { return c.s.after(d, f) }
 
 // LeaveWhenIdle lets Run return nil as soon as nobody talks or rings and every door is closed: what happens before that moment is
 // still this station's.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"portero/audio"
+	"portero/audio/audiotest"
 	"portero/device/config"
 	"portero/device/event"
 )
@@ -216,7 +217,7 @@ func (d *demo) listenBack(context.Context) error {
 		if err != nil {
 			return err
 		}
-		*r.db = math.Round(10*utteranceSNR(said, recorded)) / 10
+		*r.db = math.Round(10*audiotest.UtteranceSNR(said, recorded)) / 10
 		d.say("%s is heard with an SNR of %.1f dB", r.what, *r.db)
 		if *r.db < enoughSNR {
 			return fmt.Errorf("%s %w: an SNR of %.1f dB, less than %d", r.what, errUnheard, *r.db, enoughSNR)

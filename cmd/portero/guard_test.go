@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,16 +14,8 @@ import (
 // TestKilledStationComesBack: a killed station is started again with the settings it had, though neither its file nor the last good
 // copy is there any more, and systemd learns which process it is now.
 func TestKilledStationComesBack(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "notify")
-	systemd, err := net.ListenPacket("unixgram", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer systemd.Close()
-	t.Setenv("NOTIFY_SOCKET", socket)
-	if err := systemd.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	r, systemd := startUnderSystemd(t)
 	told := func(want string) (pid int) {
 		t.Helper()
 		for b := make([]byte, 200); ; {
@@ -38,7 +29,6 @@ func TestKilledStationComesBack(t *testing.T) {
 			}
 		}
 	}
-	r := startStation(t)
 	told("READY=1")
 	guard := guardOf(t, r.cmd.Process.Pid)
 	for _, lost := range []string{r.config, filepath.Join(filepath.Dir(r.config), "last-good.toml")} {

@@ -46,22 +46,17 @@ type running struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	config string
+	notify string // systemd's socket; "": there is no systemd
 	events chan map[string]any
 }
 
-func startStation(t *testing.T) *running {
-	dir := t.TempDir()
-	r := &running{t: t, config: filepath.Join(dir, "portero.toml")}
-	r.write(fmt.Sprintf(runConfig, dir))
-	r.start()
-	r.want("station.ready")
-	return r
-}
-
 // start runs the station and reads its events from the log.
-func (r *running) start(args ...string) {
+func (r *running) start() {
 	r.t.Helper()
-	r.cmd = portero(r.t, append([]string{"run", "-config", r.config}, args...)...)
+	r.cmd = portero(r.t, "run", "-config", r.config)
+	if r.notify != "" {
+		r.cmd.Env = append(r.cmd.Env, "NOTIFY_SOCKET="+r.notify)
+	}
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -188,6 +183,24 @@ func peer(t *testing.T, status string) (addr string) {
 	return conn.LocalAddr().String()
 }
 
+// startUnderSystemd starts a station that tells conn how it is, and waits until it is ready.
+func startUnderSystemd(t *testing.T) (r *running, conn net.PacketConn) {
+	dir := t.TempDir()
+	r = &running{t: t, config: filepath.Join(dir, "portero.toml"), notify: filepath.Join(dir, "notify")}
+	conn, err := net.ListenPacket("unixgram", r.notify)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	r.write(fmt.Sprintf(runConfig, dir))
+	r.start()
+	r.want("station.ready")
+	return r, conn
+}
+
 // startWith starts a station with a changed configuration.
 func startWith(t *testing.T, change func(string) string) *running {
 	dir := t.TempDir()
@@ -208,17 +221,8 @@ func (r *running) end() {
 
 // TestSystemdIsTold that the station is ready once it watches its inputs, and not before.
 func TestSystemdIsTold(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "notify")
-	conn, err := net.ListenPacket("unixgram", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	t.Setenv("NOTIFY_SOCKET", socket)
-	r := startStation(t)
-	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	r, conn := startUnderSystemd(t)
 	for b := make([]byte, 100); ; {
 		n, _, err := conn.ReadFrom(b)
 		if err != nil {

@@ -47,35 +47,35 @@ sim = true
 // TestSelftestVerb walks a simulated board through the real pipes of the real program.
 func TestSelftestVerb(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	file := selftestFile(t, dir)
-	for answers, want := range map[string]struct {
-		code   int
-		says   string
-		opened bool
+	for _, c := range []struct {
+		name, answers string
+		code          int
+		says          string
+		opened        bool
 	}{
-		"yes\n":                                  {1, "not confirmed", false},
-		"":                                       {1, "unexpected EOF", false},
-		selftest.Confirmation + "\n":             {1, "unexpected EOF", false},
-		selftest.Confirmation + "\ns\ny\ny\ny\n": {0, "0 faults; the report is", true},
+		{"not confirmed", "yes\n", 1, "not confirmed", false},
+		{"no answers", "", 1, "unexpected EOF", false},
+		{"confirmed, then no answers", selftest.Confirmation + "\n", 1, "unexpected EOF", false},
+		{"a whole walk", selftest.Confirmation + "\ns\ny\ny\ny\n", 0, "0 faults; the report is", true},
 	} {
-		for _, name := range []string{"audit.jsonl", "selftest.txt"} {
-			_ = os.Remove(filepath.Join(dir, name)) // perhaps it is not there
-		}
-		cmd := portero(t, "selftest", "-config", file)
-		cmd.Stdin = strings.NewReader(answers)
-		out, _ := cmd.CombinedOutput() // the status says it
-		if code := cmd.ProcessState.ExitCode(); code != want.code || !strings.Contains(string(out), want.says) {
-			t.Errorf("%q: exit %d\n%s", answers, code, out)
-		}
-		events, _, err := event.ReadAudit(filepath.Join(dir, "audit.jsonl"))
-		if err != nil || (len(events) > 0) != want.opened {
-			t.Errorf("%q: audit %+v, %v", answers, events, err)
-		}
-		report, err := os.ReadFile(filepath.Join(dir, "selftest.txt"))
-		if want.opened && (err != nil || !strings.Contains(string(report), ", then released")) {
-			t.Errorf("%v\n%s", err, report)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			cmd := portero(t, "selftest", "-config", selftestFile(t, dir))
+			cmd.Stdin = strings.NewReader(c.answers)
+			out, _ := cmd.CombinedOutput() // the status says it
+			if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), c.says) {
+				t.Errorf("exit %d, want %d and %q\n%s", code, c.code, c.says, out)
+			}
+			events, _, err := event.ReadAudit(filepath.Join(dir, "audit.jsonl"))
+			if err != nil || (len(events) > 0) != c.opened {
+				t.Errorf("audit %+v, %v", events, err)
+			}
+			report, err := os.ReadFile(filepath.Join(dir, "selftest.txt"))
+			if c.opened && (err != nil || !strings.Contains(string(report), ", then released")) {
+				t.Errorf("%v\n%s", err, report)
+			}
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"portero/device/config"
+	"portero/device/durable"
 	"portero/device/event"
 )
 
@@ -295,7 +296,7 @@ func TestWriteIsTriedAgain(t *testing.T) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(stateRetry + time.Second)
+		time.Sleep(durable.Retry + time.Second)
 		synctest.Wait()
 		var s lockState
 		if err := d.lock.file.read(&s); err != nil || s.Wrong != 1 {

@@ -11,9 +11,10 @@ import (
 	"portero/sip/fsm"
 )
 
-// Clock makes timers whose f runs on the station's loop. stop reports whether it prevented f.
+// Clock makes timers whose f runs on the station's loop. After stop, which is called there too, f never runs: neither
+// later nor where it already waits in the loop's inbox.
 type Clock interface {
-	AfterFunc(d time.Duration, f func()) (stop func() bool)
+	AfterFunc(d time.Duration, f func()) (stop func())
 }
 
 // State is a door's state.
@@ -96,34 +97,23 @@ type door struct {
 
 	released time.Time // of the latest opening; zero: there was none
 
-	stop  func() bool
-	timer int // number of the timer that counts; earlier ones that are on their way to the loop do not
+	stop func() // the timer; nil: none runs
 }
 
 func (d *door) step(e doorEvent) (taken bool) {
 	from := d.state
 	row := d.table.Step(&d.state, e, d)
-	if row == nil {
-		d.logger.Debug("door: ignored", "door", d.cfg.Name, "state", from, "event", e)
-		return false
-	}
-	d.logger.Debug("door", "door", d.cfg.Name, "from", from, "event", e, "to", row.Next)
-	return true
+	d.table.Log(d.logger, slog.String("door", d.cfg.Name), from, e, row)
+	return row != nil
 }
 
 // after has e happen once in t, instead of what was to happen before.
 func (d *door) after(t time.Duration, e doorEvent) {
 	d.halt()
-	n := d.timer
-	d.stop = d.clock.AfterFunc(t, func() {
-		if n == d.timer {
-			d.step(e)
-		}
-	})
+	d.stop = d.clock.AfterFunc(t, func() { d.step(e) })
 }
 
 func (d *door) halt() {
-	d.timer++
 	if d.stop != nil {
 		d.stop()
 		d.stop = nil

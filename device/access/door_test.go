@@ -17,13 +17,25 @@ import (
 	"portero/board/boardtest"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/sip/fsm/fsmtest"
 )
 
 // loop is a station's loop: timers post to it, run executes what was posted.
 type loop chan func()
 
-func (l loop) AfterFunc(d time.Duration, f func()) func() bool {
-	return time.AfterFunc(d, func() { l <- f }).Stop
+func (l loop) AfterFunc(d time.Duration, f func()) (stop func()) {
+	stopped := false
+	t := time.AfterFunc(d, func() {
+		l <- func() {
+			if !stopped {
+				f()
+			}
+		}
+	})
+	return func() {
+		stopped = true
+		t.Stop()
+	}
 }
 
 // run is the loop for d.
@@ -47,21 +59,6 @@ func (l loop) run(d time.Duration) {
 			return
 		}
 	}
-}
-
-// rows is a slog handler that notes the rows a door's table took.
-type rows map[string]bool
-
-func (r rows) Enabled(context.Context, slog.Level) bool { return true }
-func (r rows) WithAttrs([]slog.Attr) slog.Handler       { return r }
-func (r rows) WithGroup(string) slog.Handler            { return r }
-func (r rows) Handle(_ context.Context, rec slog.Record) error {
-	a := map[string]string{}
-	rec.Attrs(func(at slog.Attr) bool { a[at.Key] = at.Value.String(); return true })
-	if rec.Message == "door" {
-		r[a["from"]+" "+a["event"]+" "+a["to"]] = true
-	}
-	return nil
 }
 
 // house is doors on a real board with simulated wires.
@@ -345,14 +342,14 @@ var scenes = []struct {
 }
 
 func TestScenesTakeEveryRow(t *testing.T) {
-	taken := rows{}
+	taken := fsmtest.NewLog()
 	for _, scene := range scenes {
 		t.Run(scene.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { scene.play(t, newHouse(t, taken)) })
 		})
 	}
 	for _, r := range doorTable.Rows {
-		if !taken[fmt.Sprintf("%s %s %s", r.State, r.Event, r.Next)] {
+		if taken.Taken(fsmtest.Step{Machine: "door", From: string(r.State), Event: string(r.Event), To: string(r.Next)}) == 0 {
 			t.Errorf("no scene takes %v", r)
 		}
 	}

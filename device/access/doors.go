@@ -35,8 +35,8 @@ func NewDoors(c *config.Config, relay func(name string) board.Relay, tamper *Tam
 	logger *slog.Logger) *Doors {
 	ds := &Doors{tamper: tamper, emit: emit}
 	for _, cfg := range c.Doors {
-		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit, logger: logger,
-			table: doorTable, state: Closed, opened: func(o Opening) {
+		d := &door{cfg: cfg, off: true, relay: relay(config.DoorRelay(cfg.Name)), clock: clock, emit: emit,
+			logger: logger.With("part", "door"), table: doorTable, state: Closed, opened: func(o Opening) {
 				if ds.OnOpen != nil {
 					ds.OnOpen(o)
 				}

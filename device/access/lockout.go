@@ -35,7 +35,7 @@ type lockState struct {
 // NewLockout reads the state in dir. A lock-out that a restart cut short begins anew, and an unreadable state is one: emit gets
 // code.locked_out for both.
 func NewLockout(dir string, a config.Access, emit func(event.Event), logger *slog.Logger) *Lockout {
-	l := &Lockout{file: newStateFile(dir, lockoutFile, "lock-out: wrong codes may be forgotten at a restart", logger),
+	l := &Lockout{file: newStateFile(dir, lockoutFile, "wrong codes may be forgotten at a restart", logger),
 		limit: a.WrongLimit, period: a.LockOut, emit: emit}
 	var state lockState
 	err := l.file.read(&state)
@@ -45,7 +45,7 @@ func NewLockout(dir string, a config.Access, emit func(event.Event), logger *slo
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		logger.Error("lock-out", "err", err)
+		logger.Error("lock-out state not read", "part", "door", "loss", "a lock-out begins", "err", err)
 		l.begin("", "its state is unreadable", time.Now())
 	case state.Locked:
 		l.begin("", "restart during a lock-out", time.Now())
@@ -97,7 +97,4 @@ func (l *Lockout) save() {
 }
 
 // Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.
-func (l *Lockout) Run(ctx context.Context) error {
-	l.file.run(ctx)
-	return nil
-}
+func (l *Lockout) Run(ctx context.Context) error { return l.file.Run(ctx) }

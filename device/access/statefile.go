@@ -2,7 +2,6 @@ package access
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,20 +9,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"portero/device/durable"
 )
 
-const stateRetry = 10 * time.Second // after a failed write
-
 // stateFile keeps a small state as one line of JSON, so that it outlives a restart. There may be no clock at boot, so no time of day
-// is kept. save belongs to the station's loop, run to a goroutine of its own.
+// is kept. Its keeper writes from a goroutine of its own.
 type stateFile struct {
-	path   string
-	loss   string // what a failed write means, for the log
-	logger *slog.Logger
-	next   chan stored
+	path string
+	*durable.Keeper
+
+	mu  sync.Mutex
+	now stored
 }
 
 // stored is a state, and the one that follows it by itself.
@@ -33,8 +32,14 @@ type stored struct {
 	until time.Time
 }
 
+// newStateFile makes the file of that name in dir; loss is what a failed write means.
 func newStateFile(dir, name, loss string, logger *slog.Logger) *stateFile {
-	return &stateFile{path: filepath.Join(dir, name), loss: loss, logger: logger, next: make(chan stored, 1)}
+	s := &stateFile{path: filepath.Join(dir, name)}
+	s.Keeper = durable.NewKeeper(s.path, 0, s.content, func(err error) {
+		logger.Error("state file not written", "part", "door", "loss", loss,
+			"err", fmt.Errorf("access: write %q: %w", s.path, err))
+	})
+	return s
 }
 
 // read decodes the file into state. Unknown keys and anything behind the state are errors; a missing file is fs.ErrNotExist.
@@ -58,56 +63,22 @@ func (s *stateFile) read(state any) error {
 	return nil
 }
 
-// save hands a state to run; one that run has not taken yet is replaced.
-func (s *stateFile) save(state stored) {
-	select {
-	case <-s.next:
-	default:
-	}
-	s.next <- state
+// save has a state written, instead of one that has not been written yet.
+func (s *stateFile) save(now stored) {
+	s.mu.Lock()
+	s.now = now
+	s.mu.Unlock()
+	s.Changed()
 }
 
-// run writes the state until ctx ends, then once more if it has changed. A failed write is logged and tried again.
-func (s *stateFile) run(ctx context.Context) {
-	var now stored
-	var again <-chan time.Time
-	write := func() {
-		again = nil
-		if err := s.write(now.state); err != nil {
-			s.logger.Error(s.loss, "err", err)
-			again = time.After(stateRetry)
-		} else if now.after != nil {
-			// A restart after the end must not begin it anew, even if nothing happens until then.
-			again = time.After(time.Until(now.until))
-		}
+// content is the keeper's source. A restart after until must not begin a lock-out or a block anew, even if nothing
+// happens until then: so the state that follows is written at that time.
+func (s *stateFile) content() (data []byte, until time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.after != nil && !time.Now().Before(s.now.until) {
+		s.now = stored{state: s.now.after}
 	}
-	for {
-		select {
-		case now = <-s.next:
-			write()
-		case <-again:
-			if now.after != nil && !time.Now().Before(now.until) {
-				now = stored{state: now.after}
-			}
-			write()
-		case <-ctx.Done():
-			select {
-			case now = <-s.next:
-				write()
-			default:
-			}
-			return
-		}
-	}
-}
-
-func (s *stateFile) write(state any) error {
-	data, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("access: marshal %q: %w", s.path, err)
-	}
-	if err = durable.Write(s.path, append(data, '\n')); err != nil {
-		return fmt.Errorf("access: write %q: %w", s.path, err)
-	}
-	return nil
+	data, err = json.Marshal(s.now.state)
+	return append(data, '\n'), s.now.until, err
 }

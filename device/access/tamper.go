@@ -26,8 +26,7 @@ type Tamper struct {
 
 	blocked bool
 	resumed string // why a block of an earlier life begins anew; "": none does
-	stop    func() bool
-	timer   int // number of the timer that counts
+	stop    func() // the block's timer; nil: there was none
 }
 
 // tamperState is what outlives a restart, {"blocked":true}.
@@ -38,13 +37,13 @@ type tamperState struct {
 // NewTamper reads the state in dir. A block that a restart cut short holds from here on, and an unreadable state is one; its time
 // begins with Start.
 func NewTamper(dir string, a config.Access, clock Clock, emit func(event.Event), logger *slog.Logger) *Tamper {
-	t := &Tamper{file: newStateFile(dir, tamperFile, "tamper: a block may be forgotten at a restart", logger), block: a.TamperBlock,
+	t := &Tamper{file: newStateFile(dir, tamperFile, "a tamper block may be forgotten at a restart", logger), block: a.TamperBlock,
 		clock: clock, emit: emit}
 	var state tamperState
 	switch err := t.file.read(&state); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		logger.Error("tamper", "err", err)
+		logger.Error("tamper state not read", "part", "door", "loss", "a tamper block begins", "err", err)
 		t.resumed = "its state is unreadable"
 	case state.Blocked:
 		t.resumed = "restart during a block"
@@ -71,14 +70,10 @@ func (t *Tamper) begin(input, reason string) {
 	if t.stop != nil {
 		t.stop()
 	}
-	t.timer++
-	n := t.timer
 	t.stop = t.clock.AfterFunc(t.block, func() {
-		if n == t.timer { // an earlier one may be on its way to the loop
-			t.blocked = false
-			t.emit(event.Event{Kind: event.TamperOver})
-			t.changed()
-		}
+		t.blocked = false
+		t.emit(event.Event{Kind: event.TamperOver})
+		t.changed()
 	})
 	t.file.save(stored{state: tamperState{Blocked: true}, after: tamperState{}, until: time.Now().Add(t.block)})
 }
@@ -90,7 +85,4 @@ func (t *Tamper) changed() {
 }
 
 // Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.
-func (t *Tamper) Run(ctx context.Context) error {
-	t.file.run(ctx)
-	return nil
-}
+func (t *Tamper) Run(ctx context.Context) error { return t.file.Run(ctx) }

@@ -17,7 +17,7 @@ func TestPhonesAreSavedAtTheEnd(t *testing.T) {
 	}
 	for range 50 {
 		p := keepPhones(users, t.TempDir(), slog.New(slog.DiscardHandler), func(string, int) {})
-		p.changed <- struct{}{}
+		p.Changed()
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		if err := p.Run(ctx); err != nil {

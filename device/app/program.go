@@ -119,7 +119,7 @@ func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, 
 func (p *Program) tellStart() {
 	for _, w := range p.config.Warnings() {
 		if w.Severity != config.Unsafe { // an event of its own
-			p.log.Warn("config", "fault", w.Error())
+			p.log.Warn("configuration in doubt", "part", "config", "err", w)
 		}
 	}
 	started := p.options.About.Version

@@ -22,6 +22,11 @@ func Write(path string, data []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
+	return SyncDir(path)
+}
+
+// SyncDir makes a rename or a new name in path's directory outlive a power cut.
+func SyncDir(path string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
+
+	"portero/device/durable"
 )
 
 // Audited are the kinds that the audit file keeps: who opened which door, how and when, who was kept out, and who did not ask.
@@ -32,7 +33,8 @@ type Audit struct {
 
 // NewAudit subscribes to log at once, so that nothing is missed before Run.
 func NewAudit(log *Log, path string, maxBytes int64, logger *slog.Logger) *Audit {
-	return &Audit{path: path, maxBytes: maxBytes, sub: log.Subscribe(auditQueue, Audited...), logger: logger}
+	return &Audit{path: path, maxBytes: maxBytes, sub: log.Subscribe(auditQueue, Audited...),
+		logger: logger.With("part", "event")}
 }
 
 // Run writes until ctx ends, then what is still queued. A full or faulty disk is logged and does not end it: the door works on.
@@ -63,7 +65,7 @@ func (a *Audit) batch(e Event) {
 			return
 		}
 		if err := a.write(buf.Bytes()); err != nil {
-			a.logger.Error("audit lines are lost", "err", err, "lines", buf.String())
+			a.logger.Error("audit lines are lost", "lines", buf.String(), "err", err)
 		}
 		buf.Reset()
 	}
@@ -119,7 +121,7 @@ func (a *Audit) open() error {
 		}
 	}
 	if err == nil {
-		err = errors.Join(f.Chmod(0o600), syncDir(a.path))
+		err = errors.Join(f.Chmod(0o600), durable.SyncDir(a.path))
 	}
 	if err != nil {
 		f.Close()
@@ -150,18 +152,9 @@ func (a *Audit) close() {
 		return
 	}
 	if err := a.file.Close(); err != nil {
-		a.logger.Error("audit file", "err", err)
+		a.logger.Error("audit file not closed", "err", err)
 	}
 	a.file, a.size = nil, 0
-}
-
-// syncDir makes a rename or a new name in path's directory survive a power cut.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // ReadAudit returns the events of path.1 and path, oldest first, and the number of unreadable lines (torn by a power cut).

@@ -195,11 +195,20 @@ func (l *loop) do(f func()) {
 }
 
 // AfterFunc is the doors' clock.
-func (l *loop) AfterFunc(d time.Duration, f func()) (stop func() bool) {
-	return time.AfterFunc(d, func() {
+func (l *loop) AfterFunc(d time.Duration, f func()) (stop func()) {
+	stopped := false // the loop's
+	t := time.AfterFunc(d, func() {
 		select {
-		case l.post <- f:
+		case l.post <- func() {
+			if !stopped {
+				f()
+			}
+		}:
 		case <-l.ended:
 		}
-	}).Stop
+	})
+	return func() {
+		stopped = true
+		t.Stop()
+	}
 }

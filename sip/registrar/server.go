@@ -56,12 +56,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.MinExpires = cmp.Or(cfg.MinExpires, time.Minute)
 	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, time.Hour)
 	cfg.DefaultExpires = cmp.Or(cfg.DefaultExpires, min(10*time.Minute, cfg.MaxExpires))
-	s := &Server{cfg: cfg, log: cfg.Log, domains: map[string]bool{}, passwords: map[string]string{},
+	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	s := &Server{cfg: cfg, log: log.With("part", "sip"), domains: map[string]bool{}, passwords: map[string]string{},
 		location: location{users: map[string][]*binding{}}, onRegister: func(string, int) {}}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	s.log = s.log.With("part", "sip")
 	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires ||
 		cfg.DefaultExpires > cfg.MaxExpires {
 		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order",

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -78,8 +79,9 @@ type inbound struct {
 
 // NewStack makes a stack on the given transports, one for each protocol. It starts nothing.
 func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
+	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	s := &Stack{
-		cfg: cfg, log: cfg.Log, core: core,
+		cfg: cfg, log: log.With("part", "sip"), core: core,
 		transports: map[sip.Proto]transport.Transport{},
 		inbox:      make(chan inbound, InboxSize),
 		local:      fsm.NewMailbox(),
@@ -88,10 +90,6 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	s.log = s.log.With("part", "sip")
 	rand.Read(s.secret[:])
 	for _, t := range transports {
 		s.transports[t.Proto()] = t

@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"cmp"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -35,12 +36,8 @@ type Agent struct {
 
 // New makes a user agent. It starts nothing.
 func New(cfg Config) *Agent {
-	a := &Agent{cfg: cfg, log: cfg.Log, calls: map[string]*Call{}, regs: map[*Registration]bool{}}
-	if a.log == nil {
-		a.log = slog.New(slog.DiscardHandler)
-	}
-	a.log = a.log.With("part", "sip")
-	return a
+	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	return &Agent{cfg: cfg, log: log.With("part", "sip"), calls: map[string]*Call{}, regs: map[*Registration]bool{}}
 }
 
 // Bind gives the agent its stack.

@@ -27,6 +27,9 @@ var line = regexp.MustCompile(`(?m)^BENCH \S+ ours=-?[0-9.e+-]+ unit=\S+ peer=\w
 
 // The one part of the script that runs in seconds is run as it is.
 func TestScriptSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it builds the program")
+	}
 	out, err := exec.Command(script, "-n", "-quick", "size").Output()
 	if err != nil {
 		t.Fatal(err, string(out))

@@ -14,6 +14,9 @@ import (
 
 // TestBillOfPortero bills the real binary.
 func TestBillOfPortero(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it builds the program")
+	}
 	path := filepath.Join(t.TempDir(), "portero")
 	build := exec.Command("go", "build", "-o", path, "portero/cmd/portero")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -1,4 +1,4 @@
-package main
+package audiotest
 
 import (
 	"math"
@@ -6,11 +6,11 @@ import (
 	"portero/audio"
 )
 
-// utteranceSNR returns the ratio, in dB, of what said explains of the recording heard to what it does not: codec, losses,
+// UtteranceSNR returns the ratio, in dB, of what said explains of the recording heard to what it does not: codec, losses,
 // concealment and resamplers are the noise. The whole of said counts. Gain, delay and the fraction of a sample are fitted; a jitter
 // buffer that adapted in between moves all that follows, so the delay may change from piece to piece, at a price. Both clips have
 // one rate, a multiple of 8000 Hz. About 0 dB or less: it was not heard.
-func utteranceSNR(said, heard audio.Clip) float64 {
+func UtteranceSNR(said, heard audio.Clip) float64 {
 	if len(said.Samples) == 0 || len(heard.Samples) < len(said.Samples)/2 {
 		return 0
 	}
