@@ -28,6 +28,7 @@ const (
 	i2sBus    = "I2S, the bus of sound HATs"
 )
 
+// headerPins are the header's pins by their GPIO number, 0 to 27.
 var headerPins = []HeaderPin{
 	{0, 27, true, hatEEPROM, ""}, {1, 28, true, hatEEPROM, ""},
 	{2, 3, true, "", i2cBus}, {3, 5, true, "", i2cBus},
@@ -42,9 +43,6 @@ var headerPins = []HeaderPin{
 	{22, 15, false, "", ""}, {23, 16, false, "", ""}, {24, 18, false, "", ""},
 	{25, 22, false, "", ""}, {26, 37, false, "", ""}, {27, 13, false, "", ""},
 }
-
-// HeaderPins lists the header's pins by their GPIO number, 0 to 27.
-func HeaderPins() []HeaderPin { return append([]HeaderPin(nil), headerPins...) }
 
 // headerChip says whether a chip of that label drives the header: its offsets are the GPIO numbers.
 func headerChip(label string) bool {

@@ -112,11 +112,10 @@ func numbers(text string) (found []int) {
 // TestHeaderPins against the names that the first kernels of the Pi 5 gave the lines: those of the holes.
 func TestHeaderPins(t *testing.T) {
 	holes := pi5Names61
-	pins := HeaderPins()
-	if len(pins) != 28 {
-		t.Fatalf("%d pins", len(pins))
+	if len(headerPins) != 28 {
+		t.Fatalf("%d pins", len(headerPins))
 	}
-	for i, p := range pins {
+	for i, p := range headerPins {
 		name := fmt.Sprintf("PIN%d", p.Hole)
 		if i < 2 {
 			name = []string{"ID_SD", "ID_SC"}[i]
@@ -124,10 +123,6 @@ func TestHeaderPins(t *testing.T) {
 		if p.GPIO != i || holes[i] != name || p.PullUp != (i <= 8) {
 			t.Errorf("%+v, want %s", p, holes[i])
 		}
-	}
-	pins[0].GPIO = 99
-	if HeaderPins()[0].GPIO != 0 {
-		t.Error("the table can be changed from outside")
 	}
 }
 

@@ -60,21 +60,6 @@ const (
 	EventsLost Kind = "events.lost" // Lost: a subscriber was too slow for this many events
 )
 
-// Kinds lists every Kind.
-func Kinds() []Kind {
-	return []Kind{
-		StationStarted, StationReady, StationStopping,
-		BellPressed, BellIgnored, BellStuck,
-		CallStarted, CallRinging, CallAnswered, CallRefused, CallEnded,
-		CodeAccepted, CodeWrong, CodeLockedOut,
-		DoorOpening, DoorOpened, DoorClosed, DoorFailed, DoorUnsafe, DoorForced, DoorHeldOpen,
-		TamperAlarm, TamperOver,
-		RegistrationUp, RegistrationDown, RegistrationFailed,
-		CardOpened, CardClosed, CardLost, CardRecovered,
-		ConfigReloaded, ConfigRejected, LineLost, InputChanged, EventsLost,
-	}
-}
-
 // How says how a door came to be opened.
 type How string
 

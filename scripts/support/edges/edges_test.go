@@ -2,9 +2,11 @@
 package edges
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -86,20 +88,25 @@ func violations(pkgs map[string]pkg, rules []rule) []string {
 	return out
 }
 
-func list(t *testing.T, tags string) map[string]pkg {
+// goList is what go list says of the module's packages, a JSON object for each.
+func goList(t *testing.T, flags ...string) *json.Decoder {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "-tags", tags,
-		module+"/...")
+	cmd := exec.Command("go", append(append([]string{"list"}, flags...), module+"/...")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	raw, err := cmd.Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
-		}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+	} else if err != nil {
 		t.Fatal(err)
 	}
+	return json.NewDecoder(bytes.NewReader(raw))
+}
+
+func list(t *testing.T, tags string) map[string]pkg {
+	t.Helper()
 	pkgs := map[string]pkg{}
-	for d := json.NewDecoder(strings.NewReader(string(raw))); ; {
+	for d := goList(t, "-json=ImportPath,Imports,TestImports,XTestImports", "-tags", tags); ; {
 		var p pkg
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			return pkgs

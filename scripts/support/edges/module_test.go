@@ -1,7 +1,6 @@
 package edges
 
 import (
-	"encoding/json"
 	"errors"
 	"go/ast"
 	"go/importer"
@@ -10,9 +9,7 @@ import (
 	"go/types"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -55,17 +52,6 @@ func (f importerFunc) Import(path string) (*types.Package, error) { return f(pat
 // compiler's.
 func loadModule(t *testing.T) *source {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-export", "-tags", "interop,hangtest",
-		"-json=ImportPath,Dir,GoFiles,Export,Module", module+"/...")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	raw, err := cmd.Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
-		}
-		t.Fatal(err)
-	}
 	s := newSource()
 	exports, checked := map[string]string{}, map[string]*types.Package{}
 	open := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
@@ -76,7 +62,7 @@ func loadModule(t *testing.T) *source {
 		}
 		return compiled.Import(path)
 	})
-	for d := json.NewDecoder(strings.NewReader(string(raw))); ; {
+	for d := goList(t, "-deps", "-export", "-tags", "interop,hangtest", "-json=ImportPath,Dir,GoFiles,Export,Module"); ; {
 		var p struct {
 			ImportPath, Dir, Export string
 			GoFiles                 []string
@@ -100,6 +86,7 @@ func loadModule(t *testing.T) *source {
 			}
 			files = append(files, f)
 		}
+		var err error
 		if checked[p.ImportPath], err = s.check(p.ImportPath, files, find); err != nil {
 			t.Fatal(err)
 		}

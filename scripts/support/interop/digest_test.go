@@ -113,12 +113,5 @@ func TestDigestKeepsToItsRealm(t *testing.T) {
 
 func registersAt(t *testing.T, p *Peer) *Station {
 	t.Helper()
-	return StartStation(t, Setup{Text: fmt.Sprintf(`
-[[account]]
-name = "home"
-server = "127.0.0.1:%d"
-user = "door"
-password = "knocker-17"
-realm = "peer.test"
-`, p.Port) + fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
+	return StartStation(t, Setup{Text: homeAccount(p.Port, "knocker-17", `realm = "peer.test"`) + fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
 }

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -217,14 +218,16 @@ func Reply(request Message, status, tag, body string, header ...string) string {
 			b.WriteString(line + "\r\n")
 		}
 	}
-	for _, line := range header {
-		b.WriteString(line + "\r\n")
-	}
+	return b.String() + ending(header, body)
+}
+
+// ending is what a message has behind the lines that its kind asks for: header, and a body of SDP or "".
+func ending(header []string, body string) string {
 	if body != "" {
-		b.WriteString("Content-Type: application/sdp\r\n")
+		header = append(slices.Clone(header), "Content-Type: application/sdp")
 	}
-	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
-	return b.String()
+	header = append(slices.Clone(header), fmt.Sprintf("Content-Length: %d", len(body)))
+	return strings.Join(header, "\r\n") + "\r\n\r\n" + body
 }
 
 // Contact is the header line of a user agent at p.
@@ -253,14 +256,7 @@ func (p *Peer) RequestTo(method string, port int, callID, fromTag string, cseq i
 	fmt.Fprintf(&b, "Via: SIP/2.0/UDP 127.0.0.1:%d;branch=z9hG4bK%s;rport\r\n", p.Port, token())
 	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: <sip:stranger@127.0.0.1:%d>;tag=%s\r\nTo: <sip:door@127.0.0.1:%d>\r\n", p.Port, fromTag, port)
 	fmt.Fprintf(&b, "Call-ID: %s\r\nCSeq: %d %s\r\nContact: <sip:stranger@127.0.0.1:%d>\r\n", callID, cseq, method, p.Port)
-	for _, line := range header {
-		b.WriteString(line + "\r\n")
-	}
-	if body != "" {
-		b.WriteString("Content-Type: application/sdp\r\n")
-	}
-	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
-	return b.String()
+	return b.String() + ending(header, body)
 }
 
 // Credentials are the parameters of a Digest Authorization header.

@@ -72,6 +72,12 @@ type Setup struct {
 	Keep  string // a data_dir to go on with, "" is a new one
 }
 
+// homeAccount is an account of the station's at a registrar on this machine, with further keys.
+func homeAccount(port int, password string, keys ...string) string {
+	return fmt.Sprintf("[[account]]\nname = \"home\"\nserver = \"127.0.0.1:%d\"\nuser = \"door\"\npassword = %q\n%s\n",
+		port, password, strings.Join(keys, "\n"))
+}
+
 // The front bell with its opener, as most of the tests need them. %s is the bell's targets.
 const frontDoor = `
 [[bell]]
@@ -249,18 +255,6 @@ func (l line) is(kind string, fields ...string) bool {
 		}
 	}
 	return true
-}
-
-// Transitions returns "from --event--> to" of the lines "machine step" (level debug) whose machine has that name, in order.
-func (st *Station) Transitions(machine string) []string {
-	st.take()
-	var out []string
-	for _, l := range st.all {
-		if l["msg"] == "machine step" && fmt.Sprint(l["machine"]) == machine {
-			out = append(out, fmt.Sprintf("%v --%v--> %v", l["from"], l["event"], l["to"]))
-		}
-	}
-	return out
 }
 
 // Num is a numeric field, 0 without it.

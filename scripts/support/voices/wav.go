@@ -16,14 +16,6 @@ type Clip struct {
 // Seconds is the clip's length.
 func (c Clip) Seconds() float64 { return float64(len(c.Samples)) / float64(c.Rate) }
 
-// RMS is the clip's root mean square, 0..1.
-func (c Clip) RMS() float64 {
-	if len(c.Samples) == 0 {
-		return 0
-	}
-	return math.Sqrt(energy(c.Samples) / float64(len(c.Samples)))
-}
-
 // ReadWAV reads a RIFF/WAVE file of 16-bit PCM, mixing channels down to mono. The length in the data chunk's header is not
 // trusted beyond the file's end: a recorder that was killed leaves 0 or 0xffffffff there.
 func ReadWAV(path string) (Clip, error) {
