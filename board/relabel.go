@@ -47,7 +47,8 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 		if label == "" || same || len(labelled) == 0 && !strict {
 			return line
 		}
-		c.logger().Warn("chip found by its label, it has another number now", "line", line, "write", label+":"+m[2])
+		c.logger().Warn("chip found by its label, it has another number now",
+			"line", line, "write", label+":"+m[2])
 		return label + ":" + m[2]
 	}
 	c.Inputs, c.Relays, c.Lamps = slices.Clone(c.Inputs), slices.Clone(c.Relays), slices.Clone(c.Lamps)

@@ -48,7 +48,8 @@ func (s *sounds) makeClips(cfg *config.Config, log *slog.Logger) {
 		default:
 			clip, err := chimeFile(b.Chime)
 			if err != nil { // a bell without its own sound is a bell
-				log.Error("chime not read, ding-dong takes its place", "part", "sound", "bell", b.Name, "err", err)
+				log.Error("chime not read, ding-dong takes its place", "part", "sound", "bell", b.Name,
+					"err", err)
 				clip = dingDong
 			}
 			s.chimes[b.Name] = clip

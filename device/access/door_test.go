@@ -145,7 +145,7 @@ func (h *house) want(t *testing.T, wires string, events ...string) {
 	}
 }
 
-// TestTableIsTheGoldenFile holds the rows against the file, and asks it for the reason of each pair without a row.
+// TestTableIsTheGoldenFile holds the rows against the file, which has a reason for each pair without a row.
 func TestTableIsTheGoldenFile(t *testing.T) { fsmtest.Of(doorTable).Check(t, "testdata/door.txt") }
 
 // scenes are doors on the real board; together they take every row.
@@ -297,7 +297,8 @@ func TestScenesTakeEveryRow(t *testing.T) {
 		})
 	}
 	for _, r := range doorTable.Rows {
-		if taken.Taken(fsmtest.Step{Machine: "door", From: string(r.State), Event: string(r.Event), To: string(r.Next)}) == 0 {
+		step := fsmtest.Step{Machine: "door", From: string(r.State), Event: string(r.Event), To: string(r.Next)}
+		if taken.Taken(step) == 0 {
 			t.Errorf("no scene takes %v", r)
 		}
 	}

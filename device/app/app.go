@@ -177,7 +177,8 @@ func (a *App) Run(ctx context.Context) error {
 		within, a.left = changeWithin, next
 		var boardErr error
 		if a.nextBoard, boardErr = a.openBoard(next); boardErr != nil {
-			a.log.Warn("board of the new configuration not opened", "part", "app", "err", boardErr) // build will try again, and tell
+			// build will try again, and tell
+			a.log.Warn("board of the new configuration not opened", "part", "app", "err", boardErr)
 		}
 		a.phone.Leave(next, func() { close(goodbye) })
 	} else {
