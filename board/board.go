@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// heartbeat is how often Run reads inputs that report no edges: some kernels (6.1) do not wake the reader of a chip that vanishes.
+// heartbeat is how often Run reads inputs that report no edges: some kernels (6.1) do not wake the reader of
+// a chip that vanishes.
 const heartbeat = 5 * time.Second
 
 // Board is a set of requested lines. Its methods may be called by several goroutines.
@@ -26,7 +27,8 @@ type Board struct {
 	closed  bool
 }
 
-// Open requests the lines of c, outputs at their inactive level, and starts nothing. A busy line is a [*BusyError].
+// Open requests the lines of c, outputs at their inactive level, and starts nothing. A busy line is a
+// [*BusyError].
 func Open(c Config) (*Board, error) {
 	if c.Sim {
 		return NewSim().Open(c)
@@ -90,9 +92,9 @@ func (c Config) logger() *slog.Logger {
 	return c.Log.With("part", "board")
 }
 
-// Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends (nil), the board is closed
-// ([ErrClosed]) or a line is gone.
-// post is called by one goroutine, in the order of time on each input; it must neither wait nor close the board.
+// Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends
+// (nil), the board is closed ([ErrClosed]) or a line is gone. post is called by one goroutine, in the order
+// of time on each input; it must neither wait nor close the board.
 func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	done := make(chan struct{})
 	if err := b.enter(done); err != nil {
@@ -242,8 +244,9 @@ func (b *Board) isClosed() bool {
 	return b.closed
 }
 
-// ReleaseAll drives the relays and lamps of c to their inactive level and gives the lines back: for systemd's ExecStopPost, after a
-// process was killed while a relay was on. A line that cannot be had does not keep the others from being released.
+// ReleaseAll drives the relays and lamps of c to their inactive level and gives the lines back: for systemd's
+// ExecStopPost, after a process was killed while a relay was on. A line that cannot be had does not keep the
+// others from being released.
 func ReleaseAll(c Config) error {
 	if c.Sim {
 		return nil

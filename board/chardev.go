@@ -66,8 +66,9 @@ func (c *chardev) request(r request) (int, error) {
 	return len(c.held) - 1, nil
 }
 
-// requestKept takes over the relay line that a killed station has left with the Keeper, or requests it and leaves a duplicate there.
-// Without one the relay works as well, but nobody releases it when this process dies.
+// requestKept takes over the relay line that a killed station has left with the Keeper, or requests it and
+// leaves a duplicate there. Without one the relay works as well, but nobody releases it when this process
+// dies.
 func (c *chardev) requestKept(r request, at found) (int, error) {
 	held := heldLine{request: r, key: key(at, r)}
 	var ok bool
@@ -180,7 +181,8 @@ func (c *chardev) edges(until time.Duration, into []edge) ([]edge, error) {
 	return into, nil
 }
 
-// readEdges takes what the kernel holds of one line, at most its whole buffer, so that one noisy line cannot starve the others.
+// readEdges takes what the kernel holds of one line, at most its whole buffer, so that one noisy line cannot
+// starve the others.
 func (c *chardev) readEdges(line int, revents int16, into []edge) ([]edge, error) {
 	const size = int(unsafe.Sizeof(lineEvent{}))
 	n, err := unix.Read(c.held[line].fd, unsafe.Slice((*byte)(unsafe.Pointer(&c.events)), unsafe.Sizeof(c.events)))

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeInput puts a pipe in the place of an input's descriptor: polled, read and hung up by the same kernel calls.
+// pipeInput puts a pipe in the place of an input's descriptor: polled, read and hung up by the same kernel
+// calls.
 func pipeInput(t *testing.T, c *chardev, name string) (write int) {
 	t.Helper()
 	var p [2]int

@@ -89,7 +89,8 @@ func TestConfirmWhatIsReadAheadOfItsEdges(t *testing.T) {
 	}
 }
 
-// TestPressBeforeRun: a button that is pressed when the lines are held already, but nobody reads them yet, was pressed.
+// TestPressBeforeRun: a button that is pressed when the lines are held already, but nobody reads them yet,
+// was pressed.
 func TestPressBeforeRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewSim()

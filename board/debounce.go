@@ -15,9 +15,10 @@ type Event struct {
 // optocoupler is silent for up to 18 ms.
 const acGap = 25 * time.Millisecond
 
-// debouncer turns the edges of one input into events: the first edge counts at once, the following ones are bounces until the line
-// has been quiet for the window, then the level decides. The quiet time restarts at each bounce, so that a train of any length
-// (a worn button, a bell transformer's 50 Hz behind an optocoupler) is one press.
+// debouncer turns the edges of one input into events: the first edge counts at once, the following ones are
+// bounces until the line has been quiet for the window, then the level decides. The quiet time restarts at
+// each bounce, so that a train of any length (a worn button, a bell transformer's 50 Hz behind an
+// optocoupler) is one press.
 //
 // With hold a contact counts once it has lasted, from its first to its last active instant, with gaps of up
 // to bridge in between; so a spike on the wire is nothing. Its end counts once the line has been quiet for

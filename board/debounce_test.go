@@ -147,7 +147,8 @@ func TestDebounceOnKernelTimeStamps(t *testing.T) {
 	}
 }
 
-// The level read at the window's end may be ahead of its own edges, which are on their way: their bounces must still be bounces.
+// The level read at the window's end may be ahead of its own edges, which are on their way: their bounces
+// must still be bounces.
 func TestSettleAheadOfItsEdges(t *testing.T) {
 	var got []string
 	post := func(e Event) { got = append(got, e.text()) }
@@ -168,7 +169,8 @@ func TestSettleAheadOfItsEdges(t *testing.T) {
 	}
 }
 
-// Any sequence of edges, in whatever batches it is read, ends with the true level posted, changes alternate, and times do not run back.
+// Any sequence of edges, in whatever batches it is read, ends with the true level posted, changes alternate,
+// and times do not run back.
 func FuzzDebounce(f *testing.F) {
 	f.Add([]byte{1, 200, 3, 4, 5, 90, 1, 1}, byte(3))
 	f.Add([]byte{255, 0, 0, 0, 255, 255}, byte(1))
@@ -271,7 +273,8 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// A kernel that drops an edge, or does not wake the reader of a chip that vanishes, is found out by the heartbeat.
+// A kernel that drops an edge, or does not wake the reader of a chip that vanishes, is found out by the
+// heartbeat.
 func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewSim()

@@ -1,5 +1,5 @@
-// Package board drives what hangs on the wires of a door station: bell buttons, door sensors and tamper contacts (inputs),
-// strikes (relays) and lamps, on the Linux GPIO character device, or on a simulated board.
+// Package board drives what hangs on the wires of a door station: bell buttons, door sensors and tamper
+// contacts (inputs), strikes (relays) and lamps, on the Linux GPIO character device, or on a simulated board.
 //
 // # The promises
 //
@@ -43,7 +43,8 @@
 // gpiochip4, gpiochip0 and gpiochip15), and a chip that goes and comes back may have another.
 // Config.ChipLabels finds such lines again.
 //
-// To watch inputs live (wiring tests), Open a Config that holds only Inputs and Run it. Outputs are never read.
+// To watch inputs live (wiring tests), Open a Config that holds only Inputs and Run it. Outputs are never
+// read.
 //
 // # Limits
 //

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// pi4 has the chips of a Raspberry Pi 4 with two equal USB expanders and a second chip that repeats a header name.
+// pi4 has the chips of a Raspberry Pi 4 with two equal USB expanders and a second chip that repeats a header
+// name.
 func pi4() []Chip {
 	chip := func(n int, label string, lines int, name func(int) string) Chip {
 		c := Chip{Name: fmt.Sprintf("gpiochip%d", n), Label: label, Path: fmt.Sprintf("/dev/gpiochip%d", n), Lines: make([]Line, lines)}

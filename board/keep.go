@@ -9,19 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Keeper holds, in another process, duplicates of the relays' line descriptors, and releases the relays when this process no longer
-// can (device/guard). A line is known by its key, which says where it is and how it is driven. The methods may be called by several
-// goroutines, and must not wait for longer than Drop's second.
+// Keeper holds, in another process, duplicates of the relays' line descriptors, and releases the relays when
+// this process no longer can (device/guard). A line is known by its key, which says where it is and how it is
+// driven. The methods may be called by several goroutines, and must not wait for longer than Drop's second.
 type Keeper interface {
 	// Retain drops what a process before this one has left of lines other than these.
 	Retain(keys []string)
-	// Take gives the descriptor that a process before this one has left of a line; false: none. The relay is released.
+	// Take gives the descriptor that a process before this one has left of a line; false: none. The relay is
+	// released.
 	Take(key string) (fd int, ok bool)
 	// Keep has a duplicate of fd kept until Drop.
 	Keep(key string, fd int) error
 	// Drop returns when the duplicate is closed, so that the line can be requested anew, or after a second.
 	Drop(key string) error
-	// Lease tells how long at most the relay will be energised from now, before it moves; 0 after it is released.
+	// Lease tells how long at most the relay will be energised from now, before it moves; 0 after it is
+	// released.
 	Lease(key string, atMost time.Duration)
 }
 

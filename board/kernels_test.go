@@ -151,7 +151,8 @@ func TestRememberedLabels(t *testing.T) {
 	}
 }
 
-// TestNewLinesMeanWhatTheySay: what is remembered of one line says nothing of another on a chip of that number.
+// TestNewLinesMeanWhatTheySay: what is remembered of one line says nothing of another on a chip of that
+// number.
 func TestNewLinesMeanWhatTheySay(t *testing.T) {
 	c := Config{Lamps: []Output{{Name: "a", Line: "gpiochip0:27"}, {Name: "b", Line: "gpiochip0:3"}},
 		ChipLabels: map[string]string{"gpiochip0:27": "pinctrl-bcm2711"}}

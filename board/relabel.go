@@ -13,8 +13,8 @@ var numbered = regexp.MustCompile(`^(?:/dev/)?(gpiochip[0-9]+):([0-9]+)$`)
 func ByChipNumber(line string) bool { return numbered.MatchString(line) }
 
 // ChipLabels gives, for each line of c that is named by its chip's number, what does not change of that chip:
-// {"gpiochip0:27": "pinctrl-rp1"}. As c.ChipLabels it finds the line again under another number; a line that is new
-// in a configuration means what it says.
+// {"gpiochip0:27": "pinctrl-rp1"}. As c.ChipLabels it finds the line again under another number; a line that
+// is new in a configuration means what it says.
 func ChipLabels(chips []Chip, c Config) map[string]string {
 	labels := map[string]string{}
 	now := c.relabelled(chips, false).requests()
@@ -47,7 +47,8 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 		if label == "" || same || len(labelled) == 0 && !strict {
 			return line
 		}
-		c.logger().Warn("chip found by its label, it has another number now", "line", line, "write", label+":"+m[2])
+		c.logger().Warn("chip found by its label, it has another number now",
+			"line", line, "write", label+":"+m[2])
 		return label + ":" + m[2]
 	}
 	c.Inputs, c.Relays, c.Lamps = slices.Clone(c.Inputs), slices.Clone(c.Relays), slices.Clone(c.Lamps)

@@ -16,9 +16,9 @@ var ErrNoOutput = errors.New("board: there is no such output")
 
 // Relay is a lease on an energised contact. It may be used by several goroutines.
 type Relay interface {
-	// Energize switches on for atMost from now, and never longer than MaxOn from when it was switched on. On an energised relay the
-	// newest call rules: it moves the end later (up to that ceiling) or earlier. An error leaves the relay released, or
-	// being released again and again.
+	// Energize switches on for atMost from now, and never longer than MaxOn from when it was switched on. On
+	// an energised relay the newest call rules: it moves the end later (up to that ceiling) or earlier. An
+	// error leaves the relay released, or being released again and again.
 	Energize(atMost time.Duration) error
 	// Release switches off; a released relay stays so. After an error the board goes on trying by itself.
 	Release() error

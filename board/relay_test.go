@@ -137,7 +137,8 @@ func TestCeilingAgainstManyCallers(t *testing.T) {
 	})
 }
 
-// The relay module's pull holds it released; opening, closing and opening again must not move it, whatever the polarity.
+// The relay module's pull holds it released; opening, closing and opening again must not move it, whatever
+// the polarity.
 func TestRelayNeverMovesUnasked(t *testing.T) {
 	for _, activeLow := range []bool{false, true} {
 		t.Run(fmt.Sprintf("activeLow=%v", activeLow), func(t *testing.T) {

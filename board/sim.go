@@ -22,8 +22,8 @@ type Edge struct {
 	Seq    int           // counts the edges of this Name from 1
 }
 
-// Sim is simulated hardware: wires that keep their levels while boards come and go on it, as those of a real one do. Its methods may
-// be called by several goroutines. In a synctest bubble, make it there.
+// Sim is simulated hardware: wires that keep their levels while boards come and go on it, as those of a real
+// one do. Its methods may be called by several goroutines. In a synctest bubble, make it there.
 type Sim struct {
 	start time.Time
 
@@ -62,7 +62,8 @@ func NewSim() *Sim {
 	return &Sim{start: time.Now(), wires: map[string]*wire{}, byName: map[string]*wire{}, log: make([]Edge, 0, simLog)}
 }
 
-// Open opens a board on this hardware; c.Sim does not matter. The board before must be closed, or its process killed ([Sim.Kill]).
+// Open opens a board on this hardware; c.Sim does not matter. The board before must be closed, or its process
+// killed ([Sim.Kill]).
 func (s *Sim) Open(c Config) (*Board, error) {
 	if errs := c.validate(); errs != nil {
 		return nil, errors.Join(errs...)
@@ -75,7 +76,8 @@ func (s *Sim) Open(c Config) (*Board, error) {
 	return b, nil
 }
 
-// Kill takes the lines from the board as SIGKILL takes them from its process: nothing is released, and calls on the board fail.
+// Kill takes the lines from the board as SIGKILL takes them from its process: nothing is released, and calls
+// on the board fail.
 func (s *Sim) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +112,8 @@ func (s *Sim) Level(name string) bool {
 	return w != nil && w.high != w.activeLow
 }
 
-// Pull sets the voltage of a Line that nobody has requested: the relay module's own pull-up, a button held at power-on.
+// Pull sets the voltage of a Line that nobody has requested: the relay module's own pull-up, a button held at
+// power-on.
 func (s *Sim) Pull(line string, high bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +125,8 @@ func (s *Sim) Pull(line string, high bool) error {
 	return nil
 }
 
-// Edges lists the latest edges (of inputs, relays and lamps, at most 4096) in their order; names, if given, choose.
+// Edges lists the latest edges (of inputs, relays and lamps, at most 4096) in their order; names, if given,
+// choose.
 func (s *Sim) Edges(names ...string) []Edge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,8 +157,8 @@ func (s *Sim) WaitEdge(ctx context.Context, name string, seq int) (Edge, error) 
 	}
 }
 
-// Fail has the kernel refuse, with EIO, to set the output: the calls that set it to active, from the nth on (1: the next), as many as
-// times says (< 0: for ever). A refused call moves nothing.
+// Fail has the kernel refuse, with EIO, to set the output: the calls that set it to active, from the nth on
+// (1: the next), as many as times says (< 0: for ever). A refused call moves nothing.
 func (s *Sim) Fail(output string, active bool, nth, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// simLines is the kernel's side of a Sim for one board: like a process, it holds lines and has queues of edges.
+// simLines is the kernel's side of a Sim for one board: like a process, it holds lines and has queues of
+// edges.
 type simLines struct {
 	sim   *Sim
 	ready chan struct{} // holds a token when edges is to return
@@ -121,7 +122,8 @@ func (l *simLines) close() error {
 	return nil
 }
 
-// queue is what an interrupt does: of more than eventBuffer edges the oldest are lost, per line in the kernel, here of all. sim.mu is held.
+// queue is what an interrupt does: of more than eventBuffer edges the oldest are lost, per line in the
+// kernel, here of all. sim.mu is held.
 func (l *simLines) queue(e edge) {
 	if len(l.waiting) == eventBuffer {
 		l.waiting = append(l.waiting[:0], l.waiting[1:]...)

@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The structs of linux/gpio.h, uAPI v2. Every 64-bit field lies on an 8-byte offset by the header's own padding, so that Go lays them
-// out alike on 32-bit ARM, where it would align uint64 to 4; the array types below break the build if that ever ends.
+// The structs of linux/gpio.h, uAPI v2. Every 64-bit field lies on an 8-byte offset by the header's own
+// padding, so that Go lays them out alike on 32-bit ARM, where it would align uint64 to 4; the array types
+// below break the build if that ever ends.
 
 const (
 	gpioMaxName  = 32

@@ -62,7 +62,8 @@ func TestBothAnswerAtOnce(t *testing.T) {
 	})
 }
 
-// TestHunting rings one phone after the other: one that is busy is passed at once, one that does not answer after its time.
+// TestHunting rings one phone after the other: one that is busy is passed at once, one that does not answer
+// after its time.
 func TestHunting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -34,8 +34,8 @@ type Refuse struct{}
 // OpenDoor opens a door, for a named reason. The errors are those of access.Doors.Open.
 type OpenDoor struct{ access.Opening }
 
-// Do has the station do a command and returns how that went; an error of ctx says that it is not known. Any goroutine may call it but
-// the station's and the stack's loops.
+// Do has the station do a command and returns how that went; an error of ctx says that it is not known. Any
+// goroutine may call it but the station's and the stack's loops.
 func (s *Station) Do(ctx context.Context, c Command) error {
 	answer := make(chan error, 1)
 	s.box.Put(func() { answer <- c.do(s) })

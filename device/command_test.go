@@ -50,7 +50,8 @@ func TestCommandsHaveAnswers(t *testing.T) {
 	})
 }
 
-// TestCommandOfHastyProgram: whoever does not wait for the answer gets its own context's error, and blocks nobody.
+// TestCommandOfHastyProgram: whoever does not wait for the answer gets its own context's error, and blocks
+// nobody.
 func TestCommandOfHastyProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -9,8 +9,8 @@ import (
 	"portero/sip"
 )
 
-// digitHeard takes a digit from the sound or from an INFO. The first way that brings one is the call's way: a phone that sends
-// both would press every key twice.
+// digitHeard takes a digit from the sound or from an INFO. The first way that brings one is the call's way: a
+// phone that sends both would press every key twice.
 func (s *Station) digitHeard(p *party, by digitSource, digit rune) {
 	if p.ended || p.v != s.visit || p != p.v.talk {
 		return
@@ -42,7 +42,8 @@ func (s *Station) digit() {
 	}
 }
 
-// doorOpened tells the station of a door that its talk has opened. One who leaves by another door ends nobody's talk.
+// doorOpened tells the station of a door that its talk has opened. One who leaves by another door ends
+// nobody's talk.
 func (s *Station) doorOpened(o access.Opening) {
 	if id := s.talkID(); id == "" || o.Call != id {
 		return
@@ -70,7 +71,8 @@ func (s *Station) opened() {
 	}
 }
 
-// infoDigit reads a digit from the body of an INFO: "Signal=5" of application/dtmf-relay, or the bare digit of application/dtmf.
+// infoDigit reads a digit from the body of an INFO: "Signal=5" of application/dtmf-relay, or the bare digit
+// of application/dtmf.
 func infoDigit(contentType string, body []byte) (rune, bool) {
 	text := strings.TrimSpace(string(body))
 	if sip.MediaType(contentType) == "application/dtmf-relay" {

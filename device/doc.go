@@ -1,11 +1,12 @@
 // Package device is the door station: bells, the calls of a visit, sound, codes and doors.
 //
-// One loop owns the station ([Station.Run]). Everybody else posts: the board its edges, the SIP stack its call events, the audio
-// engine its digits, signals and programs their commands. The station posts back and waits for nobody. What it does in which state
-// is one table (table.go); package access has another for each door. What an action raises comes right after that action.
+// One loop owns the station ([Station.Run]). Everybody else posts: the board its edges, the SIP stack its
+// call events, the audio engine its digits, signals and programs their commands. The station posts back and
+// waits for nobody. What it does in which state is one table (table.go); package access has another for each
+// door. What an action raises comes right after that action.
 //
-// A Station keeps its parts to itself: board gives relays to package access alone, and a door is opened by code, by button or by the
-// command [OpenDoor], never by a relay in somebody's hand.
+// A Station keeps its parts to itself: board gives relays to package access alone, and a door is opened by
+// code, by button or by the command [OpenDoor], never by a relay in somebody's hand.
 //
 //	table.go       the states and all that can happen in them
 //	station.go     the loop: what it is put together from, steps, lines that change
@@ -47,10 +48,11 @@
 //
 // # Limits
 //
-// One visit at a time: another bell meanwhile is ignored, gets a busy tone or replaces the visit, as configured; there is no queue.
-// No transfer, no video, no early media from the door. A door opened by hand is reported as forced: the station knows only of its own
-// openings, up to 10 s after the relay was released. A station without doors (its last good file) reports none as forced.
+// One visit at a time: another bell meanwhile is ignored, gets a busy tone or replaces the visit, as
+// configured; there is no queue. No transfer, no video, no early media from the door. A door opened by hand
+// is reported as forced: the station knows only of its own openings, up to 10 s after the relay was released.
+// A station without doors (its last good file) reports none as forced.
 //
-// A caller that is answered by itself hears the door some 2 s late, after the signal. An answered call whose ACK is lost is silent until
-// the 200 is repeated (0.5 s).
+// A caller that is answered by itself hears the door some 2 s late, after the signal. An answered call whose
+// ACK is lost is silent until the 200 is repeated (0.5 s).
 package device

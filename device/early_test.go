@@ -29,8 +29,8 @@ func (p *phone) early(ev phoneEvent, hz float64) *media.Leg {
 	return m
 }
 
-// TestOneEarlyVoice: the first far end that sends sound is heard alone; when it refuses and another phone rings, the visitor hears
-// that, and not silence.
+// TestOneEarlyVoice: the first far end that sends sound is heard alone; when it refuses and another phone
+// rings, the visitor hears that, and not silence.
 func TestOneEarlyVoice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// hangOnSignal has SIGUSR1 block the station's loop for ever: tests of the watchdog and of the relays' leases need a station that
-// hangs. Only binaries built with the tag hangtest hold it.
+// hangOnSignal has SIGUSR1 block the station's loop for ever: tests of the watchdog and of the relays' leases
+// need a station that hangs. Only binaries built with the tag hangtest hold it.
 func (s *Station) hangOnSignal() (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)

@@ -12,7 +12,8 @@ import (
 	"portero/sip/fsm"
 )
 
-// TestHang: after SIGUSR1 a loop takes nothing more from its mailbox. In real time, as signals are; the loop is left behind.
+// TestHang: after SIGUSR1 a loop takes nothing more from its mailbox. In real time, as signals are; the loop
+// is left behind.
 func TestHang(t *testing.T) {
 	s := &Station{box: fsm.NewMailbox(), log: slog.New(slog.DiscardHandler)}
 	defer s.hangOnSignal()()

@@ -12,7 +12,8 @@ import (
 // ringDoorLimit is how long an incoming call rings at the door.
 const ringDoorLimit = 30 * time.Second
 
-// incoming hears of calls that others place. It runs on the stack's loop: rules are looked up here, the rest is the station's.
+// incoming hears of calls that others place. It runs on the stack's loop: rules are looked up here, the rest
+// is the station's.
 func (s *Station) incoming(c *ua.Call, ev ua.CallEvent) {
 	var rule *allowRule
 	if ev.Kind == ua.Offered && !ev.Renewed {
@@ -68,7 +69,8 @@ func (s *Station) ringDoor() {
 	s.tell(event.Event{Kind: event.CallRinging, Call: p.id(), Target: p.target.Text})
 }
 
-// pickUp answers the call that rings at the door, for who has pressed a bell there, or for a command: then the door hears a signal.
+// pickUp answers the call that rings at the door, for who has pressed a bell there, or for a command: then
+// the door hears a signal.
 func (s *Station) pickUp() {
 	p, bell := s.visit.parties[0], s.in.bell
 	s.sounds.stop()
@@ -79,7 +81,8 @@ func (s *Station) pickUp() {
 	s.answer(p, p.v.pending)
 }
 
-// ackWithin is how long a picked-up call may keep the ACK back: a forged INVITE must not swallow the press of a bell for longer.
+// ackWithin is how long a picked-up call may keep the ACK back: a forged INVITE must not swallow the press of
+// a bell for longer.
 const ackWithin = 2 * time.Second
 
 // ringInstead rings for the bell that was pressed to answer somebody who is not there.

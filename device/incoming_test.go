@@ -18,8 +18,8 @@ from = "sip:kitchen@10.0.0.2"
 source = "10.0.0.2"
 `
 
-// TestStrangersAreRefused: neither a caller who is not listed nor one who forges a listed name from elsewhere gets through; the
-// door hears nothing and the microphone stays closed.
+// TestStrangersAreRefused: neither a caller who is not listed nor one who forges a listed name from elsewhere
+// gets through; the door hears nothing and the microphone stays closed.
 func TestStrangersAreRefused(t *testing.T) {
 	for name, tables := range map[string]string{"nobody is listed": "", "a forged name": strings.ReplaceAll(allowKitchen, `source = "10.0.0.2"`, `source = "10.0.0.99"`)} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,8 @@ func (d *door) wires(since time.Duration, names ...string) (out []string) {
 	return out
 }
 
-// TestREX opens the door for switch_on once the button was pressed for its debounce, for both polarities of the button; held down, it opens once.
+// TestREX opens the door for switch_on once the button was pressed for its debounce, for both polarities of
+// the button; held down, it opens once.
 func TestREX(t *testing.T) {
 	for _, activeLow := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -132,7 +133,8 @@ func TestREXWithoutNetwork(t *testing.T) {
 	})
 }
 
-// TestREXDuringLockOut: five wrong codes close the door to codes, not to those who leave. The lock-out is on the medium at once.
+// TestREXDuringLockOut: five wrong codes close the door to codes, not to those who leave. The lock-out is on
+// the medium at once.
 func TestREXDuringLockOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -179,8 +181,9 @@ switch_on = "1s"
 	})
 }
 
-// TestHeldSinceBeforeTheStart: a button that is pressed while the station starts opens nothing until it is pressed anew; so after a
-// restart while somebody leans on it. No wire of a relay or lamp moves at start or stop, but for the lamp that shows both.
+// TestHeldSinceBeforeTheStart: a button that is pressed while the station starts opens nothing until it is
+// pressed anew; so after a restart while somebody leans on it. No wire of a relay or lamp moves at start or
+// stop, but for the lamp that shows both.
 func TestHeldSinceBeforeTheStart(t *testing.T) {
 	for _, activeLow := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -523,7 +526,8 @@ func TestHalfACodeOverAnAlarm(t *testing.T) {
 	})
 }
 
-// TestTamperSurvivesAKill: the process dies in mid-pulse of an alarm's making; what it wrote blocks the next life.
+// TestTamperSurvivesAKill: the process dies in mid-pulse of an alarm's making; what it wrote blocks the next
+// life.
 func TestTamperSurvivesAKill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, sim, dir := newRig(t), board.NewSim(), t.TempDir()
@@ -572,7 +576,8 @@ func TestCaseOpenAtTheStart(t *testing.T) {
 	}
 }
 
-// TestREXIgnoresSpikes: what a motor's switch or a stroke of lightning leaves on the wire opens nothing, alone or in trains.
+// TestREXIgnoresSpikes: what a motor's switch or a stroke of lightning leaves on the wire opens nothing,
+// alone or in trains.
 func TestREXIgnoresSpikes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -626,7 +631,8 @@ doors = ["yard"]
 	})
 }
 
-// TestContactOnTheLastGoodFile: a station that has no doors, because its file is faulty, cannot tell force from a key.
+// TestContactOnTheLastGoodFile: a station that has no doors, because its file is faulty, cannot tell force
+// from a key.
 func TestContactOnTheLastGoodFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -15,7 +15,8 @@ type lamp struct {
 	told  bool // a failure was logged
 }
 
-// set switches the lamp where it is not as wanted. A failure is tried again at the next trigger and never matters.
+// set switches the lamp where it is not as wanted. A failure is tried again at the next trigger and never
+// matters.
 func (l *lamp) set(on bool, log *slog.Logger) {
 	if on == l.lit {
 		return

@@ -156,7 +156,8 @@ func TestReadyLamp(t *testing.T) {
 	})
 }
 
-// TestBrokenLamp: it is logged once, and everything else goes on; a lamp that works again shows the truth again.
+// TestBrokenLamp: it is logged once, and everything else goes on; a lamp that works again shows the truth
+// again.
 func TestBrokenLamp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

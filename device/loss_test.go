@@ -14,7 +14,8 @@ import (
 	"portero/sip/siptest"
 )
 
-// twoDoors puts two whole stations on one network: the first one's bell calls the second, which answers by itself.
+// twoDoors puts two whole stations on one network: the first one's bell calls the second, which answers by
+// itself.
 func twoDoors(r *rig) (a, b *door) {
 	a = r.door("10.0.0.1:5062", `"sip:door@10.0.0.2:5062"`, "ring_limit = \"40s\"\ntalk_limit = \"15s\"", "")
 	b = r.door("10.0.0.2:5062", `"sip:door@10.0.0.1:5062"`, "", `
@@ -62,8 +63,8 @@ func ended(d *door) (answered, over int) {
 	}
 }
 
-// TestTwoStations lets two stations call each other over networks that lose, double and reorder packets, SIP and RTP alike. Every
-// call ends, at both ends alike.
+// TestTwoStations lets two stations call each other over networks that lose, double and reorder packets, SIP
+// and RTP alike. Every call ends, at both ends alike.
 func TestTwoStations(t *testing.T) {
 	seeds := uint64(8)
 	if testing.Short() {
@@ -99,8 +100,8 @@ func TestTwoStations(t *testing.T) {
 	}
 }
 
-// TestFailures repeats the visit with the n-th Send, Exchange or relay call failing: whatever fails, both ends come to rest and no
-// door stays open.
+// TestFailures repeats the visit with the n-th Send, Exchange or relay call failing: whatever fails, both
+// ends come to rest and no door stays open.
 func TestFailures(t *testing.T) {
 	broken := errors.New("broken on purpose")
 	visit := func(t *testing.T, what string, prepare func(r *rig, a, b *door)) {

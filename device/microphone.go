@@ -14,8 +14,8 @@ type hearing struct {
 	signalled bool // as a caller: those at the door know that somebody listens
 }
 
-// mayHear is the one rule. Nobody hears the door while it rings, or after the end. Whom a bell has called hears it from the answer on; a
-// caller, from when it is known to be there and the door has been told.
+// mayHear is the one rule. Nobody hears the door while it rings, or after the end. Whom a bell has called
+// hears it from the answer on; a caller, from when it is known to be there and the door has been told.
 func (h hearing) mayHear() bool {
 	return h.talks && !h.ended && (h.placed || h.acked && h.signalled)
 }
@@ -29,7 +29,8 @@ func (s *Station) newMedia(p *party) *media.Leg {
 	return s.media.NewLeg(func(d audio.Digit) { s.box.Put(func() { s.digitHeard(p, byRTP, d.Rune) }) })
 }
 
-// microphone has the sound of each call follow the rule. The loop calls it after all that has happened; nothing else mutes or unmutes.
+// microphone has the sound of each call follow the rule. The loop calls it after all that has happened;
+// nothing else mutes or unmutes.
 func (s *Station) microphone() {
 	if s.visit == nil {
 		return
@@ -48,7 +49,8 @@ func (s *Station) microphone() {
 	}
 }
 
-// renewSignal has a caller that took the door off hold heard of again before it hears: those at the door may be others by now.
+// renewSignal has a caller that took the door off hold heard of again before it hears: those at the door may
+// be others by now.
 func (s *Station) renewSignal(p *party) {
 	switch {
 	case p.v.bell != nil || !p.media.Settled():
@@ -59,7 +61,8 @@ func (s *Station) renewSignal(p *party) {
 	}
 }
 
-// signal tells those at the door that somebody listens. The microphone waits for its end, also when the card comes late.
+// signal tells those at the door that somebody listens. The microphone waits for its end, also when the card
+// comes late.
 func (s *Station) signal(p *party) {
 	p.signals++
 	n, c := p.signals, s.sounds.signal

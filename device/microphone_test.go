@@ -72,8 +72,9 @@ func loud(samples []int16) (n int) {
 
 const autoAnswer = allowKitchen + "auto_answer = true\n"
 
-// TestForgedInviteHearsNothing: whoever forges an allowed caller's address never sees the 200, so cannot acknowledge it. No sound is
-// sent to where the forged INVITE wants it, the microphone stays closed, and a bell that is pressed meanwhile rings.
+// TestForgedInviteHearsNothing: whoever forges an allowed caller's address never sees the 200, so cannot
+// acknowledge it. No sound is sent to where the forged INVITE wants it, the microphone stays closed, and a
+// bell that is pressed meanwhile rings.
 func TestForgedInviteHearsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -179,7 +180,8 @@ func TestSignalAfterHold(t *testing.T) {
 	})
 }
 
-// TestHeldCallDoesNotVanish: a phone that sends nothing at all while it holds has not gone; one that sends nothing in a talk has.
+// TestHeldCallDoesNotVanish: a phone that sends nothing at all while it holds has not gone; one that sends
+// nothing in a talk has.
 func TestHeldCallDoesNotVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -202,8 +204,8 @@ func TestHeldCallDoesNotVanish(t *testing.T) {
 	})
 }
 
-// TestMayHear goes through every combination of the facts. The expected value is said in another way than the rule says it: who may not
-// hear, and why.
+// TestMayHear goes through every combination of the facts. The expected value is said in another way than the
+// rule says it: who may not hear, and why.
 func TestMayHear(t *testing.T) {
 	for bits := range 1 << 5 {
 		has := func(bit int) bool { return bits>>bit&1 == 1 }

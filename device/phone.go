@@ -21,7 +21,8 @@ type BuiltIn struct {
 	User, Password string                         // the station's own, made anew at each start
 }
 
-// Phone is the station's user agent with its accounts: it knows which account a target is called through, and who may call.
+// Phone is the station's user agent with its accounts: it knows which account a target is called through, and
+// who may call.
 type Phone struct {
 	Agent    *ua.Agent
 	cfg      *config.Config
@@ -44,8 +45,8 @@ type allowRule struct {
 	source config.Source
 }
 
-// NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts nothing: give Agent to
-// transaction.NewStack.
+// NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts
+// nothing: give Agent to transaction.NewStack.
 func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, error) {
 	p := &Phone{cfg: cfg, log: log, accounts: map[string]*ua.Account{}, regs: map[string]*ua.Registration{}, leaving: map[string]bool{}}
 	for i := range cfg.Accounts {
@@ -116,7 +117,8 @@ func (p *Phone) addAccount(a *config.Account) error {
 	return nil
 }
 
-// publicAddress is what far ends are told in place of the station's own address; the zero value where that will do.
+// publicAddress is what far ends are told in place of the station's own address; the zero value where that
+// will do.
 func publicAddress(cfg *config.Config) netip.AddrPort {
 	addr, err := netip.ParseAddr(cfg.SIP.PublicAddress)
 	if err != nil {
@@ -150,8 +152,9 @@ func (p *Phone) Register(notify func(account string, ev ua.RegEvent)) {
 	}
 }
 
-// Leave removes the bindings that a station with the configuration next will not refresh by itself, and calls done, on the stack's
-// loop, when their servers have answered. Those that it will are left alone: a call for the station is never refused meanwhile.
+// Leave removes the bindings that a station with the configuration next will not refresh by itself, and calls
+// done, on the stack's loop, when their servers have answered. Those that it will are left alone: a call for
+// the station is never refused meanwhile.
 func (p *Phone) Leave(next *config.Config, done func()) {
 	p.Agent.Stack().Post(func() {
 		p.left = done
@@ -202,7 +205,8 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(netip.Addr,
 	return p.Agent.Invite(inv, func(_ *ua.Call, ev ua.CallEvent) { notify(ev) }), nil
 }
 
-// admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on the stack's loop.
+// admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on
+// the stack's loop.
 func (p *Phone) admit(flow transport.Flow, from sip.URI) int {
 	if p.rule(flow, from) == nil {
 		return 403
@@ -210,7 +214,8 @@ func (p *Phone) admit(flow transport.Flow, from sip.URI) int {
 	return 0
 }
 
-// rule finds the first rule that lets a caller in. From is worth what its source is: the registrar's word, or an address.
+// rule finds the first rule that lets a caller in. From is worth what its source is: the registrar's word, or
+// an address.
 func (p *Phone) rule(flow transport.Flow, from sip.URI) *allowRule {
 	for i := range p.allow {
 		r := &p.allow[i]

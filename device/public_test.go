@@ -10,8 +10,8 @@ import (
 	"portero/sip"
 )
 
-// TestPublicAddress is what far ends are told, by registration and call, for signalling and sound alike; the ports are bound on the
-// station's own address.
+// TestPublicAddress is what far ends are told, by registration and call, for signalling and sound alike; the
+// ports are bound on the station's own address.
 func TestPublicAddress(t *testing.T) {
 	for kind, account := range map[string]string{"direct": "", "account": homeAccount} {
 		t.Run(kind, func(t *testing.T) {

@@ -66,7 +66,8 @@ func (r *rig) part(name string, f func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// cardRate is that of all cards in Hz: the engine's own, since these tests are not about resampling and there are many.
+// cardRate is that of all cards in Hz: the engine's own, since these tests are not about resampling and there
+// are many.
 const cardRate = 16000
 
 var nextPort atomic.Uint32
@@ -247,7 +248,8 @@ func (d *door) exit() {
 	d.set("input:exit", false)
 }
 
-// said lists the events so far that nobody has read, but for the kinds in without, as "door.opened front exit rex".
+// said lists the events so far that nobody has read, but for the kinds in without, as "door.opened front exit
+// rex".
 func (d *door) said(without ...event.Kind) (out []string) {
 	synctest.Wait()
 	out, d.early = d.early, nil

@@ -80,7 +80,8 @@ type Card struct {
 	Since  time.Time `json:"since,omitzero"`
 }
 
-// view is what the snapshot shows of things that others own, as they have told the loop. The parts are replaced, never changed.
+// view is what the snapshot shows of things that others own, as they have told the loop. The parts are
+// replaced, never changed.
 type view struct {
 	missing  []string
 	accounts map[string]Account

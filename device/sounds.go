@@ -31,8 +31,8 @@ func newSounds(cfg *config.Config, engine *audio.Engine, log *slog.Logger) *soun
 	return s
 }
 
-// makeClips makes all clips ready at the engine's rate: nobody waits for a resampler when a bell is pressed, and a start does not wait
-// for the tones.
+// makeClips makes all clips ready at the engine's rate: nobody waits for a resampler when a bell is pressed,
+// and a start does not wait for the tones.
 func (s *sounds) makeClips(cfg *config.Config, log *slog.Logger) {
 	dingDong := audio.ChimeTone()
 	s.signal = dingDong

@@ -14,9 +14,10 @@ import (
 	"portero/device/event"
 )
 
-// TestSpeech lets two whole stations talk to each other for 40 s, both at once, and holds what each hears against what the other said:
-// from card to card through codec, late and lost packets, jitter buffer and concealment, with nobody's sound treated. Single seeds
-// scatter by .01, so a bound is for the mean of the seeds. DEVICE_TEST_SEEDS=10 takes more of them.
+// TestSpeech lets two whole stations talk to each other for 40 s, both at once, and holds what each hears
+// against what the other said: from card to card through codec, late and lost packets, jitter buffer and
+// concealment, with nobody's sound treated. Single seeds scatter by .01, so a bound is for the mean of the
+// seeds. DEVICE_TEST_SEEDS=10 takes more of them.
 func TestSpeech(t *testing.T) {
 	for _, c := range []struct {
 		codec *audio.Codec
@@ -125,7 +126,8 @@ const (
 	audible      = 0 // dB of a sentence over all else; one that was lost for the most part resembles anything
 )
 
-// understood judges the whole after aligning sentence by sentence, since a jitter buffer that adapts moves all that follows.
+// understood judges the whole after aligning sentence by sentence, since a jitter buffer that adapts moves
+// all that follows.
 func understood(t *testing.T, said, heard []int16) float64 {
 	t.Helper()
 	said = said[:len(said)-cardRate/2]
@@ -168,8 +170,9 @@ func sentenceEnd(said []int16, from int) int {
 	return len(said)
 }
 
-// gilbert is a network that loses packets in bursts (Gilbert, "Capacity of a Burst-Noise Channel", Bell System Technical Journal 39, 1960)
-// and delays them by 5 ms and more. Each way has its own fate, whatever the other one carries at the same moment.
+// gilbert is a network that loses packets in bursts (Gilbert, "Capacity of a Burst-Noise Channel", Bell
+// System Technical Journal 39, 1960) and delays them by 5 ms and more. Each way has its own fate, whatever
+// the other one carries at the same moment.
 type gilbert struct {
 	loss   float64       // share of the packets
 	burst  float64       // mean length of a loss, in packets

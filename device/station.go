@@ -20,8 +20,8 @@ import (
 	"portero/sip/ua"
 )
 
-// Parts are what a station is put together from; package app makes, runs and closes them. The station keeps them to itself: who holds a
-// Station holds no relay.
+// Parts are what a station is put together from; package app makes, runs and closes them. The station keeps
+// them to itself: who holds a Station holds no relay.
 type Parts struct {
 	Config    *config.Config
 	Board     *board.Board
@@ -34,8 +34,8 @@ type Parts struct {
 
 	// Ready is called from the loop when the station has begun to watch its inputs; nil: nobody waits for it.
 	Ready func()
-	// Alive is called from the loop every AliveEvery while it runs and the SIP stack's loop answers it: a watchdog that is fed from
-	// anywhere else would not notice a station that hangs.
+	// Alive is called from the loop every AliveEvery while it runs and the SIP stack's loop answers it: a
+	// watchdog that is fed from anywhere else would not notice a station that hangs.
 	Alive      func()
 	AliveEvery time.Duration
 }
@@ -139,12 +139,12 @@ type loopClock struct{ s *Station }
 
 func (c loopClock) AfterFunc(d time.Duration, f func()) (stop func()) { return c.s.after(d, f) }
 
-// LeaveWhenIdle lets Run return nil as soon as nobody talks or rings and every door is closed: what happens before that moment is
-// still this station's.
+// LeaveWhenIdle lets Run return nil as soon as nobody talks or rings and every door is closed: what happens
+// before that moment is still this station's.
 func (s *Station) LeaveWhenIdle() { s.box.Put(func() { s.leave = true }) }
 
-// Run runs the station until ctx ends or it is asked to leave; it hangs up and closes its doors before it returns. The stack and the
-// engine must run meanwhile. It runs once.
+// Run runs the station until ctx ends or it is asked to leave; it hangs up and closes its doors before it
+// returns. The stack and the engine must run meanwhile. It runs once.
 func (s *Station) Run(ctx context.Context) error {
 	defer close(s.ended)
 	// What must outlive a restart is written beside the loop, and once more after its end.

@@ -79,7 +79,8 @@ type probe struct{}
 
 func (probe) do(*Station) error { return nil }
 
-// TestLeaveWhenIdle: a station that is to make room for another finishes its visit first, also one that begins at that very moment.
+// TestLeaveWhenIdle: a station that is to make room for another finishes its visit first, also one that
+// begins at that very moment.
 func TestLeaveWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -138,7 +138,8 @@ func TestRowsThatOthersLeave(t *testing.T) {
 	})
 }
 
-// TestOfferInThe200 takes a caller that leaves the offer to the station (RFC 3261 §13.2.1) and answers it in the ACK.
+// TestOfferInThe200 takes a caller that leaves the offer to the station (RFC 3261 §13.2.1) and answers it in
+// the ACK.
 func TestOfferInThe200(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -176,7 +177,8 @@ func TestOfferInThe200(t *testing.T) {
 	})
 }
 
-// TestMain sees to it that the stories of this package drive every row of the table, when all of them are run.
+// TestMain sees to it that the stories of this package drive every row of the table, when all of them are
+// run.
 func TestMain(m *testing.M) {
 	var mu sync.Mutex
 	driven := map[int]bool{}

@@ -141,7 +141,8 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 			s.step(onProgress, on)
 		}
 	case ua.Answered:
-		// The answer may have come with a provisional response of the same dialog, and is not always said twice.
+		// The answer may have come with a provisional response of the same dialog, and is not always said
+		// twice.
 		if len(ev.Body) == 0 && p.early != nil && p.early == ev.Leg {
 			p.sip = ev.Leg
 			s.step(onAnswered, on)
@@ -279,8 +280,9 @@ func (s *Station) connect() {
 	s.tell(event.Event{Kind: event.CallAnswered, Call: p.id(), Bell: v.bell.Name, Target: p.target.Text})
 }
 
-// watchSound ends a talk whose far end has vanished without a word: a microphone is not left open for nobody. RTCP counts as a
-// word, so a phone that suppresses silence is safe; so does the time on hold, when no microphone is open.
+// watchSound ends a talk whose far end has vanished without a word: a microphone is not left open for nobody.
+// RTCP counts as a word, so a phone that suppresses silence is safe; so does the time on hold, when no
+// microphone is open.
 func (s *Station) watchSound(p *party) {
 	if !p.media.Sends() {
 		p.onHold = time.Now()
@@ -313,7 +315,8 @@ func (s *Station) renew() {
 	s.offer(p, netip.Addr{}, peer, take)
 }
 
-// offer makes an offer for a 2xx to an INVITE without one, and gives it to take on the loop, while the call lasts.
+// offer makes an offer for a 2xx to an INVITE without one, and gives it to take on the loop, while the call
+// lasts.
 func (s *Station) offer(p *party, local, peer netip.Addr, take func([]byte, error)) {
 	p.media.Offer(local, peer, func(body []byte, err error) {
 		s.box.Put(func() {
@@ -324,8 +327,9 @@ func (s *Station) offer(p *party, local, peer netip.Addr, take func([]byte, erro
 	})
 }
 
-// acked takes what the ACK of an answer brings: the answer to a late offer, and the knowledge that the caller is there, since the ACK
-// bears the tag of our 200. Who forged the INVITE's source never learns it, and is sent nothing.
+// acked takes what the ACK of an answer brings: the answer to a late offer, and the knowledge that the caller
+// is there, since the ACK bears the tag of our 200. Who forged the INVITE's source never learns it, and is
+// sent nothing.
 func (s *Station) acked() {
 	p := s.in.party
 	p.acked = true

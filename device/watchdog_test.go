@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestWatchdogSeesBothLoops: it is fed while both live, and not when the SIP stack hangs, whose bell would ring nobody.
+// TestWatchdogSeesBothLoops: it is fed while both live, and not when the SIP stack hangs, whose bell would
+// ring nobody.
 func TestWatchdogSeesBothLoops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, fed := newRig(t), 0

@@ -1,8 +1,8 @@
-// Package boardtest puts a [board.Board] on simulated hardware into the hands of other packages' tests: buttons that bounce, relays
-// that refuse, and a dated log of every wire.
+// Package boardtest puts a [board.Board] on simulated hardware into the hands of other packages' tests:
+// buttons that bounce, relays that refuse, and a dated log of every wire.
 //
-// It is the product's own board on the product's own simulation, so leases, debouncing and failures are the real ones. In a synctest
-// bubble all of it takes no wall time; make the Rig inside the bubble.
+// It is the product's own board on the product's own simulation, so leases, debouncing and failures are the
+// real ones. In a synctest bubble all of it takes no wall time; make the Rig inside the bubble.
 package boardtest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"portero/board"
 )
 
-// Rig is a board, the hardware under it and the test that owns both. Its methods end the test on errors, so they belong to the test's
-// own goroutine.
+// Rig is a board, the hardware under it and the test that owns both. Its methods end the test on errors, so
+// they belong to the test's own goroutine.
 type Rig struct {
 	Board *board.Board
 	Sim   *board.Sim
@@ -26,7 +26,8 @@ type Rig struct {
 	seen   map[string]int // edges that WaitEdge has handed out, by name
 }
 
-// DoorConfig is a usual door: inputs "bell" and "contact" (20 ms debounce), relay "door" (active-low, 10 s at most), lamp "lamp".
+// DoorConfig is a usual door: inputs "bell" and "contact" (20 ms debounce), relay "door" (active-low, 10 s at
+// most), lamp "lamp".
 func DoorConfig() board.Config {
 	return board.Config{
 		Sim: true,
@@ -74,7 +75,8 @@ func (r *Rig) open() {
 	r.Board = b
 }
 
-// Listen runs the board until the test ends, for NextEvent. A test whose subject runs the board itself does not call it.
+// Listen runs the board until the test ends, for NextEvent. A test whose subject runs the board itself does
+// not call it.
 func (r *Rig) Listen() {
 	r.t.Helper()
 	r.events = make(chan board.Event, 256)
@@ -150,7 +152,8 @@ func (r *Rig) Bounce(input string, active bool, n int, every time.Duration) {
 	}
 }
 
-// WaitEdge is the next edge of a relay, lamp or input that it has not handed out before; it must go to active.
+// WaitEdge is the next edge of a relay, lamp or input that it has not handed out before; it must go to
+// active.
 func (r *Rig) WaitEdge(name string, active bool, within time.Duration) board.Edge {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
@@ -169,7 +172,8 @@ func (r *Rig) WaitEdge(name string, active bool, within time.Duration) board.Edg
 // FailEnergize has the kernel refuse the nth (1: the next) switching-on of the relay from now.
 func (r *Rig) FailEnergize(relay string, nth int) { r.Sim.Fail(relay, true, nth, 1) }
 
-// FailRelease has the kernel refuse the nth (1: the next) switching-off of the relay from now, and the following ones: times in all.
+// FailRelease has the kernel refuse the nth (1: the next) switching-off of the relay from now, and the
+// following ones: times in all.
 func (r *Rig) FailRelease(relay string, nth, times int) { r.Sim.Fail(relay, false, nth, times) }
 
 // Log is the dated log of the wires, one edge per line: "1.5s door on". Names, if given, choose.

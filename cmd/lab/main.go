@@ -1,5 +1,5 @@
-// Lab runs the product's own code on files, for measurements: block by block as in a call, with no look-ahead that a call has not. It
-// is never shipped.
+// Lab runs the product's own code on files, for measurements: block by block as in a call, with no look-ahead
+// that a call has not. It is never shipped.
 //
 //	lab echo FAR.wav MIC.wav OUT.wav     echo canceller; prints cpu_ms_per_s X
 //	lab jitter TRACE                     jitter buffer; prints mean_ms p95_ms concealed_percent
@@ -8,7 +8,8 @@
 //	lab resample IN.wav RATE OUT.wav
 //	lab g722 encode|decode IN OUT        between 16 kHz WAV and octets
 //
-// A trace has lines "seq send_ms arrival_ms", arrival -1 for a packet that was lost, 20 ms of sound in each packet.
+// A trace has lines "seq send_ms arrival_ms", arrival -1 for a packet that was lost, 20 ms of sound in each
+// packet.
 package main
 
 import (

@@ -20,8 +20,8 @@ import (
 	"portero/sip/ua"
 )
 
-// benchPhone is a phone with a file for a microphone and a file for a loudspeaker: a user agent, a socket and an engine of its
-// own. The demo's resident uses it, and `portero call`.
+// benchPhone is a phone with a file for a microphone and a file for a loudspeaker: a user agent, a socket and
+// an engine of its own. The demo's resident uses it, and `portero call`.
 type benchPhone struct {
 	agent   *ua.Agent
 	stack   *transaction.Stack

@@ -20,7 +20,8 @@ import (
 	"portero/sip/ua"
 )
 
-// callVerb is a bench call: it rings somebody as the station would, with files or the card for sound, and says how it went.
+// callVerb is a bench call: it rings somebody as the station would, with files or the card for sound, and
+// says how it went.
 func callVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "", "configuration file: its account, card and ports are used (default: a direct call, card \"none\")")
 	play := fs.String("play", "", "WAV file to send in place of the microphone")

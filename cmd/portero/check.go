@@ -102,8 +102,8 @@ func configVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	return err
 }
 
-// releaseVerb drives all relays inactive: systemd calls it after the station ended, however it ended. A faulty file is no excuse: the
-// lines of the last good one count too.
+// releaseVerb drives all relays inactive: systemd calls it after the station ended, however it ended. A
+// faulty file is no excuse: the lines of the last good one count too.
 func releaseVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
 	data := fs.String("data", "", "data directory, where the last good copy is (default: the file's)")

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestKilledStationComesBack: a killed station is started again with the settings it had, though neither its file nor the last good
-// copy is there any more, and systemd learns which process it is now.
+// TestKilledStationComesBack: a killed station is started again with the settings it had, though neither its
+// file nor the last good copy is there any more, and systemd learns which process it is now.
 func TestKilledStationComesBack(t *testing.T) {
 	t.Parallel()
 	r, systemd := startUnderSystemd(t)

@@ -1,7 +1,8 @@
-// Portero is a SIP door station: the bell is pressed, the phones ring, two people talk, a code opens the door.
+// Portero is a SIP door station: the bell is pressed, the phones ring, two people talk, a code opens the
+// door.
 //
-// This package only wires the rooms of the house together and gives them verbs; see the doc comments of device, sip, audio and
-// board for how they work.
+// This package only wires the rooms of the house together and gives them verbs; see the doc comments of
+// device, sip, audio and board for how they work.
 package main
 
 import (

@@ -60,7 +60,8 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	}})
 }
 
-// armedWithin is how long systemd waits to hear that the station is ready, because the guard is not: the card is slow.
+// armedWithin is how long systemd waits to hear that the station is ready, because the guard is not: the card
+// is slow.
 const armedWithin = 10 * time.Second
 
 // obey does what signals say.
@@ -96,8 +97,8 @@ func reportEvents(log *slog.Logger) (events *event.Log, told func()) {
 	}
 }
 
-// watchOver runs the station's end of the guard. bye ends it: where the station ends by itself, and not as it was told to, systemd's
-// station is left to its guard to be started again.
+// watchOver runs the station's end of the guard. bye ends it: where the station ends by itself, and not as it
+// was told to, systemd's station is left to its guard to be started again.
 func watchOver(ctx context.Context, watch *guard.Station) (bye func()) {
 	inner, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -113,7 +114,8 @@ func watchOver(ctx context.Context, watch *guard.Station) (bye func()) {
 	}
 }
 
-// aliveEvery is how often the loop gives a sign of life: often enough for the guard's patience, and twice as often as systemd asks.
+// aliveEvery is how often the loop gives a sign of life: often enough for the guard's patience, and twice as
+// often as systemd asks.
 func aliveEvery() time.Duration {
 	every := 4 * time.Second
 	if limit, err := systemd.Watchdog(); err == nil && limit > 0 {

@@ -112,7 +112,8 @@ func (r *running) want(kind string) map[string]any {
 	}
 }
 
-// TestSignals: SIGUSR2 presses, SIGHUP reloads: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
+// TestSignals: SIGUSR2 presses, SIGHUP reloads: a faulty file changes nothing and is told; a good one is
+// taken; the bell works before, between and after.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	busy := peer(t, "486 Busy Here")

@@ -11,8 +11,8 @@ import (
 	"portero/sip/fsm"
 )
 
-// Clock makes timers whose f runs on the station's loop. After stop, which is called there too, f never runs: neither
-// later nor where it already waits in the loop's inbox.
+// Clock makes timers whose f runs on the station's loop. After stop, which is called there too, f never runs:
+// neither later nor where it already waits in the loop's inbox.
 type Clock interface {
 	AfterFunc(d time.Duration, f func()) (stop func())
 }

@@ -70,8 +70,8 @@ type house struct {
 	stop   func() // ends the writer of the tamper state
 }
 
-// station has a door "front" that opens at once, "gate" with a trigger delay of 2 s, "cellar" without a code, and "yard" with a
-// request-to-exit button alone.
+// station has a door "front" that opens at once, "gate" with a trigger delay of 2 s, "cellar" without a code,
+// and "yard" with a request-to-exit button alone.
 func station() *config.Config {
 	c := config.Default()
 	c.Doors = []config.Door{
@@ -145,7 +145,7 @@ func (h *house) want(t *testing.T, wires string, events ...string) {
 	}
 }
 
-// TestTableIsTheGoldenFile holds the rows against the file, and asks it for the reason of each pair without a row.
+// TestTableIsTheGoldenFile holds the rows against the file, which has a reason for each pair without a row.
 func TestTableIsTheGoldenFile(t *testing.T) { fsmtest.Of(doorTable).Check(t, "testdata/door.txt") }
 
 // scenes are doors on the real board; together they take every row.
@@ -297,7 +297,8 @@ func TestScenesTakeEveryRow(t *testing.T) {
 		})
 	}
 	for _, r := range doorTable.Rows {
-		if taken.Taken(fsmtest.Step{Machine: "door", From: string(r.State), Event: string(r.Event), To: string(r.Next)}) == 0 {
+		step := fsmtest.Step{Machine: "door", From: string(r.State), Event: string(r.Event), To: string(r.Next)}
+		if taken.Taken(step) == 0 {
 			t.Errorf("no scene takes %v", r)
 		}
 	}
@@ -411,7 +412,8 @@ func TestTheDoorItselfKeepsTheLongestTime(t *testing.T) {
 	})
 }
 
-// TestLateTimer: a timer that waits in the loop's inbox while its opening is closed does not end the next opening.
+// TestLateTimer: a timer that waits in the loop's inbox while its opening is closed does not end the next
+// opening.
 func TestLateTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, r := make(loop, 10), &endless{start: time.Now()}

@@ -29,8 +29,8 @@ type Doors struct {
 	emit   func(event.Event)
 }
 
-// NewDoors makes the doors of c, all closed; it moves nothing. relay finds a relay by its name on the board (config.DoorRelay).
-// emit gets door.opening, door.opened, door.closed and door.failed.
+// NewDoors makes the doors of c, all closed; it moves nothing. relay finds a relay by its name on the board
+// (config.DoorRelay). emit gets door.opening, door.opened, door.closed and door.failed.
 func NewDoors(c *config.Config, relay func(name string) board.Relay, tamper *Tamper, clock Clock, emit func(event.Event),
 	logger *slog.Logger) *Doors {
 	ds := &Doors{tamper: tamper, emit: emit}
@@ -84,13 +84,14 @@ var ways = map[event.How]struct {
 	event.BySelfTest: {off: true},
 }
 
-// Open opens a door. It is the only path to a relay. The outcome is in the events; the error ([ErrOff], [ErrNoDoor], [ErrStuck],
-// [ErrTamper], or the relay's) says why nothing opens. A door that is open stays so for another switch_on from now, within its longest
-// time; one that waits for its trigger delay goes on waiting.
+// Open opens a door. It is the only path to a relay. The outcome is in the events; the error ([ErrOff],
+// [ErrNoDoor], [ErrStuck], [ErrTamper], or the relay's) says why nothing opens. A door that is open stays so
+// for another switch_on from now, within its longest time; one that waits for its trigger delay goes on
+// waiting.
 //
-// A door that no code names is off for codes and programs. Its request-to-exit button works all the same, if the config gives it
-// one: that is a wire from inside the house, and nothing to be guessed. So it also works during a tamper block. The wiring test may
-// try such a door's relay, too, but not during a block.
+// A door that no code names is off for codes and programs. Its request-to-exit button works all the same, if
+// the config gives it one: that is a wire from inside the house, and nothing to be guessed. So it also works
+// during a tamper block. The wiring test may try such a door's relay, too, but not during a block.
 func (ds *Doors) Open(o Opening) error {
 	d := ds.find(o.Door)
 	opening := event.Event{Kind: event.DoorOpening, Door: o.Door, Who: o.Who, How: o.How, Call: o.Call}
@@ -189,7 +190,8 @@ func (ds *Doors) Energised() bool {
 	return false
 }
 
-// OpenedWithin says whether a door's relay is energised, or was at most that long ago: who goes through then was let in.
+// OpenedWithin says whether a door's relay is energised, or was at most that long ago: who goes through then
+// was let in.
 func (ds *Doors) OpenedWithin(name string, ago time.Duration) bool {
 	d := ds.find(name)
 	return d != nil && (!d.since.IsZero() || !d.released.IsZero() && time.Since(d.released) <= ago)

@@ -14,8 +14,8 @@ import (
 
 const lockoutFile = "lockout.json"
 
-// Lockout counts wrong codes, whoever types them, and refuses all codes for a while after too many. Its methods belong to the
-// station's loop, except Run.
+// Lockout counts wrong codes, whoever types them, and refuses all codes for a while after too many. Its
+// methods belong to the station's loop, except Run.
 type Lockout struct {
 	file   *stateFile
 	limit  int
@@ -32,8 +32,8 @@ type lockState struct {
 	Locked bool `json:"locked"`
 }
 
-// NewLockout reads the state in dir. A lock-out that a restart cut short begins anew, and an unreadable state is one: emit gets
-// code.locked_out for both.
+// NewLockout reads the state in dir. A lock-out that a restart cut short begins anew, and an unreadable state
+// is one: emit gets code.locked_out for both.
 func NewLockout(dir string, a config.Access, emit func(event.Event), logger *slog.Logger) *Lockout {
 	l := &Lockout{file: newStateFile(dir, lockoutFile, "wrong codes may be forgotten at a restart", logger),
 		limit: a.WrongLimit, period: a.LockOut, emit: emit}
@@ -96,5 +96,6 @@ func (l *Lockout) save() {
 	l.file.save(s)
 }
 
-// Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.
+// Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and
+// tried again.
 func (l *Lockout) Run(ctx context.Context) error { return l.file.Run(ctx) }

@@ -15,8 +15,8 @@ import (
 	"portero/device/durable"
 )
 
-// stateFile keeps a small state as one line of JSON, so that it outlives a restart. There may be no clock at boot, so no time of day
-// is kept. Its keeper writes from a goroutine of its own.
+// stateFile keeps a small state as one line of JSON, so that it outlives a restart. There may be no clock at
+// boot, so no time of day is kept. Its keeper writes from a goroutine of its own.
 type stateFile struct {
 	path string
 	*durable.Keeper
@@ -42,7 +42,8 @@ func newStateFile(dir, name, loss string, logger *slog.Logger) *stateFile {
 	return s
 }
 
-// read decodes the file into state. Unknown keys and anything behind the state are errors; a missing file is fs.ErrNotExist.
+// read decodes the file into state. Unknown keys and anything behind the state are errors; a missing file is
+// fs.ErrNotExist.
 func (s *stateFile) read(state any) error {
 	f, err := os.Open(s.path)
 	if err != nil {
@@ -71,8 +72,8 @@ func (s *stateFile) save(now stored) {
 	s.Changed()
 }
 
-// content is the keeper's source. A restart after until must not begin a lock-out or a block anew, even if nothing
-// happens until then: so the state that follows is written at that time.
+// content is the keeper's source. A restart after until must not begin a lock-out or a block anew, even if
+// nothing happens until then: so the state that follows is written at that time.
 func (s *stateFile) content() (data []byte, until time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

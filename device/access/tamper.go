@@ -34,11 +34,11 @@ type tamperState struct {
 	Blocked bool `json:"blocked"`
 }
 
-// NewTamper reads the state in dir. A block that a restart cut short holds from here on, and an unreadable state is one; its time
-// begins with Start.
+// NewTamper reads the state in dir. A block that a restart cut short holds from here on, and an unreadable
+// state is one; its time begins with Start.
 func NewTamper(dir string, a config.Access, clock Clock, emit func(event.Event), logger *slog.Logger) *Tamper {
-	t := &Tamper{file: newStateFile(dir, tamperFile, "a tamper block may be forgotten at a restart", logger), block: a.TamperBlock,
-		clock: clock, emit: emit}
+	t := &Tamper{block: a.TamperBlock, clock: clock, emit: emit,
+		file: newStateFile(dir, tamperFile, "a tamper block may be forgotten at a restart", logger)}
 	var state tamperState
 	switch err := t.file.read(&state); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -84,5 +84,6 @@ func (t *Tamper) changed() {
 	}
 }
 
-// Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and tried again.
+// Run writes the state to the medium until ctx ends, and what changed last. A failed write is logged and
+// tried again.
 func (t *Tamper) Run(ctx context.Context) error { return t.file.Run(ctx) }

@@ -14,7 +14,8 @@ import (
 	"portero/device/event"
 )
 
-// TestREXNeedsNoCode: the button of a door without codes opens it, and no code or program does (TestNothingOpensUnasked).
+// TestREXNeedsNoCode: the button of a door without codes opens it, and no code or program does
+// (TestNothingOpensUnasked).
 func TestREXNeedsNoCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)
@@ -129,7 +130,8 @@ func TestAlarmLeavesTheButtonsShare(t *testing.T) {
 	}
 }
 
-// TestAlarmWhileTheRelayFails: an alarm cannot make a broken relay work, but the door stays what it is: not closed, tried again.
+// TestAlarmWhileTheRelayFails: an alarm cannot make a broken relay work, but the door stays what it is: not
+// closed, tried again.
 func TestAlarmWhileTheRelayFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, slog.DiscardHandler)

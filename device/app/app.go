@@ -64,7 +64,8 @@ type Options struct {
 	board *board.Board      // opened already; Build takes it over, also when it fails
 }
 
-// Build puts a station together. Nothing runs yet, but sockets and GPIO lines are held: Run or Close gives them back.
+// Build puts a station together. Nothing runs yet, but sockets and GPIO lines are held: Run or Close gives
+// them back.
 func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (a *App, err error) {
 	// A wake-up of the audio thread must not wait for a neighbour's garbage collection, even on one core.
 	if runtime.GOMAXPROCS(0) < 4 {
@@ -147,15 +148,17 @@ func (a *App) Sim() *board.Sim { return a.board.Sim() }
 // Locate says where phones find the built-in server.
 func (a *App) Locate() (netip.AddrPort, error) { return a.locate() }
 
-// LeaveFor lets Run return nil as soon as the station is idle, to be followed by a house with the configuration next.
+// LeaveFor lets Run return nil as soon as the station is idle, to be followed by a house with the
+// configuration next.
 func (a *App) LeaveFor(next *config.Config) {
 	a.next.Store(next)
 	a.Station.LeaveWhenIdle()
 }
 
-// Run runs everything until ctx ends, a part fails or it is to leave. The station ends first, then its relays are released, then the
-// far ends are told, then the rest ends. It gives back all that build took. When it leaves for another configuration it opens that
-// one's board at once: buttons that are pressed until the next station runs are not lost.
+// Run runs everything until ctx ends, a part fails or it is to leave. The station ends first, then its relays
+// are released, then the far ends are told, then the rest ends. It gives back all that build took. When it
+// leaves for another configuration it opens that one's board at once: buttons that are pressed until the next
+// station runs are not lost.
 func (a *App) Run(ctx context.Context) error {
 	defer a.Close()
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -186,7 +189,8 @@ func (a *App) Run(ctx context.Context) error {
 		within, a.left = changeWithin, next
 		var boardErr error
 		if a.nextBoard, boardErr = a.openBoard(next); boardErr != nil {
-			a.log.Warn("board of the new configuration not opened", "part", "app", "err", boardErr) // build will try again, and tell
+			// build will try again, and tell
+			a.log.Warn("board of the new configuration not opened", "part", "app", "err", boardErr)
 		}
 		a.phone.Leave(next, func() { close(goodbye) })
 	} else {

@@ -1,4 +1,5 @@
-// Package app is the composed program: it puts a door station together from a configuration and runs it, through reloads and failures.
+// Package app is the composed program: it puts a door station together from a configuration and runs it,
+// through reloads and failures.
 //
 //	program.go    what `portero run` runs: start, reload, the last good copy, hand-over from one App to the next
 //	app.go        one station: Build, Run, LeaveFor, Close
@@ -10,9 +11,10 @@
 //
 // # Order
 //
-// An App starts nothing before Run. At the end the station ends first, then its relays are released, then the far ends are told, then
-// the rest ends. An App that leaves for another configuration opens that one's board at once, so that no press is lost, and hands on
-// who is registered; the accounts that stay the same are not un-registered.
+// An App starts nothing before Run. At the end the station ends first, then its relays are released, then the
+// far ends are told, then the rest ends. An App that leaves for another configuration opens that one's board
+// at once, so that no press is lost, and hands on who is registered; the accounts that stay the same are not
+// un-registered.
 //
 // # Which configuration runs
 //

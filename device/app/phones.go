@@ -13,7 +13,8 @@ import (
 	"portero/sip/registrar"
 )
 
-// phones keeps on the medium who is registered at the built-in server, so that a bell rings the phones right after a power cut.
+// phones keeps on the medium who is registered at the built-in server, so that a bell rings the phones right
+// after a power cut.
 type phones struct {
 	users *registrar.Server
 	path  string
@@ -21,7 +22,8 @@ type phones struct {
 	*durable.Keeper
 }
 
-// keepPhones listens to the server from now on; Run does the writing. tell hears how many contacts a user has.
+// keepPhones listens to the server from now on; Run does the writing. tell hears how many contacts a user
+// has.
 func keepPhones(users *registrar.Server, dir string, log *slog.Logger, tell func(user string, contacts int)) *phones {
 	p := &phones{users: users, path: filepath.Join(dir, "phones.json"), log: log}
 	p.Keeper = durable.NewKeeper(p.path, phonesPause, func() (data []byte, until time.Time, err error) {
@@ -40,7 +42,8 @@ func keepPhones(users *registrar.Server, dir string, log *slog.Logger, tell func
 	return p
 }
 
-// Load gives the server what the process before has left. Without it the phones are unknown until they register again, no more.
+// Load gives the server what the process before has left. Without it the phones are unknown until they
+// register again, no more.
 func (p *phones) Load() {
 	data, err := os.ReadFile(p.path)
 	if err == nil {

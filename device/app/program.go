@@ -42,8 +42,9 @@ const (
 	reload
 )
 
-// NewProgram reads the configuration file, or what stands in for it, and starts nothing. data is where the last good copy is looked
-// for; "": where the file says, as far as it can be read. The error says that there is nothing to run.
+// NewProgram reads the configuration file, or what stands in for it, and starts nothing. data is where the
+// last good copy is looked for; "": where the file says, as far as it can be read. The error says that there
+// is nothing to run.
 func NewProgram(file, data string, g Guard) (*Program, error) {
 	p := &Program{file: file, data: data, guard: g, commands: make(chan command, 8)}
 	var before []byte
@@ -55,9 +56,10 @@ func NewProgram(file, data string, g Guard) (*Program, error) {
 	return p, err
 }
 
-// configuration is the file's; where that cannot be used, what the station before ran with, if a guard has replaced one: neither a
-// lost disk nor a file in mid-edit costs its doors; else that of the last good copy, which opens no door and lets nobody call in, for
-// the bell must ring. rejected says why it is not the file's.
+// configuration is the file's; where that cannot be used, what the station before ran with, if a guard has
+// replaced one: neither a lost disk nor a file in mid-edit costs its doors; else that of the last good copy,
+// which opens no door and lets nobody call in, for the bell must ring. rejected says why it is not the
+// file's.
 func configuration(file, data string, before []byte) (cfg *config.Config, rejected, err error) {
 	cfg, rejected = config.Load(file)
 	if rejected == nil {
@@ -81,7 +83,8 @@ func (p *Program) Config() *config.Config { return p.config }
 // Press presses the first bell.
 func (p *Program) Press() { p.command(press) }
 
-// Reload takes the changed file as soon as nobody talks or rings; a faulty one changes nothing and is reported.
+// Reload takes the changed file as soon as nobody talks or rings; a faulty one changes nothing and is
+// reported.
 func (p *Program) Reload() { p.command(reload) }
 
 func (p *Program) command(c command) {
@@ -91,7 +94,8 @@ func (p *Program) command(c command) {
 	}
 }
 
-// buildAgain is how long a port or line may take that is just being let go, by a process that ends: it must not cost the doors.
+// buildAgain is how long a port or line may take that is just being let go, by a process that ends: it must
+// not cost the doors.
 const buildAgain = 2 * time.Second
 
 // At boot a chip is root's alone until udev has given it to the group gpio.
@@ -174,8 +178,9 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	return a, nil
 }
 
-// keep makes the configuration of a station that runs the last good one, and that of a station that a guard has to start. It runs
-// beside the station: a slow medium must not make a healthy one look dead. The function that it returns waits for the end.
+// keep makes the configuration of a station that runs the last good one, and that of a station that a guard
+// has to start. It runs beside the station: a slow medium must not make a healthy one look dead. The function
+// that it returns waits for the end.
 func (p *Program) keep(a *App) (kept func()) {
 	if a.options.About.StandIn != "" {
 		return func() {}
@@ -245,7 +250,8 @@ func (p *Program) live(ctx context.Context, a *App) error {
 	}
 }
 
-// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe pin that stays as it is.
+// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe
+// pin that stays as it is.
 func (p *Program) reload(a *App) (*config.Config, error) {
 	cfg, err := config.Load(p.file)
 	if err != nil {

@@ -26,8 +26,8 @@ import (
 	"portero/sip/siptest"
 )
 
-// station is a configuration file and what lives through its reloads and restarts, in a bubble: the board's wires, the network, the
-// data directory.
+// station is a configuration file and what lives through its reloads and restarts, in a bubble: the board's
+// wires, the network, the data directory.
 type station struct {
 	t       *testing.T
 	file    string
@@ -202,7 +202,8 @@ func (s *station) rejected(part string) {
 // lastGood is the copy.
 func (s *station) lastGood() string { return filepath.Join(filepath.Dir(s.file), "last-good.toml") }
 
-// TestReload: a faulty file changes nothing and is told; a good one is taken; the bell works before, between and after.
+// TestReload: a faulty file changes nothing and is told; a good one is taken; the bell works before, between
+// and after.
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t)
@@ -241,7 +242,8 @@ func TestLastGood(t *testing.T) {
 	})
 }
 
-// TestLastGoodInPlaceOf a file that is gone, and of one that no station can be built from: the bell rings, and the copy stays good.
+// TestLastGoodInPlaceOf a file that is gone, and of one that no station can be built from: the bell rings,
+// and the copy stays good.
 func TestLastGoodInPlaceOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil  func(s *station)
@@ -371,7 +373,8 @@ func (m *memory) Keep(string, int) error      { return nil }
 func (m *memory) Drop(string) error           { return nil }
 func (m *memory) Lease(string, time.Duration) {}
 
-// TestAfterAFailure: a station that a guard has started goes on as the one before, whatever has become of the file: the doors too.
+// TestAfterAFailure: a station that a guard has started goes on as the one before, whatever has become of the
+// file: the doors too.
 func TestAfterAFailure(t *testing.T) {
 	for name, spoil := range map[string]func(s *station){
 		"the disk is lost": func(s *station) {
@@ -413,7 +416,8 @@ func TestAfterAFailure(t *testing.T) {
 	}
 }
 
-// registrations answers every REGISTER at an address with 200, until the test ends, and tells of each whether it takes a binding away.
+// registrations answers every REGISTER at an address with 200, until the test ends, and tells of each whether
+// it takes a binding away.
 func (s *station) registrations(addr string) <-chan bool {
 	peer := s.network.NewPeer(s.t, addr)
 	told, stop, done := make(chan bool, 100), make(chan struct{}), make(chan struct{})
@@ -440,7 +444,8 @@ func (s *station) registrations(addr string) <-chan bool {
 	return told
 }
 
-// TestReloadKeepsBindings: an account that stays as it is is never un-registered, one that goes is, and so are all at the end.
+// TestReloadKeepsBindings: an account that stays as it is is never un-registered, one that goes is, and so
+// are all at the end.
 func TestReloadKeepsBindings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		account := func(name, server string) string {
@@ -472,7 +477,8 @@ func TestReloadKeepsBindings(t *testing.T) {
 	})
 }
 
-// TestPhonesStay: a phone at the built-in server rings after a reload, and after a restart, without having registered anew.
+// TestPhonesStay: a phone at the built-in server rings after a reload, and after a restart, without having
+// registered anew.
 func TestPhonesStay(t *testing.T) {
 	for name, again := range map[string]func(s *station){
 		"reload": func(s *station) {

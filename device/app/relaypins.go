@@ -39,8 +39,8 @@ func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 	return found
 }
 
-// tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is over, and a station that
-// refused its doors after an upgrade would lock people out.
+// tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is
+// over, and a station that refused its doors after an upgrade would lock people out.
 func (p *Program) tellUnsafe(cfg *config.Config) {
 	for _, u := range unsafePins(cfg, p.options.CheckBoard(BoardConfig(cfg))) {
 		p.events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})

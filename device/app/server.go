@@ -24,7 +24,8 @@ func inUse(err error, key string) error {
 	return err
 }
 
-// addServer makes the built-in registrar and proxy on a stack and port of its own, with a user for the station itself.
+// addServer makes the built-in registrar and proxy on a stack and port of its own, with a user for the
+// station itself.
 func (a *App) addServer() (*device.BuiltIn, error) {
 	udp, err := a.options.ListenSIP(a.Config.Server.Listen)
 	if err != nil {
@@ -50,7 +51,8 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 	return self, nil
 }
 
-// findPhones has the server know who was registered with the one before: in this process, or in the one before it.
+// findPhones has the server know who was registered with the one before: in this process, or in the one
+// before it.
 func (a *App) findPhones() {
 	a.phones = keepPhones(a.Users, a.Config.Station.DataDir, a.log, a.Station.PhonesChanged)
 	if a.options.users != nil {
@@ -60,12 +62,13 @@ func (a *App) findPhones() {
 	}
 }
 
-// phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring nobody where the network has
-// changed during a power cut.
+// phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring
+// nobody where the network has changed during a power cut.
 const phonesReturn = 2 * time.Minute
 
-// reachable turns a wildcard address into the one that the default route leaves from; without such a route, as in a house network
-// without a router, into the first of an interface; and into loopback without a network.
+// reachable turns a wildcard address into the one that the default route leaves from; without such a route,
+// as in a house network without a router, into the first of an interface; and into loopback without a
+// network.
 func reachable(a netip.AddrPort) netip.AddrPort {
 	if !a.Addr().IsUnspecified() {
 		return a
@@ -81,7 +84,8 @@ func reachable(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(outward(addrs), a.Port())
 }
 
-// outward is the first IPv4 address, else the first IPv6 one, that other machines can send to; loopback if there is none.
+// outward is the first IPv4 address, else the first IPv6 one, that other machines can send to; loopback if
+// there is none.
 func outward(addrs []net.Addr) netip.Addr {
 	found := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	for _, a := range addrs {

@@ -19,7 +19,8 @@ var (
 
 const maxList = 1000 // keeps the comparison of all with all quick
 
-// bind puts a table's values into the fields of v that carry their names. Each unknown key and each wrong type is a fault.
+// bind puts a table's values into the fields of v that carry their names. Each unknown key and each wrong
+// type is a fault.
 func (d *document) bind(at string, table map[string]any, v reflect.Value) {
 	fields := tomlFields(v.Type())
 	for _, key := range slices.Sorted(maps.Keys(table)) {

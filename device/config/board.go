@@ -19,8 +19,8 @@ func InputName(input string) string { return "input:" + input }
 // LampName is the board's name of a lamp.
 func LampName(lamp string) string { return "lamp:" + lamp }
 
-// BoardConfig gives the board's lines: an input for each bell and input, a relay for each door whose lease is the door's ceiling,
-// the lamps.
+// BoardConfig gives the board's lines: an input for each bell and input, a relay for each door whose lease is
+// the door's ceiling, the lamps.
 func (c *Config) BoardConfig() board.Config {
 	bc := board.Config{Sim: c.Board.Sim}
 	for _, b := range c.Bells {

@@ -11,14 +11,15 @@
 //	validate*.go   what the values must be
 //	fault.go       Fault: line, key, problem, remedy
 //
-// All faults of a file are reported at once, each with its line and a remedy. Even a line that is not TOML does not hide the
-// faults behind it, unless it is a table header or part of a value of several lines. A fault of severity [Warning] or [Info]
-// does not stop the station; Config.Warnings has them.
+// All faults of a file are reported at once, each with its line and a remedy. Even a line that is not TOML
+// does not hide the faults behind it, unless it is a table header or part of a value of several lines. A
+// fault of severity [Warning] or [Info] does not stop the station; Config.Warnings has them.
 //
-// The program never rewrites the file. SaveLastGood keeps a copy beside the station's data; LoadLastGood reads it without
-// doors, request-to-exit buttons, codes and incoming calls: a bell that rings is worth an old setting, an opener is not.
+// The program never rewrites the file. SaveLastGood keeps a copy beside the station's data; LoadLastGood
+// reads it without doors, request-to-exit buttons, codes and incoming calls: a bell that rings is worth an
+// old setting, an opener is not.
 //
-// Traps: the value of a [Secret] or of an unknown key appears in no fault. Durations are text with a unit ("45s"); zero means
-// "never" only where sample.toml says so. The polarity check of relays knows Raspberry Pi pins by name only (GPIO17,
-// pinctrl-bcm2711:17); board.Check asks the hardware.
+// Traps: the value of a [Secret] or of an unknown key appears in no fault. Durations are text with a unit
+// ("45s"); zero means "never" only where sample.toml says so. The polarity check of relays knows Raspberry Pi
+// pins by name only (GPIO17, pinctrl-bcm2711:17); board.Check asks the hardware.
 package config

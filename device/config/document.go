@@ -29,8 +29,8 @@ var (
 	secretKeys = regexp.MustCompile(`(?i)code|pass`)
 )
 
-// parseDocument reads src. A line "key = ..." that is not TOML is reported, replaced by an empty value, and the rest is read on.
-// The tree is nil when that is of no use.
+// parseDocument reads src. A line "key = ..." that is not TOML is reported, replaced by an empty value, and
+// the rest is read on. The tree is nil when that is of no use.
 func parseDocument(file string, src []byte) *document {
 	d := &document{file: file, bad: map[string]bool{}}
 	lines := bytes.Split(src, []byte{'\n'})
@@ -149,7 +149,8 @@ func (d *document) index(src []byte) {
 	tables := map[string]int{} // arrays of tables: how many elements so far
 	table := ""
 
-	// path joins a key's parts to prefix, choosing the latest element of each array of tables but the last part's.
+	// path joins a key's parts to prefix, choosing the latest element of each array of tables but the last
+	// part's.
 	path := func(prefix string, n *unstable.Node) (string, int) {
 		line := 0
 		for it := n.Key(); it.Next(); {

@@ -59,7 +59,8 @@ portero.toml:16: code[0].doors[0] "frnt": no such door; did you mean "front"?`
 	}
 }
 
-// TestFaults changes one thing in the good file; exactly one fault must come of it, with its line, key and a remedy.
+// TestFaults changes one thing in the good file; exactly one fault must come of it, with its line, key and a
+// remedy.
 func TestFaults(t *testing.T) {
 	for _, test := range []struct{ from, to, want string }{ // want: "line key: part of the problem; part of the remedy"
 		{"version = 1", "", `1 version: missing; version = 1`},
@@ -210,7 +211,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestSensorFaults does the same with the inputs and lamps behind the good file, whose 35 lines are not touched.
+// TestSensorFaults does the same with the inputs and lamps behind the good file, whose 35 lines are not
+// touched.
 func TestSensorFaults(t *testing.T) {
 	mustParse(t, good+sensors)
 	for _, test := range []struct{ from, to, want string }{
@@ -276,7 +278,8 @@ func wantOneFault(t *testing.T, text, what, want string) {
 	}
 }
 
-// TestSensorWarnings: a button at its resting level would open the door when its wire is cut; contacts may rest there on purpose.
+// TestSensorWarnings: a button at its resting level would open the door when its wire is cut; contacts may
+// rest there on purpose.
 func TestSensorWarnings(t *testing.T) {
 	of := func(text string) (got []string) {
 		for _, f := range mustParse(t, text).Warnings() {

@@ -54,7 +54,8 @@ type snapshot struct {
 	Passwords map[string]string `json:"passwords"` // by password_file
 }
 
-// Snapshot is c with the files that it names, for [Restore]: it is as secret as they are. It is nil where c was not read from a file.
+// Snapshot is c with the files that it names, for [Restore]: it is as secret as they are. It is nil where c
+// was not read from a file.
 func (c *Config) Snapshot() []byte {
 	if c.source == nil {
 		return nil
@@ -122,11 +123,12 @@ func parse(file string, src []byte) (*Config, *document) {
 	return c, d
 }
 
-// migrations[i] turns a tree of version i+1 into one of version i+2. It may move keys: their faults then name the new place, and
-// the line of what is around it.
+// migrations[i] turns a tree of version i+1 into one of version i+2. It may move keys: their faults then name
+// the new place, and the line of what is around it.
 var migrations = []func(tree map[string]any){}
 
-// migrate brings the tree to the version that Config holds. It returns false when the file's version is unknown.
+// migrate brings the tree to the version that Config holds. It returns false when the file's version is
+// unknown.
 func (d *document) migrate(steps []func(map[string]any)) bool {
 	current := int64(len(steps) + 1)
 	value, ok := d.tree["version"]
@@ -233,10 +235,10 @@ func (c *Config) SaveLastGood(dir string, chips map[string]string) error {
 	return nil
 }
 
-// LoadLastGood reads the copy for a station whose file at path is faulty, from dataDir ("": where the file says, else the default). It
-// rings its bells as before, but has no doors, no buttons that
-// open them, no codes and no incoming calls: who could open or listen in is not decided by a file that was replaced. Door contacts and
-// tamper contacts go on telling what they see.
+// LoadLastGood reads the copy for a station whose file at path is faulty, from dataDir ("": where the file
+// says, else the default). It rings its bells as before, but has no doors, no buttons that open them, no
+// codes and no incoming calls: who could open or listen in is not decided by a file that was replaced. Door
+// contacts and tamper contacts go on telling what they see.
 func LoadLastGood(path, dataDir string) (*Config, error) {
 	file, _, _ := relaysOf(path) // as much of it as can be read
 	c, err := Load(filepath.Join(dataDirOf(file, dataDir), lastGood))

@@ -138,7 +138,8 @@ func TestLastGood(t *testing.T) {
 	}
 }
 
-// TestSnapshot: a configuration comes back whole when neither its file nor its password's can be read any more.
+// TestSnapshot: a configuration comes back whole when neither its file nor its password's can be read any
+// more.
 func TestSnapshot(t *testing.T) {
 	dir := t.TempDir()
 	password, path := filepath.Join(dir, "password"), filepath.Join(dir, "portero.toml")

@@ -111,8 +111,8 @@ func beyondDoubt[T any](d *document, table string, list []T, line func(T) string
 	return good
 }
 
-// dataDirOf is where the last good copy of a file is: given if that is not "", else where the file says as far as it can be read (file
-// is nil where it cannot), else where the default is.
+// dataDirOf is where the last good copy of a file is: given if that is not "", else where the file says as
+// far as it can be read (file is nil where it cannot), else where the default is.
 func dataDirOf(file *Config, given string) string {
 	switch {
 	case given != "":

@@ -97,7 +97,8 @@ func TestRelayLinesFindTheCopy(t *testing.T) {
 	}
 }
 
-// TestRelayLinesRelease: a relay that a killed station left on is released although its file has become faulty since.
+// TestRelayLinesRelease: a relay that a killed station left on is released although its file has become
+// faulty since.
 func TestRelayLinesRelease(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "portero.toml")

@@ -28,8 +28,9 @@ var (
 	hostName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$`)
 )
 
-// Target reads one entry of a bell's targets: a user of the built-in server, else an extension at the bell's account, or a SIP URI.
-// A URI goes through the account whose domain or server it names, else through the account that the bell names, else directly.
+// Target reads one entry of a bell's targets: a user of the built-in server, else an extension at the bell's
+// account, or a SIP URI. A URI goes through the account whose domain or server it names, else through the
+// account that the bell names, else directly.
 func (c *Config) Target(b *Bell, text string) (Target, error) {
 	if strings.Contains(text, ":") {
 		m := sipURI.FindStringSubmatch(text)

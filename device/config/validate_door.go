@@ -51,7 +51,8 @@ func (d *document) door(c *Config, i int) {
 
 var lineForm = regexp.MustCompile(`^[^\s:]+$|^\S+:[0-9]{1,4}$`)
 
-// pinOf names a line in one way: on a Raspberry Pi's own chip the offset is the GPIO number. bcm is -1 for other lines.
+// pinOf names a line in one way: on a Raspberry Pi's own chip the offset is the GPIO number. bcm is -1 for
+// other lines.
 func pinOf(line string) (name string, bcm int) {
 	bcm, ok := board.HeaderGPIO(line)
 	if !ok {

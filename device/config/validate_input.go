@@ -31,7 +31,8 @@ func (d *document) input(c *Config, i int) {
 	if in.HeldOpenAfter != 0 {
 		d.between(at+"held_open_after", in.HeldOpenAfter, time.Second, 24*time.Hour)
 	}
-	// A contact may rest at its active level, so that a cut wire is told. A button must not: a cut wire would open the door.
+	// A contact may rest at its active level, so that a cut wire is told. A button must not: a cut wire would
+	// open the door.
 	if in.Kind == REX && (in.ActiveLow && in.Bias == "pull-down" || !in.ActiveLow && in.Bias == "pull-up") {
 		d.warn(at+"bias", in.Bias,
 			fmt.Sprintf("pulls an open button to its pressed level (active_low = %v): a cut wire opens the door", in.ActiveLow),

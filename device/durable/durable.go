@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 )
 
-// Write makes data the content of the file at path, mode 0600. After a power cut the file is the old or the new one, never a part;
-// once Write has returned nil it is the new one. Only one writer at a time may have a path: path+".new" is in use meanwhile.
+// Write makes data the content of the file at path, mode 0600. After a power cut the file is the old or the
+// new one, never a part; once Write has returned nil it is the new one. Only one writer at a time may have a
+// path: path+".new" is in use meanwhile.
 func Write(path string, data []byte) error {
 	tmp := path + ".new"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

@@ -8,8 +8,8 @@ import (
 // Retry is how long after a failed write a [Keeper] tries again.
 const Retry = 10 * time.Second
 
-// A Source returns what a file is to hold from now on, and when that changes by itself (zero: it does not). A Keeper
-// calls it from the goroutine of its Run.
+// A Source returns what a file is to hold from now on, and when that changes by itself (zero: it does not).
+// A Keeper calls it from the goroutine of its Run.
 type Source func() (data []byte, until time.Time, err error)
 
 // Keeper keeps a file up to date from a goroutine of its own, so that nobody else waits for the medium.
@@ -21,9 +21,9 @@ type Keeper struct {
 	changed chan struct{}
 }
 
-// NewKeeper makes the keeper of the file at path; it writes nothing before [Keeper.Changed]. pause is the least time
-// between the writes of two changes: it spares the medium. failed is told why a write failed; it is tried again after
-// [Retry], or after pause if that is longer.
+// NewKeeper makes the keeper of the file at path; it writes nothing before [Keeper.Changed]. pause is the
+// least time between the writes of two changes: it spares the medium. failed is told why a write failed; it
+// is tried again after [Retry], or after pause if that is longer.
 func NewKeeper(path string, pause time.Duration, source Source, failed func(error)) *Keeper {
 	return &Keeper{path: path, pause: pause, source: source, failed: failed, changed: make(chan struct{}, 1)}
 }

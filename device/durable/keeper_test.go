@@ -47,7 +47,8 @@ func (d *diary) want(t *testing.T, times ...string) {
 	}
 }
 
-// TestKeeperPauses: the first change is written at once, those within the pause once after it, the last one at the end.
+// TestKeeperPauses: the first change is written at once, those within the pause once after it, the last one
+// at the end.
 func TestKeeperPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "state")

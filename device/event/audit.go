@@ -14,13 +14,15 @@ import (
 	"portero/device/durable"
 )
 
-// Audited are the kinds that the audit file keeps: who opened which door, how and when, who was kept out, and who did not ask.
+// Audited are the kinds that the audit file keeps: who opened which door, how and when, who was kept out, and
+// who did not ask.
 var Audited = []Kind{CodeAccepted, CodeLockedOut, DoorOpened, DoorClosed, DoorFailed, DoorForced, DoorHeldOpen, TamperAlarm, TamperOver}
 
 const auditQueue = 256 // events that may wait for a slow SD card
 
-// Audit appends the events of the [Audited] kinds to a file of JSON lines (mode 0600), one event a line, synced to the medium.
-// At maxBytes the file is renamed to path.1, which replaces the one before: both together hold at most 2 maxBytes.
+// Audit appends the events of the [Audited] kinds to a file of JSON lines (mode 0600), one event a line,
+// synced to the medium. At maxBytes the file is renamed to path.1, which replaces the one before: both
+// together hold at most 2 maxBytes.
 type Audit struct {
 	path     string
 	maxBytes int64
@@ -37,7 +39,8 @@ func NewAudit(log *Log, path string, maxBytes int64, logger *slog.Logger) *Audit
 		logger: logger.With("part", "event")}
 }
 
-// Run writes until ctx ends, then what is still queued. A full or faulty disk is logged and does not end it: the door works on.
+// Run writes until ctx ends, then what is still queued. A full or faulty disk is logged and does not end it:
+// the door works on.
 func (a *Audit) Run(ctx context.Context) error {
 	for {
 		e, err := a.sub.Next(ctx)
@@ -157,8 +160,8 @@ func (a *Audit) close() {
 	a.file, a.size = nil, 0
 }
 
-// ReadAudit returns the events of path.1 and path, oldest first, and the number of unreadable lines (torn by a power cut).
-// A file that does not exist holds no events.
+// ReadAudit returns the events of path.1 and path, oldest first, and the number of unreadable lines (torn by
+// a power cut). A file that does not exist holds no events.
 func ReadAudit(path string) (events []Event, torn int, err error) {
 	for _, p := range []string{path + ".1", path} {
 		data, err := os.ReadFile(p)

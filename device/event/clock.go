@@ -11,18 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// era is the year before which no station runs: boards without a battery clock start in 1970, or when their system was built.
+// era is the year before which no station runs: boards without a battery clock start in 1970, or when their
+// system was built.
 const era = 2025
 
 // staUnsync is STA_UNSYNC of linux/timex.h: nobody disciplines the kernel's clock.
 const staUnsync = 0x0040
 
-// believed stays: the kernel gives a clock up nine hours after its last time server, but it is not off by more than seconds then.
+// believed stays: the kernel gives a clock up nine hours after its last time server, but it is not off by
+// more than seconds then.
 var believed atomic.Bool
 
-// TimeKnown says whether the time of day can be believed: a time server disciplines the kernel's clock, or has since this program
-// started, or a battery clock agrees with it. A plausible time alone may have been read from a file at boot (fake-hwclock) and be
-// slow by as long as the board was off. Where the kernel may not be asked (seccomp), a plausible time has to do.
+// TimeKnown says whether the time of day can be believed: a time server disciplines the kernel's clock, or
+// has since this program started, or a battery clock agrees with it. A plausible time alone may have been
+// read from a file at boot (fake-hwclock) and be slow by as long as the board was off. Where the kernel may
+// not be asked (seccomp), a plausible time has to do.
 //
 // Trap: NTP clients that only set the clock (settimeofday) leave the kernel's clock undisciplined.
 func TimeKnown() bool {
@@ -48,7 +51,8 @@ func synchronised() (bool, error) {
 	return t.Status&staUnsync == 0, err
 }
 
-// rtcAgrees says whether a battery clock in a directory like /sys/class/rtc tells the same time, within a minute.
+// rtcAgrees says whether a battery clock in a directory like /sys/class/rtc tells the same time, within a
+// minute.
 func rtcAgrees(now time.Time, rtcs string) bool {
 	files, _ := filepath.Glob(filepath.Join(rtcs, "*", "since_epoch"))
 	for _, file := range files {

@@ -48,8 +48,8 @@ func TestTimeKnown(t *testing.T) {
 	}
 }
 
-// TestEventsSayThatTheTimeIsUnknown: a bubble begins in the year 2000, which nobody believes. Years later it depends on whether this
-// machine's clock is disciplined, or cannot be asked.
+// TestEventsSayThatTheTimeIsUnknown: a bubble begins in the year 2000, which nobody believes. Years later it
+// depends on whether this machine's clock is disciplined, or cannot be asked.
 func TestEventsSayThatTheTimeIsUnknown(t *testing.T) {
 	for _, later := range []time.Duration{0, 26 * 366 * 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {

@@ -126,7 +126,8 @@ func (e Event) Level() slog.Level {
 	return slog.LevelInfo
 }
 
-// LogAttrs gives the event as attributes for a slog record with the message "event". At is left to the record's own time.
+// LogAttrs gives the event as attributes for a slog record with the message "event". At is left to the
+// record's own time.
 func (e Event) LogAttrs() []slog.Attr {
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("kind", string(e.Kind)))

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Log takes events from anybody, keeps the last ones and hands them to its subscribers. It is safe for concurrent use.
+// Log takes events from anybody, keeps the last ones and hands them to its subscribers. It is safe for
+// concurrent use.
 type Log struct {
 	mu   sync.Mutex
 	last ring
@@ -18,7 +19,8 @@ type Log struct {
 // NewLog makes a log that remembers the last keep events (at least one).
 func NewLog(keep int) *Log { return &Log{last: newRing(keep)} }
 
-// Emit records e. It never blocks; a zero At becomes now, and Clock says so while the time of day cannot be believed.
+// Emit records e. It never blocks; a zero At becomes now, and Clock says so while the time of day cannot be
+// believed.
 func (l *Log) Emit(e Event) {
 	e.stamp()
 	l.mu.Lock()
@@ -49,8 +51,8 @@ func (l *Log) Recent() []Event {
 	return out
 }
 
-// Subscribe returns a subscription to all events, or those of the given kinds, that holds up to size events (at least one) for
-// a reader who is late. Events before the call are not delivered.
+// Subscribe returns a subscription to all events, or those of the given kinds, that holds up to size events
+// (at least one) for a reader who is late. Events before the call are not delivered.
 func (l *Log) Subscribe(size int, kinds ...Kind) *Subscription {
 	s := &Subscription{log: l, kinds: kinds, wake: make(chan struct{}, 1), queue: newRing(size)}
 	l.mu.Lock()
@@ -85,7 +87,8 @@ func (s *Subscription) offer(e Event) {
 	}
 }
 
-// TryNext returns the next event that is already there. Where events were lost, an [EventsLost] with their number comes first.
+// TryNext returns the next event that is already there. Where events were lost, an [EventsLost] with their
+// number comes first.
 func (s *Subscription) TryNext() (Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +122,8 @@ func (s *Subscription) Close() {
 	s.log.subs = slices.DeleteFunc(s.log.subs, func(x *Subscription) bool { return x == s })
 }
 
-// Report writes each event to logger, message "event", until ctx ends, then what is still queued. It closes the subscription.
+// Report writes each event to logger, message "event", until ctx ends, then what is still queued. It closes
+// the subscription.
 func (s *Subscription) Report(ctx context.Context, logger *slog.Logger) error {
 	write := func(e Event) { logger.LogAttrs(context.WithoutCancel(ctx), e.Level(), "event", e.LogAttrs()...) }
 	for {

@@ -67,13 +67,15 @@ type guard struct {
 // IsGuard says whether this process is to be a guard.
 func IsGuard() bool { return os.Getenv(roleKey) == guardRole }
 
-// Main is the guard process. It returns when the station has ended as it was told to, or when the unit is stopped.
+// Main is the guard process. It returns when the station has ended as it was told to, or when the unit is
+// stopped.
 func Main() error { return guardMain(board.Deenergize) }
 
 func guardMain(deenergize func(fd int) error) error {
 	rename(guardName)
 	signals := make(chan os.Signal, 8)
-	// What concerns the station reaches it without the guard's help: systemd signals the whole unit, a terminal its whole group.
+	// What concerns the station reaches it without the guard's help: systemd signals the whole unit, a
+	// terminal its whole group.
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2) // ignored: a station would inherit that
 	log := guardLog()
@@ -113,8 +115,8 @@ func newGuard(deenergize func(fd int) error, log *slog.Logger) *guard {
 
 func watched(e *end, now time.Time) *station { return &station{end: e, since: now, heard: now} }
 
-// parentProcess signals the process pid, which made the socket, if it is the parent still; else it is dead, and its number is not its
-// any more.
+// parentProcess signals the process pid, which made the socket, if it is the parent still; else it is dead,
+// and its number is not its any more.
 func parentProcess(pid int) func(os.Signal) error {
 	if os.Getppid() == pid {
 		if process, err := os.FindProcess(pid); err == nil {

@@ -191,7 +191,8 @@ func TestStationKilled(t *testing.T) {
 	})
 }
 
-// TestLinesAreHandedOn: another station gets the lines and settings of the one before, and hears how that ended.
+// TestLinesAreHandedOn: another station gets the lines and settings of the one before, and hears how that
+// ended.
 func TestLinesAreHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -209,7 +210,8 @@ func TestLinesAreHandedOn(t *testing.T) {
 	})
 }
 
-// TestShortLivesArePaced: a station that dies soon is replaced at once, and the next one, which does, too, after a while.
+// TestShortLivesArePaced: a station that dies soon is replaced at once, and the next one, which does, too,
+// after a while.
 func TestShortLivesArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -257,7 +259,8 @@ func TestIdleStationStopped(t *testing.T) {
 	})
 }
 
-// TestLoopHangs: the process answers, its loop does not: stacks first, then the end. A station that never told of a loop is not judged.
+// TestLoopHangs: the process answers, its loop does not: stacks first, then the end. A station that never
+// told of a loop is not judged.
 func TestLoopHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
@@ -321,7 +324,8 @@ func TestFailingReleaseIsRepeated(t *testing.T) {
 	})
 }
 
-// TestLeaseComesWithTheLine: a guard that takes another's place knows how long a relay may be energised still.
+// TestLeaseComesWithTheLine: a guard that takes another's place knows how long a relay may be energised
+// still.
 func TestLeaseComesWithTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)

@@ -74,7 +74,8 @@ func (ls *lines) releaseAll(now time.Time) (keys []string) {
 	return keys
 }
 
-// expire releases the lines whose lease is over, and those whose release has failed, and returns the keys of the former.
+// expire releases the lines whose lease is over, and those whose release has failed, and returns the keys of
+// the former.
 func (ls *lines) expire(now time.Time) (keys []string) {
 	for key, l := range ls.held {
 		if l.until.IsZero() || now.Before(l.due()) {

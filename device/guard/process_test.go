@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The processes of these tests are this very test binary: the station is a program that opens a relay when it is told to, and the relay
-// is a file that holds 1 while it is energised.
+// The processes of these tests are this very test binary: the station is a program that opens a relay when it
+// is told to, and the relay is a file that holds 1 while it is energised.
 const relayKey = "GUARDTEST_RELAY"
 
 func TestMain(m *testing.M) {
@@ -46,8 +46,8 @@ func writeLevel(fd int, level byte) error {
 	return err
 }
 
-// stationMain energises the relay for ten seconds on SIGUSR1, and ends as told on SIGTERM. It writes "started PID GUARD-SAID" to standard
-// error, and its later life: "energised".
+// stationMain energises the relay for ten seconds on SIGUSR1, and ends as told on SIGTERM. It writes "started
+// PID GUARD-SAID" to standard error, and its later life: "energised".
 func stationMain(relay string) error {
 	s, err := newStation(deenergize, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
@@ -84,7 +84,8 @@ func stationMain(relay string) error {
 	return nil
 }
 
-// unit is a station with its guard, whose processes share a session of their own, so that none is left behind.
+// unit is a station with its guard, whose processes share a session of their own, so that none is left
+// behind.
 type unit struct {
 	t     *testing.T
 	relay string
@@ -278,8 +279,8 @@ func notify() <-chan os.Signal {
 	return signals
 }
 
-// TestGuardComesLate: the station has died before its guard was there to read. What was said lies in the socket all the same: the relay
-// is released, and another station is given line and settings.
+// TestGuardComesLate: the station has died before its guard was there to read. What was said lies in the
+// socket all the same: the relay is released, and another station is given line and settings.
 func TestGuardComesLate(t *testing.T) {
 	relay, err := os.OpenFile(filepath.Join(t.TempDir(), "relay"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

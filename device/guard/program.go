@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a process of this program is to be, in the environment: guard or station. Unset, it is what a person or systemd has started.
+// What a process of this program is to be, in the environment: guard or station. Unset, it is what a person
+// or systemd has started.
 const (
 	roleKey     = "PORTERO_ROLE"
 	guardRole   = "guard"
@@ -46,8 +47,8 @@ func mapProgram() (*program, error) {
 	return &program{image: image, inMemory: err == nil && strings.HasPrefix(name, "/memfd:")}, nil
 }
 
-// lock keeps the executable, and all that this process has touched or will touch, out of reach of reclaim and swap. With a limit of
-// some MB the executable alone may be locked; the error says what is not.
+// lock keeps the executable, and all that this process has touched or will touch, out of reach of reclaim and
+// swap. With a limit of some MB the executable alone may be locked; the error says what is not.
 func (p *program) lock() error {
 	err := unix.Mlock(p.image)
 	if err != nil {
@@ -62,7 +63,8 @@ func (p *program) lock() error {
 	return nil
 }
 
-// start runs this program once more in a role, with one end of a socket; format is its log's. fromMemory: nothing of its file is needed.
+// start runs this program once more in a role, with one end of a socket; format is its log's. fromMemory:
+// nothing of its file is needed.
 func (p *program) start(role, format string, theirs *os.File, fromMemory bool) (*os.Process, error) {
 	path, files := exe, []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}
 	if fromMemory && !p.inMemory {
@@ -128,7 +130,8 @@ func inherited() (p *peer, pid int, err error) {
 	return p, int(cred.Pid), err
 }
 
-// rename has ps and top tell guard and station apart, and a station from memory be called as one from its file.
+// rename has ps and top tell guard and station apart, and a station from memory be called as one from its
+// file.
 func rename(name string) {
 	_ = os.WriteFile("/proc/self/comm", []byte(name), 0)
 }

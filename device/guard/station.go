@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,7 +49,8 @@ type Station struct {
 	loop     bool                       // Alive was called
 }
 
-// New is the station's end; a station that a guard has started takes what the one before has left. It starts nothing.
+// New is the station's end; a station that a guard has started takes what the one before has left. It starts
+// nothing.
 func New() (*Station, error) {
 	return newStation(board.Deenergize, slog.New(slog.NewTextHandler(systemd.NewStderr(), nil)))
 }
@@ -76,75 +76,6 @@ func newStationEnd(deenergize func(fd int) error, log *slog.Logger) *Station {
 		drops: map[string]chan<- struct{}{}, close: func(fd int) { _ = unix.Close(fd) }}
 }
 
-// launcher starts guards.
-type launcher struct {
-	end   *Station
-	again bool // something has failed before: nothing of the disk is to be needed
-
-	mu   sync.Mutex
-	prog *program // nil: not mapped
-}
-
-// launch makes the socket of a guard. What is said before start lies there, and is read even if the station dies meanwhile.
-func (l *launcher) launch() (g *end, start func() error, err error) {
-	if err := l.load(); err != nil {
-		return nil, nil, err
-	}
-	ours, theirs, err := socketPair()
-	if err != nil {
-		return nil, nil, err
-	}
-	var process atomic.Pointer[os.Process]
-	g = ours.open(func(sig os.Signal) error {
-		if p := process.Load(); p != nil {
-			return p.Signal(sig)
-		}
-		return os.ErrProcessDone
-	})
-	return g, func() error {
-		p, err := l.start(theirs)
-		if err = errors.Join(err, theirs.Close()); err != nil {
-			return err
-		}
-		process.Store(p)
-		go func() { _, _ = p.Wait() }() // how it ended does not matter: only that it is gone
-		return nil
-	}, nil
-}
-
-func (l *launcher) start(theirs *os.File) (*os.Process, error) {
-	_, format := l.end.logger()
-	p, err := l.prog.start(guardRole, format, theirs, l.again)
-	if err != nil && !l.again {
-		p, err = l.prog.start(guardRole, format, theirs, true)
-	}
-	l.again = true
-	return p, err
-}
-
-// load maps the program, once that works.
-func (l *launcher) load() (err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.prog == nil {
-		l.prog, err = mapProgram()
-	}
-	return err
-}
-
-// lock reads the program from the card, if it has to, and locks it. From a slow card that takes a while.
-func (l *launcher) lock() {
-	err := l.load()
-	if err == nil {
-		err = l.prog.lock()
-	}
-	if err != nil {
-		log, _ := l.end.logger()
-		log.Warn("station memory not locked", "part", "guard", "loss", "a card that fails may stop the station",
-			"remedy", "LimitMEMLOCK=infinity in the unit", "err", err)
-	}
-}
-
 // greeted takes what the guard gives to a station that it has started.
 func (s *Station) greeted(g *end) error {
 	late := time.After(greetTakes)
@@ -168,7 +99,8 @@ func (s *Station) greeted(g *end) error {
 	}
 }
 
-// SetLog has the station's end, and the guards that it starts from now on, write as the configuration asks: format is "text" or "json".
+// SetLog has the station's end, and the guards that it starts from now on, write as the configuration asks:
+// format is "text" or "json".
 func (s *Station) SetLog(log *slog.Logger, format string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +116,8 @@ func (s *Station) logger() (log *slog.Logger, format string) {
 // Before says how the station ended that this one replaces; "": none did.
 func (s *Station) Before() string { return s.ended }
 
-// Settings are those of the station that this one replaces, for the case that their file cannot be read; nil: there are none.
+// Settings are those of the station that this one replaces, for the case that their file cannot be read; nil:
+// there are none.
 func (s *Station) Settings() []byte { return s.given }
 
 // Run keeps a guard beside the station until ctx ends, which says that the station ends as it was told to.
@@ -223,8 +156,8 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 }
 
-// Armed is closed when the guard stands beside the station, with all that it needs in locked memory, or when that has failed and was
-// told. Before that the loss of the disk may still do harm.
+// Armed is closed when the guard stands beside the station, with all that it needs in locked memory, or when
+// that has failed and was told. Before that the loss of the disk may still do harm.
 func (s *Station) Armed() <-chan struct{} { return s.armed }
 
 // Ready lets Run start the first guard: it costs the start of the station nothing.
@@ -257,7 +190,8 @@ func (s *Station) call() error {
 	return nil
 }
 
-// handOver says to a guard what it is to know, and makes it the station's: what changes from then on is said to it as well.
+// handOver says to a guard what it is to know, and makes it the station's: what changes from then on is said
+// to it as well.
 func (s *Station) handOver(g *end) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -47,7 +47,8 @@ func Codecs(names ...string) ([]*audio.Codec, error) {
 	return found, nil
 }
 
-// Leg is one call leg. Its methods may be called by several goroutines: the SIP loop asks for offers, the station's loop for all else.
+// Leg is one call leg. Its methods may be called by several goroutines: the SIP loop asks for offers, the
+// station's loop for all else.
 type Leg struct {
 	c       *Config
 	onDigit func(audio.Digit)
@@ -63,7 +64,8 @@ type Leg struct {
 	muted     bool // the microphone is kept out of the session
 }
 
-// NewLeg makes a muted leg. It binds nothing yet. onDigit is called with the digits that are heard, by the engine's goroutine.
+// NewLeg makes a muted leg. It binds nothing yet. onDigit is called with the digits that are heard, by the
+// engine's goroutine.
 func (c *Config) NewLeg(onDigit func(audio.Digit)) *Leg {
 	return &Leg{c: c, onDigit: onDigit, muted: true}
 }
@@ -92,8 +94,8 @@ func (m *Leg) open(local netip.Addr) error {
 	return nil
 }
 
-// Offer makes the offer of an INVITE, or of a 2xx to an INVITE without one, and gives it to done: once, at once or later, from any
-// goroutine. Where the leg has ports already, local does not matter.
+// Offer makes the offer of an INVITE, or of a 2xx to an INVITE without one, and gives it to done: once, at
+// once or later, from any goroutine. Where the leg has ports already, local does not matter.
 func (m *Leg) Offer(local, peer netip.Addr, done func([]byte, error)) { done(m.offer(local, peer)) }
 
 func (m *Leg) offer(local, peer netip.Addr) ([]byte, error) {
@@ -106,7 +108,8 @@ func (m *Leg) offer(local, peer netip.Addr) ([]byte, error) {
 	return m.local.Offer()
 }
 
-// Answer answers an offer: the first one, or that of a re-INVITE. An error of sdp.SyntaxError is the offer's fault.
+// Answer answers an offer: the first one, or that of a re-INVITE. An error of sdp.SyntaxError is the offer's
+// fault.
 func (m *Leg) Answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -205,7 +208,8 @@ func (m *Leg) params(r sdp.Result) (audio.Media, error) {
 	return am, nil
 }
 
-// Mute keeps the microphone out of the session, there or to come, or lets it in as far as it was agreed to send.
+// Mute keeps the microphone out of the session, there or to come, or lets it in as far as it was agreed to
+// send.
 func (m *Leg) Mute(muted bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Notify sends the assignments, such as "READY=1", as one message to the service manager that started the process (NOTIFY_SOCKET).
-// Without one it does nothing. A manager that is too busy to take the message is [unix.EAGAIN].
+// Notify sends the assignments, such as "READY=1", as one message to the service manager that started the
+// process (NOTIFY_SOCKET). Without one it does nothing. A manager that is too busy to take the message is
+// [unix.EAGAIN].
 func Notify(assignments ...string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -36,8 +37,9 @@ func Notify(assignments ...string) error {
 // MainPID is the assignment that makes this process the unit's main process.
 func MainPID() string { return "MAINPID=" + strconv.Itoa(os.Getpid()) }
 
-// Watchdog says how often at least the service manager wants to hear "WATCHDOG=1"; 0: it does not ask. Unlike sd_watchdog_enabled(3)
-// it does not compare WATCHDOG_PID: a station that the guard has started is heard, too.
+// Watchdog says how often at least the service manager wants to hear "WATCHDOG=1"; 0: it does not ask. Unlike
+// sd_watchdog_enabled(3) it does not compare WATCHDOG_PID: a station that the guard has started is heard,
+// too.
 func Watchdog() (time.Duration, error) {
 	text := os.Getenv("WATCHDOG_USEC")
 	if text == "" {

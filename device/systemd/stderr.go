@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stderr is standard error for log lines. Where it is a socket, the journal's, a line that the journal does not take at once is
-// dropped; the next one that goes through tells how many were. A file or a terminal is written as usual.
+// Stderr is standard error for log lines. Where it is a socket, the journal's, a line that the journal does
+// not take at once is dropped; the next one that goes through tells how many were. A file or a terminal is
+// written as usual.
 type Stderr struct {
 	file   *os.File
 	socket bool

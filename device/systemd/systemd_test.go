@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStderrNeverWaits: a journal that stands still costs lines, and the first that goes through again says how many.
+// TestStderrNeverWaits: a journal that stands still costs lines, and the first that goes through again says
+// how many.
 func TestStderrNeverWaits(t *testing.T) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

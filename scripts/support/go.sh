@@ -1,15 +1,16 @@
 # shellcheck shell=bash
-# Sourced by scripts/* before anything else that needs Go: one line, with the remedy, where Go is missing or too old.
+# Sourced by scripts/* before anything else that needs Go: one line, with the remedy, where Go is missing or too
+# old.
 #
-# Go 1.21 and newer fetch by themselves the version that go.mod asks for. With CI=true they do not: there the Go that is
-# installed is the one to test with.
+# Go 1.21 and newer fetch by themselves the version that go.mod asks for. With CI=true they do not: there the Go
+# that is installed is the one to test with.
 
 # need_go: ends the script where its Go is of no use.
 need_go() {
-	local want have
+	local want have url=https://go.dev/dl
 	want=$(awk '$1 == "go" { print $2 }' go.mod)
 	if ! command -v go >/dev/null; then
-		printf 'no Go here: install Go %s or newer from https://go.dev/dl and put its bin folder into PATH\n' "$want" >&2
+		printf 'no Go here: install Go %s or newer from %s and put its bin folder into PATH\n' "$want" "$url" >&2
 		exit 1
 	fi
 	have=$(GOTOOLCHAIN=local go version)
@@ -23,8 +24,8 @@ need_go() {
 		return
 	fi
 	if older "$have" "$want"; then
-		printf 'Go %s is too old: install Go %s or newer from https://go.dev/dl and put its bin folder before %s in PATH\n' \
-			"$have" "$want" "$(dirname "$(command -v go)")" >&2
+		printf 'Go %s is too old: install Go %s or newer from %s and put its bin folder before %s in PATH\n' \
+			"$have" "$want" "$url" "$(dirname "$(command -v go)")" >&2
 		exit 1
 	fi
 }

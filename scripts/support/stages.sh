@@ -4,12 +4,12 @@
 #   stage NAME COMMAND...   runs COMMAND; its output is shown when it fails, or always with VERBOSE=1.
 #                           Exit code 77 means "cannot run"; the last line it wrote is the reason.
 #   script NAME COMMAND...  runs another script that has stages; they count as if they were this one's
-#   lanes FUNCTION...       runs functions side by side, each with stages of its own; what a stage says stays together
+#   lanes FUNCTION...       runs functions with stages of their own side by side; what a stage says stays together
 #   summary                 prints all stages, then ends the script: 0, or 1 when a stage failed
 #
-# STAGES is the file of results, one "result<TAB>seconds<TAB>name<TAB>reason" a line. A script run by another one adds to
-# the same file, leaves the sum to the other and ends with 3 when a stage of its own failed. With CI=true a stage that
-# cannot run has failed.
+# STAGES is the file of results, one "result<TAB>seconds<TAB>name<TAB>reason" a line. A script run by another one
+# adds to the same file, leaves the sum to the other and ends with 3 when a stage of its own failed. With CI=true a
+# stage that cannot run has failed.
 
 if [[ -z ${STAGES:-} ]]; then
 	STAGES=$(mktemp)
@@ -99,7 +99,8 @@ cpu_minutes() {
 	local used
 	used=$(mktemp)
 	times >"$used"
-	awk '{ for (i = 1; i <= NF; i++) { split($i, t, "[ms]"); n += t[1] + t[2] / 60 } } END { printf "%.1f CPU-minutes\n", n }' "$used"
+	awk '{ for (i = 1; i <= NF; i++) { split($i, t, "[ms]"); n += t[1] + t[2] / 60 } }
+		END { printf "%.1f CPU-minutes\n", n }' "$used"
 	rm -f "$used"
 }
 
@@ -107,9 +108,13 @@ summary() {
 	if ((!stages_mine)); then exit $((stages_failed ? 3 : 0)); fi
 	printf '\n'
 	awk -F '\t' '{ printf "  %-8s %7s s  %s%s\n", $1, $2, $3, $4 == "" ? "" : "  (" $4 ")" }' "$STAGES"
-	awk -F '\t' '$1 == "failed" { printf "%s%s", n++ ? ", " : "\nfailed: ", $3 } END { if (n) print "" }' "$STAGES"
+	awk -F '\t' '$1 == "failed" { printf "%s%s", n++ ? ", " : "\nfailed: ", $3 }
+		END { if (n) print "" }' "$STAGES"
 	cpu_minutes
-	awk -F '\t' '{ n[$1]++ } END { printf "%d passed, %d failed, %d skipped\n", n["passed"], n["failed"], n["skipped"]; exit n["failed"] > 0 }' "$STAGES"
+	awk -F '\t' '{ n[$1]++ } END {
+		printf "%d passed, %d failed, %d skipped\n", n["passed"], n["failed"], n["skipped"]
+		exit n["failed"] > 0
+	}' "$STAGES"
 	exit
 }
 

@@ -14,10 +14,11 @@ var (
 	testName = regexp.MustCompile(`\b(Test[A-Z]\w+)(\*?)`)
 	codeSpan = regexp.MustCompile("`([^`\n]+)`")
 	linkTo   = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
-	aPath    = regexp.MustCompile(`^(?:cmd|device|sip|audio|board|scripts)(?:/[\w.-]+)*$`)
+	aPath    = regexp.MustCompile(`^(?:cmd|device|sip|audio|board|scripts)(?:/[\w.-]+)+$`)
 )
 
-// claims collects the tests and the paths that a page names: paths as links, in code spans and bare words of its tables.
+// claims collects the tests and the paths that a page names: paths as links, in code spans and bare words of
+// its tables.
 func claims(page string) (tests, paths []string) {
 	for _, m := range testName.FindAllStringSubmatch(page, -1) {
 		tests = append(tests, m[1]+m[2])
@@ -28,19 +29,24 @@ func claims(page string) (tests, paths []string) {
 		}
 	}
 	for _, m := range codeSpan.FindAllStringSubmatch(page, -1) {
-		if first := strings.TrimPrefix(strings.Fields(m[1])[0], "./"); strings.Contains(first, "/") && aPath.MatchString(first) {
+		if first := strings.TrimPrefix(strings.Fields(m[1])[0], "./"); aPath.MatchString(first) {
 			paths = append(paths, first)
 		}
 	}
 	for line := range strings.Lines(page) {
-		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" ,;:()[]|`\n", r) }) {
-			if word = strings.Trim(word, "."); strings.HasPrefix(line, "|") && strings.Contains(word, "/") && aPath.MatchString(word) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(line, betweenWords) {
+			if word = strings.Trim(word, "."); aPath.MatchString(word) {
 				paths = append(paths, word)
 			}
 		}
 	}
 	return tests, paths
 }
+
+func betweenWords(r rune) bool { return strings.ContainsRune(" ,;:()[]|`\n", r) }
 
 // declaredTests are the names of all tests of the module.
 func declaredTests(t *testing.T, root string) (names []string) {
@@ -63,7 +69,9 @@ func declaredTests(t *testing.T, root string) (names []string) {
 
 func known(names []string, claim string) bool {
 	prefix, many := strings.CutSuffix(claim, "*")
-	return slices.ContainsFunc(names, func(n string) bool { return n == claim || many && strings.HasPrefix(n, prefix) })
+	return slices.ContainsFunc(names, func(name string) bool {
+		return name == claim || many && strings.HasPrefix(name, prefix)
+	})
 }
 
 // TestPagesNameWhatIsThere: each test and each path that a page for users names exists.
@@ -86,7 +94,8 @@ func TestPagesNameWhatIsThere(t *testing.T) {
 		}
 		for _, path := range paths {
 			_, err := os.Stat(filepath.Join(root, path))
-			if _, beside := os.Stat(filepath.Join(root, filepath.Dir(page), path)); err != nil && beside != nil {
+			_, beside := os.Stat(filepath.Join(root, filepath.Dir(page), path))
+			if err != nil && beside != nil {
 				t.Errorf("%s names %s, which is not there", page, path)
 			}
 		}
@@ -94,12 +103,14 @@ func TestPagesNameWhatIsThere(t *testing.T) {
 }
 
 func TestClaims(t *testing.T) {
-	tests, paths := claims("see [it](board/doc.go#top), [not](https://x.invalid/a), `scripts/bench sound`, `./cmd/portero`, `go`\n" +
+	tests, paths := claims("see [it](board/doc.go#top), [not](https://x.invalid/a), `scripts/bench sound`,\n" +
+		"`./cmd/portero`, `go`\n" +
 		"| words | sip/ua TestCall*, TestBye; device/app (a/b) |\nthis and/or that, sip/no in prose\n")
 	if want := []string{"TestCall*", "TestBye"}; !slices.Equal(tests, want) {
 		t.Errorf("tests %q, want %q", tests, want)
 	}
-	if want := []string{"board/doc.go", "scripts/bench", "cmd/portero", "sip/ua", "device/app"}; !slices.Equal(paths, want) {
+	want := []string{"board/doc.go", "scripts/bench", "cmd/portero", "sip/ua", "device/app"}
+	if !slices.Equal(paths, want) {
 		t.Errorf("paths %q, want %q", paths, want)
 	}
 	if known([]string{"TestCalls"}, "TestCall") || !known([]string{"TestCalls"}, "TestCall*") {

@@ -62,7 +62,8 @@ func loadModule(t *testing.T) *source {
 		}
 		return compiled.Import(path)
 	})
-	for d := goList(t, "-deps", "-export", "-tags", "interop,hangtest", "-json=ImportPath,Dir,GoFiles,Export,Module"); ; {
+	for d := goList(t, "-deps", "-export", "-tags", "interop,hangtest",
+		"-json=ImportPath,Dir,GoFiles,Export,Module"); ; {
 		var p struct {
 			ImportPath, Dir, Export string
 			GoFiles                 []string

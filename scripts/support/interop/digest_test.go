@@ -113,5 +113,6 @@ func TestDigestKeepsToItsRealm(t *testing.T) {
 
 func registersAt(t *testing.T, p *Peer) *Station {
 	t.Helper()
-	return StartStation(t, Setup{Text: homeAccount(p.Port, "knocker-17", `realm = "peer.test"`) + fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
+	return StartStation(t, Setup{Text: homeAccount(p.Port, "knocker-17", `realm = "peer.test"`) +
+		fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
 }

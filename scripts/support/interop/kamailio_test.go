@@ -17,7 +17,8 @@ func behindKamailio(t *testing.T, visitor, kitchen Voice) (*Station, *Baresip) {
 	k := StartKamailio(t, map[string]string{"door": "knocker-17", "kitchen": "kettle-on-8"})
 	b := StartBaresip(t, "baresip-kitchen", Account("kitchen", "kettle-on-8", "127.0.0.1", k.Port, ";regint=60"), kitchen.Path)
 	b.Registered()
-	st := StartStation(t, Setup{Says: visitor, Log: "debug", Text: homeAccount(k.Port, "knocker-17") + fmt.Sprintf(frontDoor, `"kitchen"`, "30s", "2m")})
+	st := StartStation(t, Setup{Says: visitor, Log: "debug", Text: homeAccount(k.Port, "knocker-17") +
+		fmt.Sprintf(frontDoor, `"kitchen"`, "30s", "2m")})
 	st.Await("registration.up", 10*time.Second, "account=home")
 	return st, b
 }
@@ -97,7 +98,8 @@ func TestKamailioWrongPassword(t *testing.T) {
 	t.Parallel()
 	binary(t)
 	k := StartKamailio(t, map[string]string{"door": "knocker-17"})
-	st := StartStation(t, Setup{Text: homeAccount(k.Port, "not-the-one") + fmt.Sprintf(frontDoor, `"kitchen"`, "30s", "2m")})
+	st := StartStation(t, Setup{Text: homeAccount(k.Port, "not-the-one") +
+		fmt.Sprintf(frontDoor, `"kitchen"`, "30s", "2m")})
 	st.Await("registration.failed", 10*time.Second, "account=home")
 	if n := st.Count("registration.up"); n != 0 {
 		t.Errorf("registration.up %d times with a wrong password", n)

@@ -158,7 +158,8 @@ func TestSIPpChallengesTheInvite(t *testing.T) {
 	t.Parallel()
 	binary(t)
 	s := StartSIPp(t, "uas_407", 0)
-	st := StartStation(t, Setup{Text: homeAccount(s.Port, "kettle-on-8", `realm = "sipp.test"`, `register = false`) + fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
+	st := StartStation(t, Setup{Text: homeAccount(s.Port, "kettle-on-8", `realm = "sipp.test"`, `register = false`) +
+		fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
 	st.Press()
 	st.Await("call.answered", 5*time.Second)
 	st.End()
@@ -183,7 +184,8 @@ func TestSIPpRegistersAfter401And423(t *testing.T) {
 	t.Parallel()
 	binary(t)
 	s := StartSIPp(t, "uas_register", 0)
-	st := StartStation(t, Setup{Text: homeAccount(s.Port, "kettle-on-8", `expires = "10m"`) + fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
+	st := StartStation(t, Setup{Text: homeAccount(s.Port, "kettle-on-8", `expires = "10m"`) +
+		fmt.Sprintf(frontDoor, `"phone"`, "30s", "2m")})
 	st.Await("registration.up", 8*time.Second, "account=home")
 	registers := mustHave(t, s.Done(8*time.Second), "REGISTER", 3)
 	if len(registers) != 3 {

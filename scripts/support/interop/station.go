@@ -74,8 +74,14 @@ type Setup struct {
 
 // homeAccount is an account of the station's at a registrar on this machine, with further keys.
 func homeAccount(port int, password string, keys ...string) string {
-	return fmt.Sprintf("[[account]]\nname = \"home\"\nserver = \"127.0.0.1:%d\"\nuser = \"door\"\npassword = %q\n%s\n",
-		port, password, strings.Join(keys, "\n"))
+	return fmt.Sprintf(`
+[[account]]
+name = "home"
+server = "127.0.0.1:%d"
+user = "door"
+password = %q
+%s
+`, port, password, strings.Join(keys, "\n"))
 }
 
 // The front bell with its opener, as most of the tests need them. %s is the bell's targets.

@@ -63,7 +63,8 @@ func TestOldGo(t *testing.T) {
 		name, _ := filepath.Rel(root, path)
 		code, out, errs := run(t, env, "./"+name, args...)
 		if code != 1 || out != "" || strings.Count(errs, "\n") != 1 ||
-			!strings.HasPrefix(errs, "Go 1.19.8 is too old: install Go 1.") || !strings.Contains(errs, "https://go.dev/dl") {
+			!strings.HasPrefix(errs, "Go 1.19.8 is too old: install Go 1.") ||
+			!strings.Contains(errs, "https://go.dev/dl") {
 			t.Errorf("%s: exit %d, %q, %q", name, code, out, errs)
 		}
 		if code, out, _ := run(t, env, "./"+name, "-h"); code != 0 || !strings.HasPrefix(out, "usage: ") {
@@ -75,7 +76,8 @@ func TestOldGo(t *testing.T) {
 	}
 }
 
-// TestWhichGo: from 1.21 on Go fetches the version it needs, but not where CI=true says that the one which is there counts.
+// TestWhichGo: from 1.21 on Go fetches the version it needs, but not where CI=true says that the one which
+// is there counts.
 func TestWhichGo(t *testing.T) {
 	for _, c := range []struct {
 		version, ci string
@@ -96,7 +98,8 @@ func TestWhichGo(t *testing.T) {
 		code, out, errs := run(t, env, "bash", "-euo", "pipefail", "-c",
 			`source scripts/support/go.sh; echo "goes on, GOTOOLCHAIN=$GOTOOLCHAIN"`)
 		if code != c.code || !strings.HasPrefix(out+errs, c.says) || c.code == 0 && out != c.says+"\n" {
-			t.Errorf("%s, CI=%s: exit %d, %q, %q; want %d, %q", c.version, c.ci, code, out, errs, c.code, c.says)
+			t.Errorf("%s, CI=%s: exit %d, %q, %q; want %d, %q", c.version, c.ci, code, out, errs,
+				c.code, c.says)
 		}
 	}
 }
@@ -111,7 +114,8 @@ func TestNoGo(t *testing.T) {
 	if err := errors.Join(err, bashErr); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errs := run(t, []string{"PATH=" + dir}, bash, "-euo", "pipefail", "-c", "source scripts/support/go.sh")
+	code, _, errs := run(t, []string{"PATH=" + dir}, bash, "-euo", "pipefail", "-c",
+		"source scripts/support/go.sh")
 	if code != 1 || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "no Go here: install Go 1.") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
@@ -120,8 +124,8 @@ func TestNoGo(t *testing.T) {
 // stages runs a script that has stages.
 func stages(t *testing.T, env []string, text string) (code int, lines []string) {
 	t.Helper()
-	code, out, errs := run(t, append([]string{"STAGES=", "LANES=", "VERBOSE=", "CI="}, env...), "bash", "-euo", "pipefail", "-c",
-		"source scripts/support/stages.sh\n"+text)
+	env = append([]string{"STAGES=", "LANES=", "VERBOSE=", "CI="}, env...)
+	code, out, errs := run(t, env, "bash", "-euo", "pipefail", "-c", "source scripts/support/stages.sh\n"+text)
 	if errs != "" {
 		t.Errorf("stderr: %s", errs)
 	}
@@ -142,7 +146,8 @@ func TestStages(t *testing.T) {
 		t.Errorf("exit %d, want 1", code)
 	}
 	text := strings.Join(lines, "\n")
-	for _, want := range []string{`(?m)^one +passed  \d+\.\d s$`, `(?m)^two +failed  \d+\.\d s  \(exit code 1\)\n    a first word$`,
+	for _, want := range []string{`(?m)^one +passed  \d+\.\d s$`,
+		`(?m)^two +failed  \d+\.\d s  \(exit code 1\)\n    a first word$`,
 		`(?m)^three +skipped  \d+\.\d s  \(no such thing here\)$`, `(?m)^failed: two$`,
 		`\n\d+\.\d CPU-minutes\n1 passed, 1 failed, 1 skipped$`} {
 		if !regexp.MustCompile(want).MatchString(text) {
@@ -152,26 +157,32 @@ func TestStages(t *testing.T) {
 	if strings.Contains(text, "never") || strings.Contains(text, "a word of the good") {
 		t.Errorf("said too much:\n%s", text)
 	}
-	if _, lines = stages(t, []string{"VERBOSE=1"}, threeStages); !slices.Contains(lines, "    a word of the good") {
+	_, lines = stages(t, []string{"VERBOSE=1"}, threeStages)
+	if !slices.Contains(lines, "    a word of the good") {
 		t.Errorf("-v hides a stage that passed:\n%s", strings.Join(lines, "\n"))
 	}
-	if _, lines = stages(t, []string{"CI=true"}, threeStages); lines[len(lines)-1] != "1 passed, 2 failed, 0 skipped" {
+	_, lines = stages(t, []string{"CI=true"}, threeStages)
+	if lines[len(lines)-1] != "1 passed, 2 failed, 0 skipped" {
 		t.Errorf("with CI=true: %q", lines[len(lines)-1])
 	}
-	if code, lines = stages(t, nil, "stage one true; summary"); code != 0 || lines[len(lines)-1] != "1 passed, 0 failed, 0 skipped" {
+	code, lines = stages(t, nil, "stage one true; summary")
+	if code != 0 || lines[len(lines)-1] != "1 passed, 0 failed, 0 skipped" {
 		t.Errorf("exit %d, %q", code, lines)
 	}
 }
 
-// TestLanes: two lanes run at the same time, for each waits for the other; what a stage says stays in one piece; scripts within
-// scripts count; what ends without a word is counted as failed.
+// TestLanes: two lanes run at the same time, for each waits for the other; what a stage says stays in one
+// piece; scripts within scripts count; what ends without a word is counted as failed.
 func TestLanes(t *testing.T) {
 	dir := t.TempDir()
 	code, lines := stages(t, []string{"MEET=" + dir}, `
 mkfifo "$MEET/there" "$MEET/back"
 first() { echo to >"$MEET/there"; read -r word <"$MEET/back"; echo first word; echo "$word"; false; }
 second() { read -r word <"$MEET/there"; echo back >"$MEET/back"; echo second word; echo "$word"; false; }
-inner() { bash -euo pipefail -c 'source scripts/support/stages.sh; stage "inner good" true; stage "inner bad" false; summary'; }
+inner() {
+	bash -euo pipefail -c 'source scripts/support/stages.sh
+		stage "inner good" true; stage "inner bad" false; summary'
+}
 a() { stage "first" first; script "inner" inner; }
 b() { stage "second" second; script "mute" bash -c 'exit 1'; return 5; }
 lanes a b
@@ -184,7 +195,8 @@ summary`)
 			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
-	if code != 1 || lines[len(lines)-1] != "2 passed, 5 failed, 0 skipped" || strings.Contains(text, "inner itself") {
+	if code != 1 || lines[len(lines)-1] != "2 passed, 5 failed, 0 skipped" ||
+		strings.Contains(text, "inner itself") {
 		t.Errorf("exit %d\n%s", code, text)
 	}
 }
