@@ -16,7 +16,7 @@
 // energised. The guard asks for a sign of life every second, five times a second while a relay is energised.
 //
 //	the station ended, killed or crashed    relays released at once, another station started
-//	it is silent, relay energised, 0.7 s    relays released
+//	it is silent, relay energised, 0.85 s   relays released
 //	it is silent for 2.5 s                  killed, another started
 //	its loop is silent for 8 s              SIGABRT, then the same
 //	a lease is over by 0.3 s                relay released: the station's own timer did not fire

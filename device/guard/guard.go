@@ -21,7 +21,8 @@ const guardName = "portero-guard" // at most 15 bytes
 const (
 	pingEvery   = time.Second
 	pingTense   = 200 * time.Millisecond  // while a relay is energised
-	silentTense = 700 * time.Millisecond  // then the relays are released
+	silentTense = 850 * time.Millisecond  // then the relays are released
+	excused     = 500 * time.Millisecond  // of that, at most, where the guard itself was late
 	silentLong  = 2500 * time.Millisecond // then the other is killed
 	loopSilent  = 8 * time.Second         // without a sign of the station's loop, which comes every 5 s
 	abortTakes  = time.Second             // for the stacks of all goroutines
@@ -146,21 +147,22 @@ func (g *guard) run(signals <-chan os.Signal) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		var in <-chan message
-		if g.station != nil {
-			in = g.station.in
-		}
 		select {
-		case m, ok := <-in:
-			if ok {
-				g.take(m, time.Now())
-			} else if g.lost(time.Now()) {
+		case m, ok := <-g.inbox():
+			if g.heard(m, ok) {
 				return nil
 			}
 		case <-signals:
 			g.stopping = time.Now().Add(stopTakes)
 		case <-timer.C:
-			g.tick(time.Now())
+			select { // who is late itself hears first, and judges then
+			case m, ok := <-g.inbox():
+				if g.heard(m, ok) {
+					return nil
+				}
+			default:
+				g.tick(time.Now())
+			}
 		}
 		if g.station == nil && g.stopped(time.Now()) {
 			return nil
@@ -168,6 +170,23 @@ func (g *guard) run(signals <-chan os.Signal) error {
 		g.planned = g.due()
 		timer.Reset(time.Until(g.planned))
 	}
+}
+
+// inbox is where the station speaks; nil: there is none.
+func (g *guard) inbox() <-chan message {
+	if g.station == nil {
+		return nil
+	}
+	return g.station.in
+}
+
+// heard takes what came from the station, or its end; done: nothing is left to guard.
+func (g *guard) heard(m message, ok bool) (done bool) {
+	if !ok {
+		return g.lost(time.Now())
+	}
+	g.take(m, time.Now())
+	return false
 }
 
 func (g *guard) stopped(now time.Time) bool { return now.Before(g.stopping) }
@@ -250,7 +269,7 @@ func (g *guard) tick(now time.Time) {
 func (g *guard) watch(now time.Time) {
 	s := g.station
 	silent := now.Sub(s.heard)
-	if silent >= silentTense && !s.doubt && g.lines.energised() {
+	if silent >= silentTense+min(s.excuse, excused) && !s.doubt && g.lines.energised() {
 		s.doubt = true
 		released := g.lines.releaseAll(now)
 		g.log.Error("relay released, the station is silent", "part", "guard", "lines", released, "silent", silent)
@@ -333,7 +352,7 @@ func (g *guard) due() time.Time {
 	by(g.pingAt)
 	by(s.heard.Add(silentLong + s.excuse))
 	if g.lines.energised() && !s.doubt {
-		by(s.heard.Add(silentTense))
+		by(s.heard.Add(silentTense + min(s.excuse, excused)))
 	}
 	switch {
 	case !s.abort.IsZero():

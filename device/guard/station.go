@@ -228,7 +228,16 @@ func (s *Station) attend(ctx context.Context) (done bool) {
 			}
 			s.answer(g, m)
 		case <-silence:
-			s.lose(g, "it is silent")
+			select { // a station that was late itself hears first
+			case m, ok := <-g.in:
+				if ok {
+					s.answer(g, m)
+					continue
+				}
+				s.lose(g, "it ended")
+			default:
+				s.lose(g, "it is silent")
+			}
 			return false
 		case <-ctx.Done():
 			_ = g.send(message{Kind: bye})
