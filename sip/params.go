@@ -55,7 +55,8 @@ func scanParams(s string) (p Params, rest string, err error) {
 }
 
 // salvageParams keeps those of some parameters that are readable.
-func salvageParams(s string) (kept Params) {
+func salvageParams(s string) Params {
+	var kept []byte
 	for s != "" {
 		end := 0
 		for end < len(s) && (end == 0 || s[end] != ';') {
@@ -68,11 +69,11 @@ func salvageParams(s string) (kept Params) {
 			end++
 		}
 		if p, rest, err := scanParams(s[:end]); err == nil && rest == "" {
-			kept += p
+			kept = append(kept, p...)
 		}
 		s = s[end:]
 	}
-	return kept
+	return Params(kept)
 }
 
 // squeeze removes the space outside quoted strings.

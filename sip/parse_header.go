@@ -250,9 +250,11 @@ func cutValue(s string) (value, rest string) {
 				i = end - 1
 			}
 		case '<':
-			if end := strings.IndexByte(s[i:], '>'); end > 0 {
-				i += end
+			end := strings.IndexByte(s[i:], '>')
+			if end < 0 {
+				return s, ""
 			}
+			i += end
 		case ',':
 			return s[:i], s[i:]
 		}
