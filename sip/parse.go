@@ -94,9 +94,11 @@ func parse(data []byte, odd string) (*Request, *Response, error) {
 	p.requestLine(&m.Request, line)
 	p.method = m.Method
 	m.Body = p.rest(data)
-	if equalFold(m.CSeq.Method, m.Method) {
+	switch {
+	case m.CSeq.Method == m.Method:
+	case equalFold(m.CSeq.Method, m.Method):
 		m.CSeq.Method = m.Method
-	} else if p.has(fieldCSeq) {
+	case p.has(fieldCSeq):
 		p.fail(400, "CSeq Method Mismatch", fmt.Errorf("%q in %q", m.CSeq.Method, m.Method))
 	}
 	switch {
