@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"portero/device/event"
+	"portero/sip"
 	"portero/sip/sdp"
 	"portero/sip/ua"
 )
@@ -120,11 +121,7 @@ func (s *Station) answer(p *party, offered ua.CallEvent) {
 // answerWith sends the answer; the sound starts with its ACK.
 func (s *Station) answerWith(p *party, body []byte, err error) {
 	if err != nil {
-		status := 488
-		if syntax := (*sdp.SyntaxError)(nil); errors.As(err, &syntax) {
-			status = 400
-		}
-		p.sip.Reject(status)
+		s.refuse(p, p.sip, err)
 		s.step(onHangUp, input{reason: err.Error()})
 		return
 	}
@@ -140,6 +137,18 @@ func (s *Station) answerWith(p *party, body []byte, err error) {
 	}
 	v.stops = append(v.stops, s.after(incomingTalkLimit, func() { s.step(onTalk, input{reason: "talk limit"}) }))
 	s.tell(event.Event{Kind: event.CallAnswered, Call: p.id(), Target: p.target.Text, Who: v.who})
+}
+
+// refuse answers an offer that cannot be answered, and tells both ends why: here, with both lists of codecs.
+func (s *Station) refuse(p *party, leg *ua.Leg, err error) {
+	status, warning := 488, sip.Warning{Code: 399, Text: err.Error()}
+	if mismatch := (*sdp.Mismatch)(nil); errors.As(err, &mismatch) {
+		warning.Code, warning.Text = mismatch.Code, mismatch.Text
+	} else if syntax := (*sdp.SyntaxError)(nil); errors.As(err, &syntax) {
+		status = 400
+	}
+	s.log.Warn("offer of sound refused", "call", p.id(), "status", status, "err", err)
+	leg.Reject(status, warning)
 }
 
 // incomingTalkLimit bounds calls that no bell placed.

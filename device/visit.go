@@ -149,6 +149,7 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 			return
 		}
 		if err := p.media.Accept(ev.Body); err != nil {
+			s.log.Warn("answer of sound refused", "call", p.id(), "target", p.target.Text, "err", err)
 			s.partyFailed(p, 0, err.Error())
 			return
 		}
@@ -301,8 +302,7 @@ func (s *Station) renew() {
 	p, leg, peer := s.in.party, s.in.sip.Leg, s.in.sip.Flow.Remote.Addr()
 	take := func(body []byte, err error) {
 		if err != nil {
-			s.log.Warn("re-INVITE refused", "call", p.id(), "err", err)
-			leg.Reject(488)
+			s.refuse(p, leg, err)
 			return
 		}
 		leg.Answer(body)
@@ -335,7 +335,12 @@ func (s *Station) acked() {
 	p.acked = true
 	if p.offered {
 		p.offered = false
+		if len(s.in.sip.Body) == 0 && p.media.Settled() {
+			s.log.Warn("offer of a re-INVITE not answered, sound goes on as it was", "call", p.id())
+			return
+		}
 		if err := p.media.Accept(s.in.sip.Body); err != nil {
+			s.log.Warn("answer of sound refused", "call", p.id(), "err", err)
 			reason := "no common codec"
 			if !errors.Is(err, sdp.ErrNoCommonCodec) {
 				reason = err.Error()

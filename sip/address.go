@@ -55,14 +55,24 @@ func (a *Address) parse(s string) (rest string, err error) {
 		if end < 0 {
 			return "", errQuote
 		}
-		a.DisplayName = unquote(s[i:end])
-		if i = skipSpace(s, end); i == len(s) || s[i] != '<' {
+		next := skipSpace(s, end)
+		for next < len(s) && s[next] != '<' && s[next] != ',' { // "Jane "J" Doe": quotes that nobody escaped
+			n := strings.IndexByte(s[end:], '"')
+			if n < 0 {
+				break
+			}
+			end += n + 1
+			next = skipSpace(s, end)
+		}
+		if next == len(s) || s[next] != '<' {
 			return "", errDisplayName
 		}
+		a.DisplayName = unquote(s[i:end])
+		i = next
 	}
 	// Unquoted display names should be tokens; gateways send more, and only these bytes make one ambiguous.
 	from := i
-	for i < len(s) && s[i] != '<' && s[i] != ':' && s[i] != ',' && s[i] != ';' && s[i] != '"' && s[i] != '>' {
+	for i < len(s) && s[i] != '<' && s[i] != ',' && s[i] != ';' && s[i] != '"' && s[i] != '>' {
 		i++
 	}
 	if i == len(s) || s[i] != '<' {
@@ -98,6 +108,32 @@ func (a *Address) parseBare(s string) (rest string, err error) {
 	}
 	a.Params, rest, err = scanParams(s[i:])
 	return rest, err
+}
+
+// salvage reads what can be made out of a value that parse refuses: the URI, if there is one, and the
+// parameters that are readable. It reports whether there is a URI.
+func (a *Address) salvage(s string) bool {
+	*a = Address{}
+	var uri, params string
+	if from := strings.IndexByte(s, '<'); from >= 0 {
+		end := strings.IndexByte(s[from:], '>')
+		if end < 0 {
+			return false
+		}
+		uri, params = s[from+1:from+end], s[from+end+1:]
+		a.DisplayName = trimSpace(strings.Trim(trimSpace(s[:from]), `"`))
+	} else if end := strings.IndexByte(s, ';'); end >= 0 && strings.IndexByte(s, '?') < 0 {
+		uri, params = s[:end], s[end:]
+	}
+	if uri = trimSpace(uri); a.URI.parse(uri) != nil {
+		mended, ok := bracketIPv6(uri, max(strings.IndexByte(uri, '@'), strings.IndexByte(uri, ':'))+1)
+		if a.URI = (URI{}); !ok || a.URI.parse(mended) != nil {
+			*a = Address{}
+			return false
+		}
+	}
+	a.Params = salvageParams(params)
+	return true
 }
 
 // Append writes a; the URI always in angle brackets, the display name always quoted.

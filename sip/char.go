@@ -5,7 +5,7 @@ import "strings"
 // The character classes of RFC 3261 §25.1, one bit each.
 const (
 	charToken uint8 = 1 << iota // token
-	// user: unreserved and user-unreserved; '#' too, which phones send unescaped (*31#)
+	// user: unreserved and user-unreserved; also '#' (*31#), UTF-8 and what else phones do not escape
 	charUser
 	charPass   // password
 	charParam  // paramchar
@@ -25,7 +25,7 @@ var chars = func() (t [256]uint8) {
 	const alphanum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	const unreserved = alphanum + "-_.!~*'()"
 	set(charToken, alphanum+"-.!%*_+`'~")
-	set(charUser, unreserved+"&=+$,;?/#")
+	set(charUser, unreserved+"&=+$,;?/#^|{}[]`")
 	set(charPass, unreserved+"&=+$,")
 	set(charParam, unreserved+"[]/:&+$")
 	set(charHeader, unreserved+"[]/?:+$=&")
@@ -36,6 +36,9 @@ var chars = func() (t [256]uint8) {
 		}
 		if c > ' ' && c < 0x7F && strings.IndexByte(`"<>\`, byte(c)) < 0 {
 			t[c] |= charOpaque
+		}
+		if c >= 0x80 {
+			t[c] |= charUser
 		}
 	}
 	return t

@@ -8,11 +8,15 @@
 //
 //	RFC 3261 §7, §20   message, header, via, address, params
 //	         §18.3     framing (Content-Length on a stream)
-//	         §19.1     uri
+//	         §19.1     uri, uri_equal
 //	         §19.3     id (tags; also branches and Call-IDs)
+//	         §20.43    warning
 //	         §21       reason
 //	         §25       parse, parse_header, char, write
 //	RFC 3581           via (rport)
+//	RFC 3966           uri, uri_equal (tel URIs)
+//	RFC 4475           parse (what is refused of a message, and what is passed over)
+//	RFC 5621           body (a session description in a multipart)
 //	RFC 5626 §3.5      framing (keep-alives)
 //
 // # The floors
@@ -29,7 +33,9 @@
 //
 //	64 KiB a message, with its headers (256) and the values of one list (128)
 //
-// Header fields that nothing here reads are kept as they came, in their order, and written so.
+// A field that cannot be read costs that field, not the message, where the message means something without
+// it; Headers.Odd tells of it. Header fields that nothing here reads are kept as they came, in their order,
+// and written so.
 //
 // # Traps
 //

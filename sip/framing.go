@@ -139,7 +139,7 @@ func contentLength(header []byte) (int, error) {
 			continue
 		}
 		n, over, ok := digits(trimSpace(line[colon+1:]), 1<<31-1)
-		if found || over || !ok {
+		if found && int(n) != length || over || !ok {
 			return 0, fmt.Errorf("%q", line)
 		}
 		length, found = int(n), true

@@ -22,6 +22,9 @@ type Headers struct {
 	RecordRoute []Address
 	ContentType string   // "" without a body
 	Other       []Header // the rest, in the order of the message; Name in its canonical form
+
+	// Odd tells what Parse passed over, for a log: at most maxOdd short texts. It is never written.
+	Odd []string
 }
 
 // CSeq is the value of a CSeq header (RFC 3261 §20.16).

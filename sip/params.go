@@ -54,6 +54,28 @@ func scanParams(s string) (p Params, rest string, err error) {
 	return Params(s), rest, nil
 }
 
+// salvageParams keeps those of some parameters that are readable.
+func salvageParams(s string) Params {
+	var kept []byte
+	for s != "" {
+		end := 0
+		for end < len(s) && (end == 0 || s[end] != ';') {
+			if s[end] == '"' {
+				if q := quotedEnd(s, end); q > 0 {
+					end = q
+					continue
+				}
+			}
+			end++
+		}
+		if p, rest, err := scanParams(s[:end]); err == nil && rest == "" {
+			kept = append(kept, p...)
+		}
+		s = s[end:]
+	}
+	return Params(kept)
+}
+
 // squeeze removes the space outside quoted strings.
 func squeeze(s string) string {
 	b := make([]byte, 0, len(s))

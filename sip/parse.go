@@ -12,6 +12,7 @@ const (
 	MaxMessageSize = 64 << 10 // bytes, header and body
 	maxHeaders     = 256      // header fields
 	maxValues      = 128      // values of one Via, Contact, Route or Record-Route
+	maxOdd         = 4        // texts of Headers.Odd
 )
 
 // ErrKeepAlive says that there is no message but a keep-alive (RFC 5626 §3.5): CRLFs, NULs or nothing.
@@ -35,6 +36,9 @@ func (e *ParseError) Unwrap() error { return e.Err }
 // copies, data may be reused. Bytes after Content-Length are ignored (RFC 3261 §18.3); without a
 // Content-Length all the rest is the body.
 //
+// A field that cannot be read is passed over, and told in Headers.Odd, unless the message means nothing
+// without it: see parser.needs.
+//
 // The error is ErrKeepAlive or a *ParseError. A malformed request comes with it when enough is readable to
 // answer it with the error's status: Via, From, To, Call-ID and CSeq are right then, all else may be missing.
 // (An ACK is never answered.)
@@ -45,6 +49,20 @@ func Parse(data []byte) (*Request, *Response, error) {
 	if len(data) == 0 {
 		return nil, nil, ErrKeepAlive
 	}
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	req, res, err := parse(data, "")
+	if e, ok := err.(*ParseError); ok && errors.Is(e.Err, errLine) {
+		if mended := mendLines(data); mended != nil {
+			return parse(mended, errLine.Error())
+		}
+	}
+	return req, res, err
+}
+
+const byteOrderMark = "\uFEFF"
+
+// parse is Parse without the mending of lines; odd is what that has to tell.
+func parse(data []byte, odd string) (*Request, *Response, error) {
 	var p parser
 	if len(data) > MaxMessageSize {
 		p.fail(513, "Message Too Large", fmt.Errorf("%d bytes", len(data)))
@@ -61,7 +79,8 @@ func Parse(data []byte) (*Request, *Response, error) {
 	}
 	if len(line) > 4 && equalFold(line[:4], "SIP/") {
 		m := new(parsedResponse)
-		p.headers, p.room = &m.Headers, &m.room
+		p.headers, p.room, p.response = &m.Headers, &m.room, true
+		p.pass(odd)
 		p.statusLine(&m.Response, line)
 		m.Body = p.rest(data)
 		if p.err != nil {
@@ -71,9 +90,15 @@ func Parse(data []byte) (*Request, *Response, error) {
 	}
 	m := new(parsedRequest)
 	p.headers, p.room = &m.Headers, &m.room
+	p.pass(odd)
 	p.requestLine(&m.Request, line)
+	p.method = m.Method
 	m.Body = p.rest(data)
-	if p.has(fieldCSeq) && m.CSeq.Method != m.Method {
+	switch {
+	case m.CSeq.Method == m.Method:
+	case equalFold(m.CSeq.Method, m.Method):
+		m.CSeq.Method = m.Method
+	case p.has(fieldCSeq):
 		p.fail(400, "CSeq Method Mismatch", fmt.Errorf("%q in %q", m.CSeq.Method, m.Method))
 	}
 	switch {
@@ -110,10 +135,13 @@ type parser struct {
 	lines   int // with a CRLF each
 	headers *Headers
 	room    *room
-	seen    uint16 // bit per field
-	bad     uint16 // of those seen, the ones that could not be read
-	length  int    // Content-Length
-	err     *ParseError
+	// of a request; "" before its line was read
+	method   string
+	response bool
+	seen     uint16 // bit per field
+	bad      uint16 // of those seen, the ones that could not be read
+	length   int    // Content-Length
+	err      *ParseError
 }
 
 var (
@@ -138,6 +166,30 @@ func (p *parser) fail(status int, reason string, err error) {
 	if p.err == nil {
 		p.err = &ParseError{status, reason, err}
 	}
+}
+
+// pass tells of what was passed over.
+func (p *parser) pass(what string) {
+	if odd := &p.headers.Odd; what != "" && len(*odd) < maxOdd {
+		*odd = append(*odd, what)
+	}
+}
+
+// needs reports whether a message is void where a field of it cannot be read. A response is so only for what
+// names its transaction (RFC 3261 §18.3, §8.1.3.3); a request, for what RFC 4475 wants refused besides:
+// §3.1.2.3 (Content-Length), §3.1.2.4 (Max-Forwards), and §3.1.2.13, the Contact that a REGISTER is about.
+func (p *parser) needs(f field) bool {
+	switch f {
+	case fieldVia:
+		return !p.response || len(p.headers.Via) == 0
+	case fieldFrom, fieldTo, fieldCallID, fieldCSeq:
+		return true
+	case fieldContentLength, fieldMaxForwards:
+		return !p.response
+	case fieldContact:
+		return p.method == REGISTER
+	}
+	return false
 }
 
 func (p *parser) has(f field) bool { return p.seen&(1<<f) != 0 }
@@ -188,6 +240,25 @@ func unfold(s string) string {
 		i++
 	}
 	return string(b)
+}
+
+// mendLines rewrites the header of a message whose lines do not all end with CRLF: a response, or a request
+// without any CR, in which nobody on the way can have seen other lines. It returns nil where that is not so.
+func mendLines(data []byte) []byte {
+	response := len(data) > 4 && equalFold(string(data[:4]), "SIP/")
+	mended := make([]byte, 0, len(data)+len(data)/16)
+	for {
+		line, rest, ok := bytes.Cut(data, []byte("\n"))
+		text := bytes.TrimRight(line, "\r")
+		switch {
+		case !ok, !response && bytes.IndexByte(line, '\r') >= 0:
+			return nil
+		case len(text) == 0:
+			return append(append(mended, "\r\n"...), rest...)
+		}
+		mended = append(mended, bytes.ReplaceAll(text, []byte("\r"), []byte(" "))...)
+		mended, data = append(mended, "\r\n"...), rest
+	}
 }
 
 // requestLine reads Method SP Request-URI SP SIP-Version (RFC 3261 §7.1).

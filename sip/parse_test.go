@@ -133,9 +133,10 @@ func TestParseRefuses(t *testing.T) {
 		{"To:", "From: <sip:x@y>;tag=2\r\nTo:", 400, true},
 		{"To:", "i: z\r\nTo:", 400, true},
 		{"To:", "Max-Forwards: 5\r\nTo:", 400, true},
-		{"To:", "Expires: 5\r\nExpires: 5\r\nTo:", 400, true},
-		{"To:", "Content-Type: a/b\r\nc: a/b\r\nTo:", 400, true},
-		{"To:", "L: 4\r\nTo:", 400, true},
+		{"To:", "Expires: 5\r\nExpires: 6\r\nTo:", 400, true},
+		{"To:", "Content-Type: a/b\r\nc: a/c\r\nTo:", 400, true},
+		{"To:", "L: 3\r\nTo:", 400, true},
+		{"CSeq: 8", "CSeq: 4294967296", 400, false},
 		{"To: <sip:u@example.com>", "To: <sip:u@example.com>, <sip:v@example.com>", 400, false},
 		{"From: <sip:a@example.net>;tag=1", "From: *", 400, false},
 		// Numbers.
@@ -145,13 +146,11 @@ func TestParseRefuses(t *testing.T) {
 		{"Content-Length: 4", "Content-Length:", 400, true},
 		{"Content-Length: 4", "Content-Length: 18446744073709551620", 400, true},
 		{"CSeq: 8", "CSeq: 36893488147419103232", 400, false},
-		{"CSeq: 8", "CSeq: 2147483648", 400, false},
 		{"CSeq: 8", "CSeq: -8", 400, false},
 		{"CSeq: 8 ", "CSeq: 8", 400, false},
 		{"CSeq: 8 OPTIONS", "CSeq: 8", 400, false},
 		{"CSeq: 8 OPTIONS", "CSeq: 8 OPTIONS x", 400, false},
 		{"CSeq: 8 OPTIONS", "CSeq: 8 INVITE", 400, true},
-		{"CSeq: 8 OPTIONS", "CSeq: 8 options", 400, true},
 		{"Max-Forwards: 70", "Max-Forwards: 300", 400, true},
 		{"Max-Forwards: 70", "Max-Forwards: -1", 400, true},
 		{"Max-Forwards: 70", "Max-Forwards: many", 400, true},
@@ -162,22 +161,8 @@ func TestParseRefuses(t *testing.T) {
 		{"To: <sip:u@example.com>", `To: "Mr. J. User <sip:j.user@example.com>`, 400, false},
 		{"To: <sip:u@example.com>", `To: "Watson, Thomas" < sip:t.watson@example.org >`, 400, false},
 		{"From: <sip:a", "From: Bell, Alexander <sip:a", 400, false},
-		{"To:", "Contact: \"Joe\" <sip:joe@example.org>;;;;\r\nTo:", 400, true},
-		{"To:", "Contact: sip:user@example.com?Route=%3Csip:sip.example.com%3E\r\nTo:", 400, true},
-		{"To:", "Contact:\r\nTo:", 400, true},
-		{"To:", "Contact: *, <sip:a@b>\r\nTo:", 400, true},
-		{"To:", "Contact: <sip:a@b>\r\nContact: *\r\nTo:", 400, true},
-		{"To:", "Contact: *\r\nContact: <sip:a@b>\r\nTo:", 400, true},
-		{"To:", "Route: *\r\nTo:", 400, true},
-		{"To:", "Route: <sip:a>,\r\nTo:", 400, true},
-		{"To:", "Record-Route: sip:a?b\r\nTo:", 400, true},
-		{"To:", "Content-Type:\r\nTo:", 400, true},
-		{"Call-ID: c", "Call-ID: c d", 400, false},
 		{"Call-ID: c@192.0.2.1", "Call-ID: ", 400, false},
 		// Lines.
-		{"To:", "no colon\r\nTo:", 400, true},
-		{"To:", ": x\r\nTo:", 400, true},
-		{"To:", "bad name: x\r\nTo:", 400, true},
 		{"To:", "Subject: a\nTo:", 400, false},
 		{"To:", "Subject: a\rb\r\nTo:", 400, false},
 		{"To:", "Subject: a\r\r\nTo:", 400, false},
@@ -370,8 +355,10 @@ func roundTrip(t *testing.T, req *Request, res *Response) {
 	t.Helper()
 	var wire []byte
 	if req != nil {
+		req.Odd = nil
 		wire = req.Append(nil)
 	} else {
+		res.Odd = nil
 		wire = res.Append(nil)
 	}
 	req2, res2, err := Parse(wire)

@@ -25,7 +25,11 @@ type URI struct {
 // and sips only the characters are checked.
 func ParseURI(s string) (URI, error) {
 	var u URI
-	if err := u.parse(s); err != nil {
+	err := u.parse(s)
+	if err == nil {
+		err = u.strict(s)
+	}
+	if err != nil {
 		return URI{}, fmt.Errorf("sip: parse URI %q: %w", s, err)
 	}
 	return u, nil
@@ -40,6 +44,26 @@ var (
 	errURIParam  = errors.New("invalid URI parameter")
 	errURIHeader = errors.New("invalid URI header")
 )
+
+// strict refuses what is read in a message that came, but is a mistake where somebody here has written it.
+func (u *URI) strict(s string) error {
+	if !strings.Contains(s, u.Host) {
+		return errHost
+	}
+	if u.User == "" && u.IsSIP() && strings.IndexByte(s, '@') >= 0 {
+		return errUser
+	}
+	for i := 0; i < len(u.User); i++ {
+		c := u.User[i]
+		if c == '%' && spanEscaped(u.User[i:], 0, 0) == 0 || c != '%' && c != '#' && !isUserChar(c) {
+			return errUser
+		}
+	}
+	return nil
+}
+
+// isUserChar reports whether c may stand unescaped in a user part (§25.1, user).
+func isUserChar(c byte) bool { return chars[c]&charPass != 0 || c == ';' || c == '?' || c == '/' }
 
 // parse fills u, which must be zero; after an error u is undefined.
 func (u *URI) parse(s string) error {
@@ -65,6 +89,9 @@ func (u *URI) parse(s string) error {
 	// Only the user part may hold ';' and '?', and nothing after it may hold '@': so '@' is looked for first.
 	if at := strings.IndexByte(s, '@'); at >= 0 {
 		end := spanEscaped(s[:at], 0, charUser)
+		for end < at && s[end] == '%' { // no escape: it stands for itself
+			end = spanEscaped(s[:at], end+1, charUser)
+		}
 		u.User = s[:end]
 		if end < at {
 			if s[end] != ':' || spanEscaped(s[:at], end+1, charPass) != at {
@@ -72,7 +99,7 @@ func (u *URI) parse(s string) error {
 			}
 			u.Password = s[end+1 : at]
 		}
-		if u.User == "" {
+		if u.User == "" && at > 0 { // "sip:@host" comes from those who withhold their number
 			return errUser
 		}
 		s = s[at+1:]
@@ -125,32 +152,55 @@ func isScheme(s string) bool {
 }
 
 // scanHostPort reads host [":" port] at the start of s and returns its length. Space may stand around the
-// colon only in a Via, which cuts it out beforehand.
+// colon only in a Via, which cuts it out beforehand. The zone of an IPv6 address is cut off: it means
+// something to the far end alone (RFC 4007 §6).
 func scanHostPort(s string, host *string, port *uint16) (n int, err error) {
 	if s != "" && s[0] == '[' {
 		end := strings.IndexByte(s, ']')
 		if end < 0 {
 			return 0, errHost
 		}
-		if a, err := netip.ParseAddr(s[1:end]); err != nil || !a.Is6() || a.Zone() != "" {
+		a, err := netip.ParseAddr(s[1:end])
+		if err != nil || !a.Is6() {
 			return 0, errHost
 		}
 		n = end + 1
-	} else if n = span(s, 0, charHost); n == 0 {
-		return 0, errHost
-	}
-	*host = s[:n]
-	if n < len(s) && s[n] == ':' {
-		from := n + 1
-		for n = from; n < len(s) && '0' <= s[n] && s[n] <= '9'; n++ {
+		if *host = s[:n]; a.Zone() != "" {
+			*host = HostOf(a)
 		}
-		v, over, ok := digits(s[from:n], 65535)
-		if !ok || over || v == 0 {
-			return 0, errPort
+	} else {
+		if n = span(s, 0, charHost); n == 0 {
+			return 0, errHost
 		}
-		*port = uint16(v)
+		*host = s[:n]
 	}
+	if n == len(s) || s[n] != ':' {
+		return n, nil
+	}
+	from := n + 1
+	for n = from; n < len(s) && '0' <= s[n] && s[n] <= '9'; n++ {
+	}
+	v, over, ok := digits(s[from:n], 65535)
+	if !ok || over || v == 0 {
+		return 0, errPort
+	}
+	*port = uint16(v)
 	return n, nil
+}
+
+// bracketIPv6 puts the brackets around an IPv6 address that begins at s[from] without them; what stands
+// behind it is a port where the whole is no address.
+func bracketIPv6(s string, from int) (string, bool) {
+	end := from
+	for end < len(s) && (unhex(s[end]) >= 0 || s[end] == ':' || s[end] == '.') {
+		end++
+	}
+	for _, n := range [...]int{end, from + max(0, strings.LastIndexByte(s[from:end], ':'))} {
+		if a, err := netip.ParseAddr(s[from:n]); err == nil && a.Is6() {
+			return s[:from] + HostOf(a) + s[n:], true
+		}
+	}
+	return s, false
 }
 
 // IsSIP reports whether u is a sip or sips URI.
@@ -251,7 +301,7 @@ func EscapeUser(s string) string {
 	var b []byte
 	for i := range len(s) {
 		c := s[i]
-		plain := chars[c]&charUser != 0 && c != '#'
+		plain := isUserChar(c)
 		if plain && b == nil {
 			continue
 		}
@@ -268,91 +318,6 @@ func EscapeUser(s string) string {
 		return s
 	}
 	return string(b)
-}
-
-// Equal reports whether u and v are equivalent (RFC 3261 §19.1.4; IPv6 hosts by RFC 5954 §4). URIs of other
-// schemes must agree byte for byte.
-func (u URI) Equal(v URI) bool {
-	if u.Scheme != v.Scheme {
-		return false
-	}
-	if !u.IsSIP() {
-		return u.Opaque == v.Opaque
-	}
-	return u.Port == v.Port && equalHost(u.Host, v.Host) &&
-		equalEscaped(u.User, v.User, false) && equalEscaped(u.Password, v.Password, false) &&
-		equalParams(u.Params, v.Params) && equalParams(v.Params, u.Params) &&
-		equalHeaders(u.Headers, v.Headers)
-}
-
-func equalHost(a, b string) bool {
-	if equalFold(a, b) {
-		return true
-	}
-	x, err := netip.ParseAddr(unbracket(a))
-	if err != nil || !x.Is6() {
-		return false
-	}
-	y, err := netip.ParseAddr(unbracket(b))
-	return err == nil && x == y
-}
-
-// equalParams compares the parameters of a with those of b: of the five below, both must have all; of others,
-// only those that both have must agree.
-func equalParams(a, b Params) bool {
-	for name, value := range a.All() {
-		if other, ok := findEscaped(b, name); ok {
-			if !equalEscaped(value, other, true) {
-				return false
-			}
-			continue
-		}
-		for _, must := range [...]string{"user", "ttl", "method", "maddr", "transport"} {
-			if equalEscaped(name, must, true) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// equalHeaders compares the header components as sets: each of a has its own in b.
-func equalHeaders(a, b string) bool {
-	if a == "" || b == "" {
-		return a == b
-	}
-	rest := strings.Split(b, "&")
-	for h := range strings.SplitSeq(a, "&") {
-		found := false
-		for i := range rest {
-			if found = equalEscaped(h, rest[i], true); found {
-				rest = append(rest[:i], rest[i+1:]...)
-				break
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	return len(rest) == 0
-}
-
-// equalEscaped compares two escaped strings: %HH equals the character it stands for, unless that one is
-// reserved.
-func equalEscaped(a, b string, fold bool) bool {
-	for a != "" && b != "" {
-		var x, y byte
-		var ex, ey bool
-		x, ex, a = nextChar(a)
-		y, ey, b = nextChar(b)
-		if fold {
-			x, y = lower(x), lower(y)
-		}
-		if x != y || ex != ey && strings.IndexByte(";/?:@&=+$,", x) >= 0 {
-			return false
-		}
-	}
-	return a == b
 }
 
 func nextChar(s string) (c byte, escaped bool, rest string) {

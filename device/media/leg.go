@@ -61,7 +61,9 @@ type Leg struct {
 	session   *audio.Session
 	attached  bool // to the engine
 	agreed    sdp.Result
-	muted     bool // the microphone is kept out of the session
+	name      string     // that the far end gave as its address
+	named     netip.Addr // what it was resolved to; invalid: not yet
+	muted     bool       // the microphone is kept out of the session
 }
 
 // NewLeg makes a muted leg. It binds nothing yet. onDigit is called with the digits that are heard, by the
@@ -140,8 +142,9 @@ func (m *Leg) Accept(answer []byte) error {
 
 // settle makes or changes the session as agreed.
 func (m *Leg) settle(agreed sdp.Result) error {
-	if !agreed.Remote.IsValid() && m.session != nil {
-		agreed.Remote, agreed.RemoteRTCP = m.agreed.Remote, m.agreed.RemoteRTCP // held the old way, without an address
+	agreed, err := m.locate(agreed)
+	if err != nil {
+		return err
 	}
 	am, err := m.params(agreed)
 	if err != nil {
@@ -164,6 +167,64 @@ func (m *Leg) settle(agreed sdp.Result) error {
 	}
 	m.agreed = agreed
 	return nil
+}
+
+// discard is the port that nobody listens at (RFC 863).
+const discard = 9
+
+// locate completes the address of what was agreed, where the far end has named none, or a name.
+func (m *Leg) locate(r sdp.Result) (sdp.Result, error) {
+	switch {
+	case r.RemoteName != "":
+		if r.RemoteName != m.name {
+			m.name, m.named = r.RemoteName, netip.Addr{}
+		}
+		if m.named.IsValid() {
+			return r.Resolved(m.named)
+		}
+		return r.Resolved(m.peer) // until Resolved: most often it is the phone itself
+	case r.Remote.IsValid():
+	case m.session != nil: // held the old way, without an address
+		r.Remote, r.RemoteRTCP = m.agreed.Remote, m.agreed.RemoteRTCP
+	default: // a call that begins on hold
+		r.Remote = netip.AddrPortFrom(m.peer.Unmap(), discard)
+		r.RemoteRTCP = r.Remote
+	}
+	m.name = ""
+	return r, nil
+}
+
+// Unresolved returns the name that the far end gave as its address of sound, "" where there is none or it is
+// resolved. Until then sound goes to where the signalling comes from.
+func (m *Leg) Unresolved() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.named.IsValid() {
+		return ""
+	}
+	return m.name
+}
+
+// Resolved sends the sound to the address of a name that Unresolved has told. A name that is not the far
+// end's any more changes nothing; an address that is none for one listener is refused.
+func (m *Leg) Resolved(name string, addr netip.Addr) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.session == nil || name == "" || name != m.name {
+		return nil
+	}
+	r, err := m.agreed.Resolved(addr)
+	if err != nil {
+		return err
+	}
+	am, err := m.params(r)
+	if err == nil {
+		err = m.session.Update(am)
+	}
+	if err == nil {
+		m.agreed, m.named = r, addr.Unmap()
+	}
+	return err
 }
 
 // params turns what was agreed, and whether the leg is muted, into what the session does.

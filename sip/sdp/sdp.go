@@ -1,17 +1,21 @@
-// Package sdp negotiates one audio stream by offer and answer (RFC 3264) on the grammar of pion/sdp (RFC
-// 8866).
+// Package sdp negotiates one audio stream by offer and answer (RFC 3264), and reads for it what is needed of
+// a session description (RFC 8866).
 //
-// It answers offers with any number of media sections: the first audio section over RTP/AVP that shares a
-// codec is taken, all others are refused with port 0 (RFC 3264 §6). Payload types may differ by direction
-// (§5.1). Events are telephone-event (RFC 4733 §2.4). What an answer leaves open is the static payload types
-// of RFC 3551 §6.
+// It answers offers with any number of media sections: the first audio section over RTP/AVP or RTP/AVPF that
+// shares a codec is taken, all others are refused with port 0 (RFC 3264 §6). Payload types may differ by
+// direction (§5.1). Events are telephone-event (RFC 4733 §2.4). What an answer leaves open is the static
+// payload types of RFC 3551 §6.
 //
-//	RFC 3264 §5   Local.Offer
-//	RFC 3264 §6   Local.Answer
-//	RFC 3264 §7   Local.Accept
-//	RFC 3264 §8.4 hold: a direction, or the address 0.0.0.0 of RFC 2543
+//	RFC 8866        read, write
+//	RFC 3264 §5     Local.Offer
+//	RFC 3264 §6     Local.Answer
+//	RFC 3264 §7     Local.Accept
+//	RFC 3264 §8.4   direction, place: hold is a direction, or an address that is none (0.0.0.0, port 9)
+//
+// A line that cannot be read is passed over, unless it may be a restriction: see Attribute.direction.
 //
 // Limits: no video, no SRTP, no ICE; attributes that are not understood are ignored, as RFC 8866 §5.13 asks.
+// A name as address is kept as one: who resolves it gives the address to Result.Resolved.
 package sdp
 
 import (
@@ -23,38 +27,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	psdp "github.com/pion/sdp/v3"
 )
 
-// ErrNoCommonCodec refuses an offer or answer that shares no codec with this end; a SIP answer is 488.
+// ErrNoCommonCodec is in every *Mismatch.
 var ErrNoCommonCodec = errors.New("sdp: no common codec")
 
-// Direction is a stream's direction from the view of who states it (RFC 3264 §5.1).
-type Direction string
-
-// The directions.
-const (
-	SendRecv Direction = "sendrecv"
-	SendOnly Direction = "sendonly"
-	RecvOnly Direction = "recvonly"
-	Inactive Direction = "inactive"
-)
-
-func (d Direction) sends() bool    { return d == SendRecv || d == SendOnly }
-func (d Direction) receives() bool { return d == SendRecv || d == RecvOnly }
-
-func direction(sends, receives bool) Direction {
-	switch {
-	case sends && receives:
-		return SendRecv
-	case sends:
-		return SendOnly
-	case receives:
-		return RecvOnly
-	}
-	return Inactive
+// Mismatch says why an offer or answer does not fit this end; a SIP answer is 488.
+type Mismatch struct {
+	Code         int      // warn-code (RFC 3261 §20.43)
+	Text         string   // why, in a few words
+	Theirs, Ours []string // codecs, as "PCMA/8000"
 }
+
+// Error tells why, with both lists of codecs.
+func (m *Mismatch) Error() string {
+	return fmt.Sprintf("%v: %s (theirs: %s; ours: %s)", ErrNoCommonCodec, m.Text, strings.Join(m.Theirs, ", "),
+		strings.Join(m.Ours, ", "))
+}
+
+// Unwrap returns ErrNoCommonCodec.
+func (m *Mismatch) Unwrap() error { return ErrNoCommonCodec }
 
 // Codec is one payload format of RFC 3551 or an rtpmap.
 type Codec struct {
@@ -76,21 +68,35 @@ type Local struct {
 
 // Result is what both ends agreed on, from this end's view.
 type Result struct {
-	Remote        netip.AddrPort // where RTP goes; the zero address when the far end holds the old way
-	RemoteRTCP    netip.AddrPort
-	Send          Codec   // with the far end's payload type
-	Receive       []Codec // with this end's payload types; the far end may switch among them
-	SendEvents    uint8   // payload type; 0: the far end takes no events
-	ReceiveEvents uint8
-	Direction     Direction // of this end
-	PTime         int       // ms that the far end asks for
+	// Where RTP and RTCP go. Without a valid address the far end holds the old way, or RemoteName is to be
+	// resolved; the ports are right then.
+	Remote, RemoteRTCP netip.AddrPort
+	RemoteName         string  // c= is a name
+	Send               Codec   // with the far end's payload type
+	Receive            []Codec // with this end's payload types; the far end may switch among them
+	SendEvents         uint8   // payload type; 0: the far end takes no events
+	ReceiveEvents      uint8
+	EventsRate         int       // Hz of the events' time stamps
+	Direction          Direction // of this end
+	PTime              int       // ms that the far end asks for
+}
+
+// Resolved returns r with the address of RemoteName.
+func (r Result) Resolved(addr netip.Addr) (Result, error) {
+	addr = addr.Unmap()
+	if !addr.IsValid() || addr.IsUnspecified() || addr.IsMulticast() {
+		return r, fmt.Errorf("sdp: c= name %q is %s", r.RemoteName, addr)
+	}
+	r.Remote = netip.AddrPortFrom(addr, r.Remote.Port())
+	r.RemoteRTCP = netip.AddrPortFrom(addr, r.RemoteRTCP.Port())
+	return r, nil
 }
 
 // Offer writes an offer (RFC 3264 §5).
 func (l *Local) Offer() ([]byte, error) {
 	l.begin()
-	m := l.media(l.Codecs, l.Events, l.direction())
-	return l.write([]*psdp.MediaDescription{m})
+	events := Codec{ClockRate: 8000, PayloadType: l.Events}
+	return l.write([]string{l.media("RTP/AVP", l.Codecs, events, l.direction(), "")}), nil
 }
 
 func (l *Local) direction() Direction {
@@ -121,29 +127,17 @@ func (e *SyntaxError) Error() string { return "sdp: parse: " + e.Err.Error() }
 // Unwrap returns what is wrong.
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
-// Answer answers an offer (RFC 3264 §6). It fails with ErrNoCommonCodec, or with a SyntaxError.
+// Answer answers an offer (RFC 3264 §6). It fails with a *Mismatch, or with a *SyntaxError.
 func (l *Local) Answer(offer []byte) ([]byte, Result, error) {
-	d, err := parse(offer)
+	d, err := Parse(offer)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	res, taken, err := l.choose(d)
 	if err != nil {
 		return nil, Result{}, err
 	}
 	l.begin()
-	var res Result
-	media := make([]*psdp.MediaDescription, len(d.MediaDescriptions))
-	taken := -1
-	for i, m := range d.MediaDescriptions {
-		if taken < 0 {
-			if r, err := l.negotiate(d, m); err == nil {
-				res, taken = r, i
-				continue
-			}
-		}
-		media[i] = refuse(m)
-	}
-	if taken < 0 {
-		return nil, Result{}, ErrNoCommonCodec
-	}
-	m := d.MediaDescriptions[taken]
 	// §6.1: the answer keeps the payload types of the offer.
 	answered := res.Send
 	for i := range res.Receive {
@@ -152,59 +146,111 @@ func (l *Local) Answer(offer []byte) ([]byte, Result, error) {
 			break
 		}
 	}
-	if res.SendEvents != 0 {
-		res.ReceiveEvents = res.SendEvents
+	res.ReceiveEvents = res.SendEvents
+	media := make([]string, len(d.Media))
+	for i := range d.Media {
+		m := &d.Media[i]
+		if i != taken {
+			media[i] = refuse(m)
+			continue
+		}
+		mid, _ := m.Attr("mid")
+		events := Codec{ClockRate: res.EventsRate, PayloadType: res.ReceiveEvents}
+		media[i] = l.media(m.Proto, []Codec{answered}, events, res.Direction, mid)
 	}
-	media[taken] = l.media([]Codec{answered}, res.ReceiveEvents, res.Direction)
-	if mid, ok := m.Attribute("mid"); ok {
-		media[taken].WithValueAttribute("mid", mid)
-	}
-	body, err := l.write(media)
-	return body, res, err
+	return l.write(media), res, nil
 }
 
-// Accept reads the answer to an offer of this end (RFC 3264 §7).
+// Accept reads the answer to an offer of this end (RFC 3264 §7). It fails as Answer does.
 func (l *Local) Accept(answer []byte) (Result, error) {
-	d, err := parse(answer)
+	d, err := Parse(answer)
 	if err != nil {
 		return Result{}, err
 	}
-	for _, m := range d.MediaDescriptions {
-		r, err := l.negotiate(d, m)
-		if err == nil {
-			return r, nil
+	res, _, err := l.choose(d)
+	return res, err
+}
+
+// choose takes the first media section that fits this end.
+func (l *Local) choose(d *Description) (Result, int, error) {
+	why := &Mismatch{Code: 304, Text: "no audio section"}
+	for i := range d.Media {
+		res, mismatch := l.negotiate(d, i)
+		if mismatch == nil {
+			return res, i, nil
+		}
+		if d.Media[i].Media == "audio" {
+			why.Code, why.Text = mismatch.Code, mismatch.Text
+			theirs, _ := d.Media[i].codecs()
+			why.Theirs = append(why.Theirs, codecNames(theirs)...)
 		}
 	}
-	return Result{}, ErrNoCommonCodec
+	why.Ours = codecNames(l.Codecs)
+	return Result{}, 0, why
 }
 
-func parse(body []byte) (*psdp.SessionDescription, error) {
-	if len(body) == 0 {
-		return nil, &SyntaxError{errors.New("empty")}
+func codecNames(list []Codec) (names []string) {
+	for _, c := range list {
+		names = append(names, c.Name+"/"+strconv.Itoa(c.ClockRate))
 	}
-	d := &psdp.SessionDescription{}
-	if err := d.Unmarshal(body); err != nil {
-		return nil, &SyntaxError{err}
-	}
-	if len(d.MediaDescriptions) == 0 {
-		return nil, &SyntaxError{errors.New("no media section")}
-	}
-	return d, nil
+	return names
 }
 
-// negotiate fits one media section of the far end to this end.
-func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) (Result, error) {
-	if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 ||
-		strings.Join(m.MediaName.Protos, "/") != "RTP/AVP" {
-		return Result{}, ErrNoCommonCodec
+// negotiate fits section i of the far end to this end.
+func (l *Local) negotiate(d *Description, i int) (Result, *Mismatch) {
+	m := &d.Media[i]
+	proto := strings.ToUpper(m.Proto)
+	switch {
+	case m.Media != "audio":
+		return Result{}, &Mismatch{Code: 304, Text: "not audio"}
+	case m.Port == 0:
+		return Result{}, &Mismatch{Code: 304, Text: "audio has no port"}
+	case strings.Contains(proto, "SAVP"):
+		return Result{}, &Mismatch{Code: 302, Text: "encrypted sound only (" + m.Proto + ")"}
+	case proto != "RTP/AVP" && proto != "RTP/AVPF":
+		return Result{}, &Mismatch{Code: 302, Text: "transport " + m.Proto}
 	}
 	res := Result{PTime: 20}
-	theirs, events := codecs(m)
+	if !l.agree(m, &res) {
+		return Result{}, &Mismatch{Code: 305, Text: "no codec in common"}
+	}
+	to, ok := d.place(i)
+	switch {
+	case !ok:
+		return Result{}, &Mismatch{Code: 301, Text: "no address that can be read"}
+	case to.addr.IsMulticast():
+		return Result{}, &Mismatch{Code: 330, Text: "multicast address " + to.addr.String()}
+	}
+	held := to.held || m.Port == discard && !d.usesICE(m)
+	own, theirs := l.direction(), d.direction(i)
+	res.Direction = direction(own.sends() && theirs.receives() && !held, own.receives() && theirs.sends())
+	if !held {
+		res.Remote = netip.AddrPortFrom(to.addr, uint16(m.Port))
+		res.RemoteRTCP = netip.AddrPortFrom(to.addr, m.rtcpPort())
+		res.RemoteName = to.name
+	}
+	if v, ok := m.Attr("ptime"); ok {
+		if ms, err := strconv.ParseFloat(v, 64); err == nil && ms >= 10 && ms <= 60 {
+			res.PTime = int(ms) / 10 * 10
+		}
+	}
+	return res, nil
+}
+
+// discard is the port of an address that is not known yet (RFC 8840); without ICE nobody will tell it.
+const discard = 9
+
+func (d *Description) usesICE(m *Section) bool {
+	_, media := m.Attr("ice-ufrag")
+	_, session := d.Session.Attr("ice-ufrag")
+	return media || session
+}
+
+// agree finds the codecs and events that both ends have; false: no codec.
+func (l *Local) agree(m *Section, res *Result) bool {
+	theirs, events := m.codecs()
 	for _, c := range l.Codecs {
-		i := slices.IndexFunc(theirs, func(t Codec) bool {
-			return t.Name == c.Name &&
-				t.ClockRate == c.ClockRate
-		})
+		i := slices.IndexFunc(theirs, func(t Codec) bool { return t.Name == c.Name && t.ClockRate == c.ClockRate })
 		if i < 0 {
 			continue
 		}
@@ -213,151 +259,19 @@ func (l *Local) negotiate(d *psdp.SessionDescription, m *psdp.MediaDescription) 
 		}
 		res.Receive = append(res.Receive, c)
 	}
-	if res.Send.Name == "" {
-		return Result{}, ErrNoCommonCodec
+	if l.Events != 0 && events.PayloadType != 0 {
+		res.SendEvents, res.ReceiveEvents, res.EventsRate = events.PayloadType, l.Events, events.ClockRate
 	}
-	if l.Events != 0 && events != 0 {
-		res.SendEvents, res.ReceiveEvents = events, l.Events
-	}
-	addr, err := connection(d, m)
-	if err != nil {
-		return Result{}, err
-	}
-	port := m.MediaName.Port.Value
-	if port < 1 || port > 65535 {
-		return Result{}, fmt.Errorf("sdp: port %d", port)
-	}
-	theirDirection := SendRecv
-	for _, a := range append(slices.Clone(d.Attributes), m.Attributes...) {
-		switch Direction(a.Key) {
-		case SendRecv, SendOnly, RecvOnly, Inactive:
-			theirDirection = Direction(a.Key)
-		}
-	}
-	own := l.direction()
-	held := addr.IsUnspecified() // RFC 2543's way
-	res.Direction = direction(own.sends() && theirDirection.receives() && !held, own.receives() &&
-		theirDirection.sends())
-	if !held {
-		res.Remote = netip.AddrPortFrom(addr, uint16(port))
-		res.RemoteRTCP = netip.AddrPortFrom(addr, uint16(port)+1)
-		if v, ok := m.Attribute("rtcp"); ok { // RFC 3605
-			port, _, _ := strings.Cut(v, " ")
-			if p, err := strconv.ParseUint(port, 10, 16); err == nil {
-				res.RemoteRTCP = netip.AddrPortFrom(addr, uint16(p))
-			}
-		}
-	}
-	if v, ok := m.Attribute("ptime"); ok {
-		if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 10 && n <= 60 {
-			res.PTime = n / 10 * 10
-		}
-	}
-	return res, nil
+	return res.Send.Name != ""
 }
 
-// codecs lists the payload formats of a section in its order, and the payload type of telephone-event.
-func codecs(m *psdp.MediaDescription) (list []Codec, events uint8) {
-	static := map[uint8]Codec{0: {"PCMU", 8000, 0}, 8: {"PCMA", 8000, 8}, 9: {"G722", 8000, 9}}
-	maps := map[uint8]Codec{}
-	for _, a := range m.Attributes {
-		if a.Key != "rtpmap" {
-			continue
-		}
-		pt, rest, _ := strings.Cut(a.Value, " ")
-		n, err := strconv.ParseUint(strings.TrimSpace(pt), 10, 7)
-		name, rate, _ := strings.Cut(strings.TrimSpace(rest), "/")
-		rate, _, _ = strings.Cut(rate, "/")
-		hz, err2 := strconv.Atoi(rate)
-		if err == nil && err2 == nil {
-			maps[uint8(n)] = Codec{strings.ToUpper(name), hz, uint8(n)}
+// rtcpPort returns the port for RTCP: of the rtcp attribute (RFC 3605), else the one above RTP's.
+func (s *Section) rtcpPort() uint16 {
+	if v, ok := s.Attr("rtcp"); ok {
+		digits, _ := number(v)
+		if p, err := strconv.ParseUint(digits, 10, 16); err == nil && p > 0 {
+			return uint16(p)
 		}
 	}
-	for _, f := range m.MediaName.Formats {
-		n, err := strconv.ParseUint(f, 10, 7)
-		if err != nil {
-			continue
-		}
-		c, ok := maps[uint8(n)]
-		if !ok {
-			if c, ok = static[uint8(n)]; !ok {
-				continue
-			}
-		}
-		if c.Name == "TELEPHONE-EVENT" {
-			if events == 0 && c.ClockRate == 8000 {
-				events = c.PayloadType
-			}
-			continue
-		}
-		list = append(list, c)
-	}
-	return list, events
-}
-
-func connection(d *psdp.SessionDescription, m *psdp.MediaDescription) (netip.Addr, error) {
-	c := m.ConnectionInformation
-	if c == nil {
-		c = d.ConnectionInformation
-	}
-	if c == nil || c.Address == nil {
-		return netip.Addr{}, errors.New("sdp: no c= line")
-	}
-	addr, err := netip.ParseAddr(c.Address.Address)
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("sdp: c= address %q: %w", c.Address.Address, err)
-	}
-	if addr.IsMulticast() {
-		return netip.Addr{}, fmt.Errorf("sdp: c= address %s is multicast", addr)
-	}
-	return addr.Unmap(), nil
-}
-
-// refuse answers a section that is not wanted (RFC 3264 §6).
-func refuse(m *psdp.MediaDescription) *psdp.MediaDescription {
-	r := &psdp.MediaDescription{MediaName: m.MediaName}
-	r.MediaName.Port = psdp.RangedPort{Value: 0}
-	return r
-}
-
-func (l *Local) media(list []Codec, events uint8, dir Direction) *psdp.MediaDescription {
-	m := &psdp.MediaDescription{MediaName: psdp.MediaName{Media: "audio",
-		Port:   psdp.RangedPort{Value: int(l.Addr.Port())},
-		Protos: []string{"RTP", "AVP"}}}
-	for _, c := range list {
-		m.WithCodec(c.PayloadType, c.Name, uint32(c.ClockRate), 0, "")
-	}
-	if events != 0 {
-		m.WithCodec(events, "telephone-event", 8000, 0, "0-15")
-	}
-	ptime := l.PTime
-	if ptime == 0 {
-		ptime = 20
-	}
-	m.WithValueAttribute("ptime", strconv.Itoa(ptime))
-	m.WithPropertyAttribute(string(dir))
-	return m
-}
-
-func (l *Local) write(media []*psdp.MediaDescription) ([]byte, error) {
-	kind := "IP4"
-	addr := l.Addr.Addr().Unmap().WithZone("")
-	if addr.Is6() {
-		kind = "IP6"
-	}
-	d := &psdp.SessionDescription{
-		Origin: psdp.Origin{Username: "-", SessionID: l.id, SessionVersion: l.version, NetworkType: "IN",
-			AddressType:    kind,
-			UnicastAddress: addr.String()},
-		SessionName: "-",
-		ConnectionInformation: &psdp.ConnectionInformation{NetworkType: "IN", AddressType: kind,
-			Address: &psdp.Address{Address: addr.String()}},
-		TimeDescriptions:  []psdp.TimeDescription{{}},
-		MediaDescriptions: media,
-	}
-	b, err := d.Marshal()
-	if err != nil {
-		return nil, fmt.Errorf("sdp: write: %w", err)
-	}
-	return b, nil
+	return uint16(min(s.Port+1, 65535))
 }

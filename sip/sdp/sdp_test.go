@@ -132,24 +132,6 @@ func TestVersionRises(t *testing.T) {
 	}
 }
 
-func FuzzAnswer(f *testing.F) {
-	f.Add(lines("m=audio 4000 RTP/AVP 8 101", "a=rtpmap:101 telephone-event/8000", "a=ptime:20",
-		"a=rtcp:4001"))
-	f.Add(lines("m=video 5000 RTP/AVP 96", "m=audio 4000 RTP/AVP 0", "c=IN IP6 ::1", "a=sendonly"))
-	f.Fuzz(func(t *testing.T, offer []byte) {
-		answer, res, err := local().Answer(offer)
-		if err != nil {
-			return
-		}
-		if res.Send.Name == "" || len(res.Receive) == 0 {
-			t.Fatalf("agreed on nothing: %+v", res)
-		}
-		if _, err := parse(answer); err != nil {
-			t.Fatalf("our answer does not parse: %v\n%s", err, answer)
-		}
-	})
-}
-
 // TestErrorsByType tells what cannot be read from what does not fit: SIP answers are 400 and 488.
 func TestErrorsByType(t *testing.T) {
 	for text, unreadable := range map[string]bool{

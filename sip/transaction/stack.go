@@ -57,8 +57,9 @@ type Stack struct {
 	byID     map[uint64]owner
 	lastID   uint64
 	fullTold time.Time // when it was last said that there is no room
-	secret   [16]byte  // makes the To tags of stateless answers unguessable
-	wire     []byte    // scratch for stateless messages
+	odd      oddities
+	secret   [16]byte // makes the To tags of stateless answers unguessable
+	wire     []byte   // scratch for stateless messages
 }
 
 // owner is a transaction, which hears of what its transport could not do.
@@ -215,15 +216,17 @@ func (s *Stack) receive(in inbound) {
 	case in.err != nil:
 		s.closed(in.flow, in.err)
 	case in.bad != nil:
-		s.log.Debug("malformed message received", "from", in.flow.Remote, "err", in.bad)
+		s.tellMalformed(in.flow.Remote, in.bad)
 		// An ACK is never answered (§17.2.1), and a malformed response is dropped (§18.1.2).
 		if in.req != nil && in.req.Method != sip.ACK && len(in.req.Via) > 0 {
 			transport.FillVia(&in.req.Via[0], in.flow)
 			s.respondStateless(in.flow, in.req, in.bad.Status, in.bad.Reason)
 		}
 	case in.res != nil:
+		s.tellOdd(in.flow.Remote, in.res.CallID, in.res.Odd)
 		s.receiveResponse(in.flow, in.res)
 	case in.req != nil:
+		s.tellOdd(in.flow.Remote, in.req.CallID, in.req.Odd)
 		transport.FillVia(&in.req.Via[0], in.flow)
 		s.receiveRequest(in.flow, in.req)
 	}

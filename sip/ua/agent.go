@@ -82,7 +82,7 @@ func (a *Agent) refused(flow transport.Flow, req *sip.Request) int {
 	switch {
 	case req.To.Tag() != "":
 		return 481
-	case !req.URI.IsSIP():
+	case !req.URI.IsSIP() && req.URI.Scheme != "tel": // some gateways leave the number as they have it
 		return 416
 	case a.closing != nil:
 		return 503
@@ -131,9 +131,12 @@ func refusal(req *sip.Request) *sip.Response {
 		res.Set("Accept-Encoding", "identity")
 		return res
 	}
-	if req.Method == sip.INVITE && len(req.Body) > 0 && sip.MediaType(req.ContentType) != "application/sdp" {
+	if req.Method != sip.INVITE {
+		return nil
+	}
+	if _, err := req.SDP(req.Body); err != nil {
 		res := sip.NewResponse(req, 415, "")
-		res.Set("Accept", "application/sdp")
+		res.Set("Accept", sip.AcceptedBodies)
 		return res
 	}
 	return nil

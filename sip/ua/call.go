@@ -30,13 +30,19 @@ type CallEvent struct {
 	Leg         *Leg // nil: before there is one, or Ended of the whole call
 	Status      int  // Progress, Ended: the SIP status, 0 when none tells
 	Reason      string
-	ContentType string
-	Body        []byte
-	Err         error // Ended: a failure without a status
-	ByPeer      bool  // Ended: the far end's doing
-	Renewed     bool  // Offered, Answered: a re-INVITE
+	ContentType string // Info: of Body
+	Body        []byte // the session description, wherever in the message it stands; of Info, the whole body
+	Err         error  // Ended: a failure without a status
+	ByPeer      bool   // Ended: the far end's doing
+	Renewed     bool   // Offered, Answered: a re-INVITE
 	From        sip.Address
 	Flow        transport.Flow // Offered: where it came from
+}
+
+// description returns the session description of a message, nil without one.
+func description(h *sip.Headers, body []byte) []byte {
+	sdp, _ := h.SDP(body)
+	return sdp
 }
 
 // Call is one INVITE of ours or of somebody else, and all the dialogs that it made.

@@ -57,8 +57,7 @@ func (t *turn) offered() {
 	}
 	l.got.tx = t.tx
 	t.tx.OnCancel(func() { l.step(oaCANCEL, turn{status: 487}) })
-	l.call.tell(CallEvent{Kind: Offered, Leg: l, Renewed: again, ContentType: t.req.ContentType,
-		Body: t.req.Body,
+	l.call.tell(CallEvent{Kind: Offered, Leg: l, Renewed: again, Body: description(&t.req.Headers, t.req.Body),
 		From: t.req.From, Flow: t.tx.Flow()})
 }
 
@@ -87,8 +86,9 @@ func (l *Leg) Answer(body []byte) {
 }
 
 // Reject refuses the INVITE or re-INVITE that waits; a refused re-INVITE leaves the call as it was (§14.2).
-func (l *Leg) Reject(status int) {
-	l.call.a.s.Post(func() { l.step(oaTU300, turn{status: status}) })
+// The warnings, whose agent is filled in, tell people why.
+func (l *Leg) Reject(status int, warnings ...sip.Warning) {
+	l.call.a.s.Post(func() { l.step(oaTU300, turn{status: status, warnings: warnings}) })
 }
 
 // reply responds to the INVITE that waits.
@@ -111,6 +111,10 @@ func (t *turn) response(req *sip.Request) *sip.Response {
 		res.RecordRoute = req.RecordRoute
 		res.Contact = []sip.Address{t.d.contact}
 		res.Set("Allow", allowed)
+	}
+	for _, w := range t.warnings {
+		w.Agent = t.d.contact.URI.Host
+		res.Add("Warning", w.String())
 	}
 	if len(t.body) > 0 {
 		res.ContentType, res.Body = "application/sdp", t.body
@@ -170,7 +174,7 @@ func (l *Leg) arrivedACK(ack *sip.Request) {
 
 func (t *turn) acked() {
 	t.stopWaiting()
-	t.call.tell(CallEvent{Kind: Acked, Leg: t.Leg, ContentType: t.req.ContentType, Body: t.req.Body})
+	t.call.tell(CallEvent{Kind: Acked, Leg: t.Leg, Body: description(&t.req.Headers, t.req.Body)})
 }
 
 func (t *turn) hangupNow() {

@@ -447,7 +447,7 @@ func TestUnacceptable(t *testing.T) {
 		"extension of OPTIONS": {"OPTIONS", func(r *sip.Request) { r.Add("Require", "foo") }, 420,
 			"Unsupported", "foo"},
 		"body": {"INVITE", func(r *sip.Request) { r.ContentType = "text/plain" }, 415,
-			"Accept", "application/sdp"},
+			"Accept", sip.AcceptedBodies},
 		"encoding": {"INVITE", func(r *sip.Request) { r.Add("Content-Encoding", "gzip") }, 415,
 			"Accept-Encoding", "identity"},
 		"no Contact": {"INVITE", func(r *sip.Request) { r.Contact = nil }, 400, "", ""},
@@ -456,8 +456,8 @@ func TestUnacceptable(t *testing.T) {
 				r.Contact...)
 		}, 400, "", ""},
 		"URI scheme": {"INVITE", func(r *sip.Request) {
-			r.URI = sip.URI{Scheme: "tel",
-				Opaque: "+4930"}
+			r.URI = sip.URI{Scheme: "urn",
+				Opaque: "service:sos"}
 		}, 416, "", ""},
 		"method": {"SUBSCRIBE", func(*sip.Request) {}, 405, "Allow",
 			"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"},
@@ -593,7 +593,7 @@ func TestOptions(t *testing.T) {
 		a, f := visited(t, n)
 		check := func(res *sip.Response) {
 			t.Helper()
-			if !hasToken(&res.Headers, "Allow", "INVITE") || res.Get("Accept") != "application/sdp" ||
+			if !hasToken(&res.Headers, "Allow", "INVITE") || res.Get("Accept") != sip.AcceptedBodies ||
 				res.To.Tag() == "" {
 				t.Errorf("200 to OPTIONS (§11.2):\n%s", res)
 			}

@@ -296,7 +296,7 @@ func (c *Call) progress(out *attempts, res *sip.Response) {
 
 func (c *Call) tellProgress(l *Leg, res *sip.Response) {
 	c.tell(CallEvent{Kind: Progress, Leg: l, Status: res.Status, Reason: res.Reason,
-		ContentType: res.ContentType, Body: res.Body})
+		Body: description(&res.Headers, res.Body)})
 }
 
 func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }

@@ -79,7 +79,9 @@ type turn struct {
 	err    error
 	status int // what the TU answers, or offers, with body
 	body   []byte
-	lost   bool // the call is over, or another leg has it
+	// that go with a refusal
+	warnings []sip.Warning
+	lost     bool // the call is over, or another leg has it
 }
 
 // Guards, with their words in the table.

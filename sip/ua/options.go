@@ -9,6 +9,6 @@ const allowed = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
 func capabilities(req *sip.Request) *sip.Response {
 	res := sip.NewResponse(req, 200, "")
 	res.Set("Allow", allowed)
-	res.Set("Accept", "application/sdp")
+	res.Set("Accept", sip.AcceptedBodies)
 	return res
 }

@@ -73,8 +73,7 @@ func (t *turn) agreed() {
 	}
 	t.acknowledge(t.out, func() {})
 	t.call.tell(CallEvent{Kind: Answered, Leg: t.Leg, Renewed: renewed, Status: t.res.Status,
-		Reason:      t.res.Reason,
-		ContentType: t.res.ContentType, Body: t.res.Body})
+		Reason: t.res.Reason, Body: description(&t.res.Headers, t.res.Body)})
 }
 
 // discard acknowledges a 2xx that nobody waits for, and ends its dialog.
