@@ -10,18 +10,17 @@ import (
 )
 
 // Send sends a request outside of any transaction: the ACK of a 2xx, or one that a proxy forwards
-// statelessly. It adds a Via of its own and returns the bytes for Resend.
+// statelessly. It adds a Via of its own and returns the bytes for Resend, and the failure that it sees at once.
 func (s *Stack) Send(req *sip.Request, t transport.Target) ([]byte, error) {
 	if err := s.pushVia(req, t, sip.NewBranch()); err != nil {
 		return nil, err
 	}
 	wire := req.Append(nil)
-	s.send(0, t, wire)
-	return wire, nil
+	return wire, s.send(0, t, wire)
 }
 
 // Resend sends again what Send returned.
-func (s *Stack) Resend(wire []byte, t transport.Target) { s.send(0, t, wire) }
+func (s *Stack) Resend(wire []byte, t transport.Target) { _ = s.send(0, t, wire) }
 
 // SendResponse sends a response outside of any transaction to where its topmost Via points (§18.2.2).
 func (s *Stack) SendResponse(res *sip.Response) {
@@ -42,9 +41,9 @@ func (s *Stack) SendResponse(res *sip.Response) {
 	s.send(0, transport.ResponseTarget(flow, v), s.wire)
 }
 
-// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from
-// within.
-func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
+// send gives a message to its transport and returns the failure that it sees at once. The owner of id hears
+// of it from the loop later, never from within.
+func (s *Stack) send(id uint64, t transport.Target, wire []byte) error {
 	tr, err := s.transport(t.Proto)
 	if err == nil {
 		if s.cfg.Trace {
@@ -55,6 +54,7 @@ func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
 	if err != nil && id != 0 {
 		s.failLater(id, err)
 	}
+	return err
 }
 
 func (s *Stack) failLater(id uint64, err error) { s.Post(func() { s.failed(id, err) }) }

@@ -8,7 +8,7 @@
 //	RFC 3261 §8.2         agent (what is refused, and how)
 //	         §10          register
 //	         §11          options
-//	         §12          dialog
+//	         §12          dialog, reach (where its requests go)
 //	         §13          invite_out, invite_in, cancel, leg, call
 //	         §15          bye
 //	         §14          reinvite (ours), invite_in (theirs)
@@ -39,9 +39,18 @@
 // go to the addresses that are known, at once: refreshes of its registration, and failures, look them up
 // anew.
 //
+// # What a dialog survives
+//
+// A Contact or Route that leads nowhere (a transport that the stack lacks, a name that is not found within 1 s,
+// an address where no ACK arrives by the third copy of the 200, nor a BYE within 2 s) costs a WARN: ACK, BYE
+// and the rest go to where the dialog's last message came from, or its INVITE got through to. That is never
+// less protected than the dialog was, and only an address of the dialog's own far end, or a server of its
+// account, can become it. A call whose 200 cannot be acknowledged at all ends at once.
+//
 // # Limits
 //
-// UDP only: a URI with transport=tcp or sips: ends with an error. No PRACK, UPDATE, session timers, REFER or
+// UDP only: an INVITE for a URI with transport=tcp or sips: ends with an error. A re-INVITE that nobody answers
+// is not tried the other way. No PRACK, UPDATE, session timers, REFER or
 // SUBSCRIBE; a redirection (3xx) ends the call with its status. A far end that disappears within a call is
 // not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
 // user agent.

@@ -305,7 +305,7 @@ func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {
 	l := c.leg(res.To.Tag())
 	if l == nil && len(c.legs) < maxLegs {
-		l = c.newLeg(newUACDialog(out.req, res), out)
+		l = c.newLeg(newUACDialog(out.req, res, out.target), out)
 		l.step(oaTUINVITE, turn{})
 	}
 	return l
@@ -322,9 +322,7 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 		return
 	}
 	if l.phase != early && l.phase != buried {
-		if l.sent.ack != nil {
-			c.a.s.Resend(l.sent.ack, l.sent.ackTo) // our ACK was lost
-		}
+		l.repeated()
 		return
 	}
 	c.a.calls[c.key] = c // a late branch of a call that is over needs its BYE answered
@@ -336,23 +334,4 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 		c.giveUp(out)
 	}
 	l.step(oa2xx, turn{out: out, res: res, lost: lost})
-}
-
-// acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4,
-// §22.1).
-func (l *Leg) acknowledge(invite *attempts, then func()) {
-	c := l.call
-	ack := l.d.request(sip.ACK)
-	ack.CSeq = sip.CSeq{Seq: invite.req.CSeq.Seq, Method: sip.ACK}
-	c.a.s.Resolve(l.d.nextHop(), func(ts []transport.Target, err error) {
-		if err == nil {
-			invite.lendCredentials(ack, ts[0])
-			l.sent.ackTo = ts[0]
-			l.sent.ack, err = c.a.s.Send(ack, ts[0])
-		}
-		if err != nil {
-			c.a.log.Warn("ACK not sent", "call", c.ID, "err", err)
-		}
-		then()
-	})
 }

@@ -37,6 +37,7 @@ type uaOptions struct {
 	on    func(*ua.Call, ua.CallEvent) // in place of events
 	cfg   transaction.Config
 	proto sip.Proto
+	also  []sip.Proto // further transports, each at a port of its own
 }
 
 // startUA runs a user agent until the test ends.
@@ -54,7 +55,12 @@ func startUA(t testing.TB, n *siptest.Network, addr string, options ...func(*uaO
 	}
 	o.cfg.Log = slog.New(o.log)
 	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on})
-	runStack(t, transaction.NewStack(o.cfg, u.Agent, n.ListenOn(o.proto, addr)))
+	transports := []transport.Transport{n.ListenOn(o.proto, addr)}
+	for i, p := range o.also {
+		at := netip.AddrPortFrom(u.addr.Addr(), u.addr.Port()+10+uint16(i))
+		transports = append(transports, n.ListenOn(p, at.String()))
+	}
+	runStack(t, transaction.NewStack(o.cfg, u.Agent, transports...))
 	return u
 }
 
