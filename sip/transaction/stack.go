@@ -23,6 +23,9 @@ type Config struct {
 	UserAgent string       // of the User-Agent and Server headers; "" sends none
 	Log       *slog.Logger // nil: silent
 	Trace     bool         // log whole messages at level debug, secrets blotted out
+	// Lookup finds the servers of a URI, from any goroutine, within seconds. nil: a [transport.Resolver] of the
+	// stack's own.
+	Lookup func(context.Context, sip.URI) ([]transport.Target, error)
 }
 
 // The bounds of a stack.
@@ -92,6 +95,9 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.log = s.log.With("part", "sip")
+	if s.cfg.Lookup == nil {
+		s.cfg.Lookup = (&transport.Resolver{Log: s.log}).Lookup
+	}
 	rand.Read(s.secret[:])
 	for _, t := range transports {
 		s.transports[t.Proto()] = t

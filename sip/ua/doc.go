@@ -41,7 +41,7 @@
 //
 // # What a dialog survives
 //
-// A Contact or Route that leads nowhere (a transport that the stack lacks, a name that is not found within 1 s,
+// A Contact or Route that leads nowhere (a transport that the stack lacks, a name not found within 1 s,
 // an address where no ACK arrives by the third copy of the 200, nor a BYE within 2 s) costs a WARN: ACK, BYE
 // and the rest go to where the dialog's last message came from, or its INVITE got through to. That is never
 // less protected than the dialog was, and only an address of the dialog's own far end, or a server of its
@@ -49,7 +49,7 @@
 //
 // # Limits
 //
-// UDP only: an INVITE for a URI with transport=tcp or sips: ends with an error. A re-INVITE that nobody answers
+// UDP only: an INVITE to transport=tcp or sips: ends with an error. A re-INVITE that nobody answers
 // is not tried the other way. No PRACK, UPDATE, session timers, REFER or
 // SUBSCRIBE; a redirection (3xx) ends the call with its status. A far end that disappears within a call is
 // not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
