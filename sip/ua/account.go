@@ -33,7 +33,7 @@ type Account struct {
 	targets    []transport.Target // the server's addresses as last resolved
 	first      netip.AddrPort     // which of them to try first
 	home       netip.AddrPort     // where we are registered, whatever a look-up says since
-	looking    bool               // a look-up in the background is under way
+	asking     []func()           // who waits for the look-up in the background that is under way
 	public     netip.AddrPort     // our address as the server sees it
 	asUA       bool               // the server challenged a call with a 401
 	reg        *Registration
@@ -90,13 +90,19 @@ func (acct *Account) resolve(s *transaction.Stack, f func([]transport.Target, er
 		err)
 }
 
-// doubt looks the server up anew after a failure. Nobody waits for it: calls use what is known meanwhile.
-func (acct *Account) doubt(s *transaction.Stack) {
-	if acct.looking || acct.Locate != nil {
+// doubt looks the server up anew after a failure, or a silence, and calls then when the addresses are known;
+// calls use what is known meanwhile.
+func (acct *Account) doubt(s *transaction.Stack, then func()) {
+	if acct.asking = append(acct.asking, then); len(acct.asking) > 1 {
 		return
 	}
-	acct.looking = true
-	acct.resolve(s, func([]transport.Target, error) { acct.looking = false })
+	acct.resolve(s, func([]transport.Target, error) {
+		asking := acct.asking
+		acct.asking = nil
+		for _, f := range asking {
+			f()
+		}
+	})
 }
 
 // order returns the targets, from the first to try round to the one before it.

@@ -13,6 +13,7 @@
 //	         §15          bye
 //	         §14          reinvite (ours), invite_in (theirs)
 //	         §22          outgoing, package digest
+//	         §8.1.3.4     redirect
 //	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
 //	RFC 3581              account (the public address that it shows)
 //	RFC 5626 §4.5         register (back-off)
@@ -33,9 +34,10 @@
 //
 // A call that this host cannot send, or whose server's name it cannot resolve, is begun anew every 2 s until
 // Hangup: a moment without a network loses no press. Of several servers the next is tried at once after a
-// local failure or a 503, and after 4 s of silence while the first stays pending; whoever answers first has
-// the call, all others are cancelled, or acknowledged and ended. With one server, or all of them silent, the
-// call ends with ErrTimeout after 32 s. A repetition that cannot be sent counts as lost. An account's calls
+// local failure or a 503, and after 2 s of silence while the first stays pending; whoever answers first has
+// the call, all others are cancelled, or acknowledged and ended. A server that says nothing is looked up anew
+// after 2, 4, 8 s and so on, and called beside where its name leads now. With all of them silent, the call
+// ends with ErrTimeout 32 s after the last was tried. A repetition that cannot be sent counts as lost. An account's calls
 // go to the addresses that are known, at once: refreshes of its registration, and failures, look them up
 // anew.
 //
@@ -51,7 +53,8 @@
 //
 // UDP only: an INVITE to transport=tcp or sips: ends with an error. A re-INVITE that nobody answers
 // is not tried the other way. No PRACK, UPDATE, session timers, REFER or
-// SUBSCRIBE; a redirection (3xx) ends the call with its status. A far end that disappears within a call is
+// SUBSCRIBE; a redirection (3xx) is followed once, and where Config.Redirect allows it, else the call ends with
+// its status. A far end that disappears within a call is
 // not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
 // user agent.
 //

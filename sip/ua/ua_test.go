@@ -37,7 +37,9 @@ type uaOptions struct {
 	on    func(*ua.Call, ua.CallEvent) // in place of events
 	cfg   transaction.Config
 	proto sip.Proto
-	also  []sip.Proto // further transports, each at a port of its own
+	// of ua.Config
+	redirect func(*ua.Account, sip.URI) (*ua.Account, bool)
+	also     []sip.Proto // further transports, each at a port of its own
 }
 
 // startUA runs a user agent until the test ends.
@@ -54,7 +56,8 @@ func startUA(t testing.TB, n *siptest.Network, addr string, options ...func(*uaO
 		o.log = slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})
 	}
 	o.cfg.Log = slog.New(o.log)
-	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on})
+	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on,
+		Redirect: o.redirect})
 	transports := []transport.Transport{n.ListenOn(o.proto, addr)}
 	for i, p := range o.also {
 		at := netip.AddrPortFrom(u.addr.Addr(), u.addr.Port()+10+uint16(i))
