@@ -23,8 +23,8 @@ type Config struct {
 	UserAgent string       // of the User-Agent and Server headers; "" sends none
 	Log       *slog.Logger // nil: silent
 	Trace     bool         // log whole messages at level debug, secrets blotted out
-	// Lookup finds the servers of a URI, from any goroutine, within seconds. nil: a [transport.Resolver] of the
-	// stack's own.
+	// Lookup finds the servers of a URI, from any goroutine, within seconds. nil: a [transport.Resolver] of
+	// the stack's own.
 	Lookup func(context.Context, sip.URI) ([]transport.Target, error)
 }
 

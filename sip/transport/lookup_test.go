@@ -244,7 +244,8 @@ func TestLinkNames(t *testing.T) {
 	r.AskLinkAt(link.addr)
 	for _, uri := range []string{"sip:pbx.local", "sip:pbx.local."} {
 		addrs, took, err := lookUp(t, r, uri)
-		if err != nil || !slices.Equal(addrs, []string{"192.0.2.7:5060", "[fd00::7]:5060"}) || took >= time.Second {
+		if err != nil || !slices.Equal(addrs, []string{"192.0.2.7:5060", "[fd00::7]:5060"}) ||
+			took >= time.Second {
 			t.Errorf("found %v, %v in %v", addrs, err, took)
 		}
 	}

@@ -36,7 +36,8 @@ func (z *zone) lookup(_ context.Context, u sip.URI) (ts []transport.Target, err 
 	defer z.mu.Unlock()
 	z.asked++
 	for _, a := range z.addrs[u.Host] {
-		ts = append(ts, transport.Target{Proto: transport.ProtoOf(u), Addr: netip.MustParseAddrPort(a), Host: u.Host})
+		ts = append(ts, transport.Target{Proto: transport.ProtoOf(u), Addr: netip.MustParseAddrPort(a),
+			Host: u.Host})
 	}
 	if len(ts) == 0 {
 		err = errors.New("no such host")
@@ -90,10 +91,11 @@ func TestServerMovesBeforePress(t *testing.T) {
 	})
 }
 
-// TestServerMovesDuringPress finds the new address within the press, with an account that does not register and
-// without one.
+// TestServerMovesDuringPress finds the new address within the press, with an account that does not register
+// and without one.
 func TestServerMovesDuringPress(t *testing.T) {
-	each(t, map[string]bool{"account": true, "direct": false}, func(t *testing.T, n *siptest.Network, has bool) {
+	kinds := map[string]bool{"account": true, "direct": false}
+	each(t, kinds, func(t *testing.T, n *siptest.Network, has bool) {
 		var z zone
 		z.set("pbx.test", "10.0.0.8:5060")
 		a := startUA(t, n, "10.0.0.1:5060", z.option)
@@ -151,16 +153,20 @@ func TestRedirect(t *testing.T) {
 		"allowed":        {"10.0.0.3", "<sip:hall@10.0.0.3>", "sip:hall@10.0.0.3"},
 		"not allowed":    {"10.0.0.4", "<sip:hall@10.0.0.3>", ""},
 		"nobody decides": {"", "<sip:hall@10.0.0.3>", ""},
-		"the best that may": {"10.0.0.3", "<sip:a@10.0.0.9>;q=1.0, <sip:hall@10.0.0.3>;q=0.4, <sip:b@10.0.0.3>;q=0.2",
+		"the best that may": {"10.0.0.3", "<sip:a@10.0.0.9>;q=1.0, <sip:hall@10.0.0.3>;q=0.4, " +
+			"<sip:b@10.0.0.3>;q=0.2",
 			"sip:hall@10.0.0.3"},
-		"what else it asks for": {"10.0.0.3", "<sip:hall@10.0.0.3?Subject=x&Replaces=y>", "sip:hall@10.0.0.3"},
-		"no SIP":                {"10.0.0.3", "<tel:+4930123>", ""},
+		"what else it asks for": {"10.0.0.3", "<sip:hall@10.0.0.3?Subject=x&Replaces=y>",
+			"sip:hall@10.0.0.3"},
+		"no SIP": {"10.0.0.3", "<tel:+4930123>", ""},
 	}, func(t *testing.T, n *siptest.Network, c struct{ allow, contacts, want string }) {
 		log := &captured{warnings: true, b: &strings.Builder{}}
 		a := startUA(t, n, "10.0.0.1:5060", func(o *uaOptions) {
 			o.log = log
 			if c.allow != "" {
-				o.redirect = func(acct *ua.Account, to sip.URI) (*ua.Account, bool) { return nil, to.Host == c.allow }
+				o.redirect = func(_ *ua.Account, to sip.URI) (*ua.Account, bool) {
+					return nil, to.Host == c.allow
+				}
 			}
 		})
 		f, g := newFar(t, n, "10.0.0.2:5060", a), newFar(t, n, "10.0.0.3:5060", a)
@@ -196,7 +202,8 @@ func TestRedirect(t *testing.T) {
 // parseContacts reads a Contact field as a peer sends it.
 func parseContacts(t *testing.T, text string) []sip.Address {
 	t.Helper()
-	_, res, err := sip.Parse([]byte("SIP/2.0 302 Moved\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKa\r\nFrom: <sip:a@a>;tag=a\r\n" +
+	_, res, err := sip.Parse([]byte("SIP/2.0 302 Moved\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKa\r\n" +
+		"From: <sip:a@a>;tag=a\r\n" +
 		"To: <sip:b@b>\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\nContact: " + text + "\r\n\r\n"))
 	if err != nil {
 		t.Fatal(err)

@@ -134,7 +134,9 @@ func (c *Call) offered(t transport.Target, local netip.AddrPort, body []byte, er
 	if c.acct != nil {
 		from = c.acct.AOR
 		contact = c.acct.contact(t.Proto, local)
-		if t.Addr != literalOf(c.placed.inv.To) && !sameHost(c.placed.inv.To, c.acct) {
+		if len(c.acct.serviceRoute) > 0 && c.acct.trusts(t.Addr) {
+			req.Route = slices.Clone(c.acct.serviceRoute) // RFC 3608 §6.1
+		} else if t.Addr != literalOf(c.placed.inv.To) && !sameHost(c.placed.inv.To, c.acct) {
 			// The account's server is the outbound proxy for foreign addresses (§8.1.2).
 			proxy := transport.URI("", t.Proto, t.Addr)
 			proxy.Params += ";lr"

@@ -100,7 +100,8 @@ func (l *Leg) detour(why error) error {
 // messages so far, or another server of the account. Nobody else can draw the dialog to an address.
 func (l *Leg) heard(flow transport.Flow, req *sip.Request) {
 	d, acct := l.d, l.call.acct
-	known := flow.Remote.Addr().Unmap() == d.peer.Addr.Addr().Unmap() || acct != nil && acct.trusts(flow.Remote)
+	known := flow.Remote.Addr().Unmap() == d.peer.Addr.Addr().Unmap() ||
+		acct != nil && acct.trusts(flow.Remote)
 	if !known || l.weaker(flow.Proto) || len(req.Via) == 0 {
 		return
 	}
