@@ -40,7 +40,7 @@ func (s *Server) watchOver(user string, b *binding, old []*binding) {
 	s.askLater(user, b.alive)
 }
 
-// askLater asks a phone after two thirds to four thirds of Config.AskEvery (RFC 3261 §11), for as long as it is
+// askLater asks a phone after two to four thirds of Config.AskEvery (RFC 3261 §11), for as long as it is
 // registered. Who is silent is told, and rung all the same: a phone may sleep.
 func (s *Server) askLater(user string, a *alive) {
 	every := s.cfg.AskEvery

@@ -22,7 +22,7 @@ type Binding struct {
 	UserAgent string // what the phone calls itself
 }
 
-// binding is one contact of a user (RFC 3261 §10.3). It is not changed once it is in the location service, but
+// binding is one contact of a user (RFC 3261 §10.3). It is not changed once it is in the location service, save
 // for what the loop alone looks at: its clock, and whether anybody answers there.
 type binding struct {
 	contact   sip.Address // without expires

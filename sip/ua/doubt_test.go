@@ -45,6 +45,13 @@ func (z *zone) lookup(_ context.Context, u sip.URI) (ts []transport.Target, err 
 	return ts, err
 }
 
+// count returns how many questions there were.
+func (z *zone) count() int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.asked
+}
+
 func (z *zone) option(o *uaOptions) { o.cfg.Lookup = z.lookup }
 
 // TestServerMovesBeforePress has a name lead elsewhere while an account is registered: the press rings there
@@ -113,10 +120,10 @@ func TestServerMovesDuringPress(t *testing.T) {
 		between(t, "INVITE", time.Since(start), 0, 8*time.Second)
 		next.answer(req, 180, "t")
 		a.want(t, ua.Progress)
-		asked := z.asked
+		asked := z.count()
 		next.Silence(25 * time.Second)
-		if z.asked > asked+1 { // when the old address is given up
-			t.Errorf("looked up %d times while it rings", z.asked-asked)
+		if n := z.count(); n > asked+1 { // when the old address is given up
+			t.Errorf("looked up %d times while it rings", n-asked)
 		}
 		next.answer(req, 486, "t")
 		next.Request("ACK")
@@ -136,8 +143,8 @@ func TestSilentServerIsNotHammered(t *testing.T) {
 		req := f.Request("INVITE")
 		a.want(t, ua.Ended)
 		f.repeats(req)
-		if z.asked > 6 {
-			t.Errorf("looked up %d times", z.asked)
+		if n := z.count(); n > 6 {
+			t.Errorf("looked up %d times", n)
 		}
 		a.settled(t)
 	})
