@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"portero/device/config"
@@ -79,8 +80,9 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		p.allow = append(p.allow, allowRule{a, from, source})
 	}
 	p.Agent = ua.New(ua.Config{
-		Log:   log,
-		Allow: func(flow transport.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
+		Log:      log,
+		Allow:    func(flow transport.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
+		Redirect: p.redirect,
 		Incoming: func(c *ua.Call, ev ua.CallEvent) {
 			if p.incoming == nil {
 				c.Hangup()
@@ -111,7 +113,7 @@ func (p *Phone) addAccount(a *config.Account) error {
 		return fmt.Errorf("device: account %q: %w", a.Name, err)
 	}
 	ac := ua.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
-		Realm: a.Realm, Expires: a.Expires}
+		Realm: a.Realm, Expires: a.Expires, Instance: instance(a.AOR())}
 	ac.PublicAddress = publicAddress(p.cfg)
 	p.add(ua.NewAccount(ac))
 	return nil
@@ -191,18 +193,69 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(netip.Addr,
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
 	}
 	inv := ua.Invite{To: to, DisplayName: displayName, Offer: offer,
-		From: sip.URI{Scheme: "sip", User: config.StationUser, Host: config.LocalDomain}}
+		From: stationURI}
 	switch {
 	case t.Local:
 		inv.Account = p.accounts[builtIn]
 	case t.Account != "":
 		inv.Account = p.accounts[t.Account]
 	default:
-		if public := publicAddress(p.cfg); public.IsValid() { // an account without a password, for its contact
-			inv.Account = ua.NewAccount(ua.AccountConfig{AOR: inv.From, Server: to, PublicAddress: public})
-		}
+		inv.Account = p.direct(to)
 	}
 	return p.Agent.Invite(inv, func(_ *ua.Call, ev ua.CallEvent) { notify(ev) }), nil
+}
+
+// stationURI is who calls without an account.
+var stationURI = sip.URI{Scheme: "sip", User: config.StationUser, Host: config.LocalDomain}
+
+// direct returns what a call without an account goes by: nil, or an account without a password, for its contact, where the station
+// has a public address.
+func (p *Phone) direct(to sip.URI) *ua.Account {
+	if public := publicAddress(p.cfg); public.IsValid() {
+		return ua.NewAccount(ua.AccountConfig{AOR: stationURI, Server: to, PublicAddress: public})
+	}
+	return nil
+}
+
+// redirect says through which account a call may be redirected to a URI: a target that the file names for some bell, a user of
+// the built-in server, or with follow_redirects whatever it is. It runs on the stack's loop.
+func (p *Phone) redirect(acct *ua.Account, to sip.URI) (*ua.Account, bool) {
+	if p.localUser(to) {
+		return p.accounts[builtIn], true
+	}
+	for i := range p.cfg.Bells {
+		for _, text := range p.cfg.Bells[i].Targets {
+			t, err := p.cfg.Target(&p.cfg.Bells[i], text)
+			if err != nil || t.Local {
+				continue
+			}
+			if uri, err := sip.ParseURI(t.URI); err == nil && sameParty(uri, to) {
+				if t.Account == "" {
+					return p.direct(to), true
+				}
+				return p.accounts[t.Account], true
+			}
+		}
+	}
+	return acct, p.cfg.SIP.FollowRedirects
+}
+
+// localUser reports whether a URI names a user of the built-in server, by its domain or its address.
+func (p *Phone) localUser(u sip.URI) bool {
+	a := p.accounts[builtIn]
+	if a == nil || !slices.ContainsFunc(p.cfg.Server.Users, func(s config.ServerUser) bool { return s.Name == u.Username() }) {
+		return false
+	}
+	at, err := a.Locate()
+	literal, ok := transport.LiteralTarget(u)
+	return strings.EqualFold(u.Host, a.AOR.Host) || ok && err == nil && literal.Addr == at
+}
+
+// sameParty reports whether two URIs name one party: user, host and port, whatever their parameters.
+func sameParty(a, b sip.URI) bool {
+	_, port := a.HostPort()
+	_, other := b.HostPort()
+	return a.Username() == b.Username() && strings.EqualFold(a.Host, b.Host) && port == other
 }
 
 // admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on

@@ -43,7 +43,7 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 		users = append(users, registrar.User{Name: u.Name, Password: string(u.Password)})
 	}
 	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain}, Realm: domain, Users: users, Log: a.log,
-		MaxExpires: phonesReturn, DefaultExpires: phonesReturn})
+		MaxExpires: phonesReturn, DefaultExpires: phonesReturn, AskEvery: askPhones})
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +65,9 @@ func (a *App) findPhones() {
 // phonesReturn is how long a registration at the built-in server lasts, and so how long a bell may ring
 // nobody where the network has changed during a power cut.
 const phonesReturn = 2 * time.Minute
+
+// askPhones is about how often the built-in server asks a phone whether it is there: every 60 to 120 s.
+const askPhones = 90 * time.Second
 
 // reachable turns a wildcard address into the one that the default route leaves from; without such a route,
 // as in a house network without a router, into the first of an interface; and into loopback without a

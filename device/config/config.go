@@ -43,6 +43,8 @@ type SIP struct {
 	Listen        string `toml:"listen"`         // host:port over UDP; port 0: any
 	PublicAddress string `toml:"public_address"` // IP or host name, "": found out
 	RTPPorts      string `toml:"rtp_ports"`      // "first-last"; see Ports
+	// calls that are redirected go to wherever the phone says, not only to targets of the file
+	FollowRedirects bool `toml:"follow_redirects"`
 }
 
 // Account is a registration at a SIP server.

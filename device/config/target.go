@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"portero/sip"
 )
 
 // LocalDomain is the built-in server's domain where the file names none.
@@ -40,6 +42,9 @@ func (c *Config) Target(b *Bell, text string) (Target, error) {
 		if !validHost(m[2]) || m[3] != "" && !validPort(m[3]) {
 			return Target{}, fmt.Errorf("config: target %q: bad host or port", text)
 		}
+		if _, err := sip.ParseURI(text); err != nil { // what the station will dial it by
+			return Target{}, fmt.Errorf("config: target %q: %w", text, err)
+		}
 		return Target{Text: text, URI: text, User: m[1], Account: c.accountFor(b, m[2])}, nil
 	}
 	if c.ServerOn() {
@@ -66,8 +71,7 @@ func (c *Config) Target(b *Bell, text string) (Target, error) {
 
 func (c *Config) accountFor(b *Bell, host string) string {
 	for _, a := range c.Accounts {
-		server, _ := SplitHostPort(a.Server, 0)
-		if strings.EqualFold(host, a.domain()) || strings.EqualFold(host, server) {
+		if strings.EqualFold(host, a.domain()) || strings.EqualFold(host, hostPart(a.Server)) {
 			return a.Name
 		}
 	}
@@ -79,7 +83,15 @@ func (a *Account) domain() string {
 	if a.Domain != "" {
 		return a.Domain
 	}
-	host, _ := SplitHostPort(a.Server, 0)
+	return hostPart(a.Server)
+}
+
+// hostPart is the host of host[:port] as a URI has it, an IPv6 address in its brackets.
+func hostPart(server string) string {
+	host, _ := SplitHostPort(server, 0)
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
 	return host
 }
 
@@ -146,7 +158,7 @@ func validHost(host string) bool {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
 		addr, err := netip.ParseAddr(inner)
-		return ok && err == nil && addr.Is6()
+		return ok && err == nil && addr.Is6() && addr.Zone() == "" // §25.1: a URI has no room for a zone
 	}
 	if strings.Trim(host, "0123456789.") == "" { // digits and dots only: an address, or a slip
 		addr, err := netip.ParseAddr(host)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"portero/sip"
 )
 
 func (d *document) sip(c *Config) {
@@ -78,6 +80,11 @@ func (d *document) account(c *Config, i int) {
 		d.fault(at+"user", "", "missing", "write the user name that the SIP server knows the station by")
 	case strings.ContainsAny(a.User, "@ \"<>:"):
 		d.fault(at+"user", a.User, "not a user name", "write the part before the @ alone")
+	case a.Server != "" && validServer(a.Server) && (a.Domain == "" || validHost(a.Domain)):
+		if _, err := sip.ParseURI(a.AOR()); err != nil { // what the station registers by
+			d.fault(at+"user", a.User, "not a user name that a SIP address can hold",
+				"write other characters than letters and digits as %XX")
+		}
 	}
 	switch {
 	case a.Password != "" && a.PasswordFile != "":
@@ -102,7 +109,7 @@ var trivial = map[string]bool{"password": true, "passwort": true, "password1": t
 
 func (d *document) server(c *Config) {
 	d.oneOf("server.enabled", c.Server.Enabled, "auto", "on", "off")
-	if dom := c.Server.Domain; dom != "" && !validHost(dom) {
+	if dom := c.Server.Domain; dom != "" && (!validHost(dom) || strings.Contains(dom, ":")) {
 		d.fault("server.domain", dom, "not a domain", `write a host name, or "" for any`)
 	}
 	if len(c.Server.Users) > 0 && !c.ServerOn() {

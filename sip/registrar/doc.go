@@ -7,6 +7,7 @@
 //	RFC 3261 §10.3 step 7  location.go   bindings and their expiry; RFC 3327 (Path); the flow they came by
 //	                       restore.go   what a server takes over from the one before it in the process
 //	                       saved.go     what it takes over from the process before
+//	RFC 3261 §11           alive.go      phones that are registered are asked whether they are there
 //	RFC 3261 §16.3, §22.3  admit.go      request validation and challenges, without state
 //	RFC 3261 §16.4         route.go      strict and loose routes
 //	RFC 3261 §16.6 item 4  route.go      Record-Route, twice where two addresses are seen (RFC 5658)
@@ -40,8 +41,8 @@
 //
 // A binding is reached where its REGISTER came from, not where its Contact says; the Request-URI is the
 // Contact. Only a client that does not ask for symmetric responses (RFC 3581) and gives its own address with
-// another port is taken at its word. The phone must keep its NAT mapping alive; the server sends no
-// keep-alives.
+// another port is taken at its word. The phone must keep its NAT mapping alive; what the server asks
+// it (Config.AskEvery) is too rare for most NATs.
 //
 // # Choices
 //

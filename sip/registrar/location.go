@@ -22,7 +22,8 @@ type Binding struct {
 	UserAgent string // what the phone calls itself
 }
 
-// binding is one contact of a user (RFC 3261 §10.3). It is not changed once it is in the location service.
+// binding is one contact of a user (RFC 3261 §10.3). It is not changed once it is in the location service, save
+// for what the loop alone looks at: its clock, and whether anybody answers there.
 type binding struct {
 	contact   sip.Address // without expires
 	hop       transport.Target
@@ -33,6 +34,7 @@ type binding struct {
 	refreshed time.Time
 	expires   time.Time
 	timer     *transaction.Timer
+	alive     *alive
 }
 
 // location holds the bindings by user. The loop alone writes; others may look through Bindings.
@@ -49,6 +51,9 @@ func (l *location) replace(user string, list []*binding) {
 	for _, old := range l.users[user] {
 		if !slices.Contains(list, old) {
 			old.timer.Stop()
+			if !slices.ContainsFunc(list, func(b *binding) bool { return b.alive == old.alive }) {
+				old.alive.stop()
+			}
 		}
 	}
 	l.mu.Lock()

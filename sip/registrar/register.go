@@ -156,6 +156,7 @@ func (s *Server) commit(user string, old, list []*binding) {
 	for _, b := range list {
 		if b.timer == nil {
 			b.timer = s.stack.After(time.Until(b.expires), func() { s.expire(user, b) })
+			s.watchOver(user, b, old)
 			changed = changed || !slices.ContainsFunc(old, func(o *binding) bool {
 				return o.contact.URI.Equal(b.contact.URI) && o.hop.Addr == b.hop.Addr
 			})

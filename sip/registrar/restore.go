@@ -22,7 +22,7 @@ func (s *Server) Restore(old *Server) {
 				continue // its connection has ended with the old server
 			}
 			c := *b
-			c.timer = nil // of the other stack
+			c.timer, c.alive = nil, nil // of the other stack
 			kept[user] = append(kept[user], &c)
 		}
 	}

@@ -29,6 +29,9 @@ type Config struct {
 	// MaxExpires is cut to that (0: 1 h), and DefaultExpires is for those who ask for nothing (0: 10 min).
 	MinExpires, MaxExpires, DefaultExpires time.Duration
 
+	// AskEvery is about how often a phone is asked whether it is there. 0: never.
+	AskEvery time.Duration
+
 	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
 	Trusted func(transport.Flow) bool
 }

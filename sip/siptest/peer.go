@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -45,21 +46,27 @@ func (p *Peer) Respond(req *sip.Request, to netip.AddrPort, status int,
 }
 
 // Within returns the next message that arrives within d, or nil, nil. That a connection has ended is no
-// message.
+// message, nor is a keep-alive.
 func (p *Peer) Within(d time.Duration) (*sip.Request, *sip.Response) {
 	p.t.Helper()
-	select {
-	case pk := <-p.tr.inbox:
-		if pk.Err != nil {
+	over := time.After(d)
+	for {
+		select {
+		case pk := <-p.tr.inbox:
+			if pk.Err != nil {
+				return nil, nil
+			}
+			req, res, err := sip.Parse(pk.Data)
+			if errors.Is(err, sip.ErrKeepAlive) {
+				continue
+			}
+			if err != nil {
+				p.t.Fatalf("peer %s got a message that does not parse: %v\n%s", p.Addr, err, pk.Data)
+			}
+			return req, res
+		case <-over:
 			return nil, nil
 		}
-		req, res, err := sip.Parse(pk.Data)
-		if err != nil {
-			p.t.Fatalf("peer %s got a message that does not parse: %v\n%s", p.Addr, err, pk.Data)
-		}
-		return req, res
-	case <-time.After(d):
-		return nil, nil
 	}
 }
 

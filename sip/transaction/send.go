@@ -10,18 +10,17 @@ import (
 )
 
 // Send sends a request outside of any transaction: the ACK of a 2xx, or one that a proxy forwards
-// statelessly. It adds a Via of its own and returns the bytes for Resend.
+// statelessly. It adds a Via of its own and returns the bytes for Resend, and a failure that it sees at once.
 func (s *Stack) Send(req *sip.Request, t transport.Target) ([]byte, error) {
 	if err := s.pushVia(req, t, sip.NewBranch()); err != nil {
 		return nil, err
 	}
 	wire := req.Append(nil)
-	s.send(0, t, wire)
-	return wire, nil
+	return wire, s.send(0, t, wire)
 }
 
 // Resend sends again what Send returned.
-func (s *Stack) Resend(wire []byte, t transport.Target) { s.send(0, t, wire) }
+func (s *Stack) Resend(wire []byte, t transport.Target) { _ = s.send(0, t, wire) }
 
 // SendResponse sends a response outside of any transaction to where its topmost Via points (§18.2.2).
 func (s *Stack) SendResponse(res *sip.Response) {
@@ -42,9 +41,9 @@ func (s *Stack) SendResponse(res *sip.Response) {
 	s.send(0, transport.ResponseTarget(flow, v), s.wire)
 }
 
-// send gives a message to its transport. The owner of id hears of a failure from the loop later, never from
-// within.
-func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
+// send gives a message to its transport and returns the failure that it sees at once. The owner of id hears
+// of it from the loop later, never from within.
+func (s *Stack) send(id uint64, t transport.Target, wire []byte) error {
 	tr, err := s.transport(t.Proto)
 	if err == nil {
 		if s.cfg.Trace {
@@ -55,6 +54,7 @@ func (s *Stack) send(id uint64, t transport.Target, wire []byte) {
 	if err != nil && id != 0 {
 		s.failLater(id, err)
 	}
+	return err
 }
 
 func (s *Stack) failLater(id uint64, err error) { s.Post(func() { s.failed(id, err) }) }
@@ -94,8 +94,9 @@ func (s *Stack) pushVia(req *sip.Request, t transport.Target, branch string) err
 	return nil
 }
 
-// Resolve finds the servers of a URI as [transport.Lookup] does and calls f with at least one target or an
-// error, on the loop. An IP address needs no look-up, and f is called at once.
+// Resolve finds the servers of a URI by Config.Lookup and calls f with at least one target or an error, on
+// the loop: first those that this host has a transport and a route to. An IP address needs no look-up, and f
+// is called at once.
 func (s *Stack) Resolve(u sip.URI, f func([]transport.Target, error)) {
 	if !u.IsSIP() {
 		f(nil, fmt.Errorf("transaction: resolve %q: %w", u, transport.ErrNotSIP))
@@ -106,7 +107,24 @@ func (s *Stack) Resolve(u sip.URI, f func([]transport.Target, error)) {
 		return
 	}
 	go func() { // ends within the time that Lookup takes at most
-		targets, err := transport.Lookup(context.Background(), u)
-		s.Post(func() { f(targets, err) })
+		targets, err := s.cfg.Lookup(context.Background(), u)
+		s.Post(func() { f(s.reachable(targets), err) })
 	}()
+}
+
+// reachable puts first what a message can be sent to, and keeps the order else.
+func (s *Stack) reachable(targets []transport.Target) []transport.Target {
+	if len(targets) < 2 {
+		return targets
+	}
+	first := make([]transport.Target, 0, len(targets))
+	var last []transport.Target
+	for _, t := range targets {
+		if _, err := s.Local(t); err == nil {
+			first = append(first, t)
+		} else {
+			last = append(last, t)
+		}
+	}
+	return append(first, last...)
 }

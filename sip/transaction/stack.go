@@ -24,6 +24,9 @@ type Config struct {
 	UserAgent string       // of the User-Agent and Server headers; "" sends none
 	Log       *slog.Logger // nil: silent
 	Trace     bool         // log whole messages at level debug, secrets blotted out
+	// Lookup finds the servers of a URI, from any goroutine, within seconds. nil: a [transport.Resolver] of
+	// the stack's own.
+	Lookup func(context.Context, sip.URI) ([]transport.Target, error)
 }
 
 // The bounds of a stack.
@@ -90,6 +93,9 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
+	}
+	if s.cfg.Lookup == nil {
+		s.cfg.Lookup = (&transport.Resolver{Log: s.log}).Lookup
 	}
 	rand.Read(s.secret[:])
 	for _, t := range transports {

@@ -60,6 +60,10 @@ func (u *UDP) Close() error { return u.conn.Close() }
 // Local returns the bound address or, on a wildcard socket, the one that the route to t leaves from. It asks
 // the kernel each time, so that a new address after a network change is seen.
 func (u *UDP) Local(t Target) (netip.AddrPort, error) {
+	if u.inet4 && !t.Addr.Addr().Unmap().Is4() {
+		return netip.AddrPort{}, fmt.Errorf("transport: %s from an IPv4 socket: %w", t.Addr,
+			syscall.EAFNOSUPPORT)
+	}
 	if !u.local.Addr().IsUnspecified() {
 		return u.local, nil
 	}

@@ -21,6 +21,9 @@ type AccountConfig struct {
 	Realm         string        // pinned; "" keeps to the one that is seen until it fails
 	Expires       time.Duration // asked for; 0: 10 minutes
 	PublicAddress netip.AddrPort
+	// Instance names this device for good, "urn:uuid:...": a registrar that rewrites our Contact shows it
+	// beside (RFC 5626 §4.1). "" sends none.
+	Instance string
 	// Locate, when set, finds the server in place of a look-up of Server: for one on this very host, whose
 	// address changes with the network's. It runs on the loop and must not block.
 	Locate func() (netip.AddrPort, error)
@@ -33,10 +36,12 @@ type Account struct {
 	targets    []transport.Target // the server's addresses as last resolved
 	first      netip.AddrPort     // which of them to try first
 	home       netip.AddrPort     // where we are registered, whatever a look-up says since
-	looking    bool               // a look-up in the background is under way
+	asking     []func()           // who waits for the look-up in the background that is under way
 	public     netip.AddrPort     // our address as the server sees it
 	asUA       bool               // the server challenged a call with a 401
 	reg        *Registration
+	// what calls pass behind the server (RFC 3608), as the last REGISTER was told
+	serviceRoute []sip.Address
 }
 
 // NewAccount makes an account. It sends nothing.
@@ -90,13 +95,19 @@ func (acct *Account) resolve(s *transaction.Stack, f func([]transport.Target, er
 		err)
 }
 
-// doubt looks the server up anew after a failure. Nobody waits for it: calls use what is known meanwhile.
-func (acct *Account) doubt(s *transaction.Stack) {
-	if acct.looking || acct.Locate != nil {
+// doubt looks the server up anew after a failure, or a silence, and calls then when the addresses are known;
+// calls use what is known meanwhile.
+func (acct *Account) doubt(s *transaction.Stack, then func()) {
+	if acct.asking = append(acct.asking, then); len(acct.asking) > 1 {
 		return
 	}
-	acct.looking = true
-	acct.resolve(s, func([]transport.Target, error) { acct.looking = false })
+	acct.resolve(s, func([]transport.Target, error) {
+		asking := acct.asking
+		acct.asking = nil
+		for _, f := range asking {
+			f()
+		}
+	})
 }
 
 // order returns the targets, from the first to try round to the one before it.
@@ -140,22 +151,5 @@ func contactAt(user string, proto sip.Proto, local netip.AddrPort) sip.Address {
 	return sip.Address{URI: transport.URI(user, proto, local)}
 }
 
-// learnPublic takes our address from the Via that came back (RFC 3581 §4) and reports whether it is news.
-func (acct *Account) learnPublic(res *sip.Response, local netip.AddrPort) bool {
-	if acct.PublicAddress.IsValid() || len(res.Via) == 0 {
-		return false
-	}
-	seen := local
-	if addr, ok := res.Via[0].Received(); ok {
-		seen = netip.AddrPortFrom(addr.Unmap(), seen.Port())
-	}
-	if port, ok := res.Via[0].RPort(); ok && port != 0 {
-		seen = netip.AddrPortFrom(seen.Addr(), port)
-	}
-	if seen == local {
-		seen = netip.AddrPort{}
-	}
-	changed := seen != acct.public
-	acct.public = seen
-	return changed
-}
+// instanceOf is the account's +sip.instance (RFC 5626 §4.1).
+func instanceOf(a *Account) string { return "<" + a.Instance + ">" }

@@ -17,6 +17,10 @@ type Config struct {
 	// Allow decides on a request outside of any dialog that would start a call: 0 lets it in, a status
 	// refuses it before any state is made for it. nil refuses all with 403.
 	Allow func(transport.Flow, *sip.Request) int
+	// Redirect decides on a call that was redirected to a URI: through which account to follow it (nil:
+	// directly), or not at all. acct is the account that the call went through. It runs on the loop and must
+	// not block. nil follows nothing.
+	Redirect func(acct *Account, to sip.URI) (*Account, bool)
 	// Incoming hears the events of calls that others place; the first is Offered. It runs on the stack's loop
 	// and must not block.
 	Incoming func(*Call, CallEvent)

@@ -21,6 +21,7 @@ type attempts struct {
 	heard    bool                      // any response came: somebody is there
 	done     bool                      // the last response came, or a failure
 	gone     bool                      // cancelled: no further attempt
+	proved   bool                      // the last one had credentials
 }
 
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
@@ -40,6 +41,7 @@ func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.T
 func (o *attempts) attempt() {
 	req := o.req.Clone()
 	o.authorize(req)
+	o.proved = req.Get("Authorization") != "" || req.Get("Proxy-Authorization") != ""
 	o.tries++
 	var tx *transaction.Client
 	tx = o.a.s.Request(req, o.target, func(res *sip.Response, err error) {

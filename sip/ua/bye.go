@@ -44,10 +44,20 @@ func (l *Leg) sendBye(attempts int) {
 	req := l.d.request(sip.BYE)
 	c := l.call
 	left := func() {
+		if l.phase == gone {
+			return
+		}
 		l.phase = gone
 		c.release()
 	}
 	failed := func(err error) {
+		if l.phase == gone {
+			return
+		}
+		if l.detour(err) == nil {
+			l.sendBye(attempts)
+			return
+		}
 		c.a.log.Warn("BYE not sent", "call", c.ID, "err", err)
 		if attempts > 1 && c.a.closing == nil {
 			c.a.s.After(byeAgain, func() { l.sendBye(attempts - 1) })
@@ -55,17 +65,24 @@ func (l *Leg) sendBye(attempts int) {
 		}
 		left()
 	}
-	c.a.s.Resolve(l.d.nextHop(), func(ts []transport.Target, err error) {
+	l.reach(func(t transport.Target, err error) {
 		if err != nil {
 			failed(err)
 			return
 		}
-		c.a.send(c.acct, req, &l.d.localSeq, ts[0], func(res *sip.Response, err error) {
+		var doubt *transaction.Timer
+		out := c.a.send(c.acct, req, &l.d.localSeq, t, func(res *sip.Response, err error) {
+			doubt.Stop()
 			switch {
 			case err != nil && !errors.Is(err, transaction.ErrTimeout):
 				failed(err)
 			case err != nil || res.Status >= 200:
 				left()
+			}
+		})
+		doubt = c.a.s.After(byeSilence, func() {
+			if !out.heard && !out.done && l.detour(errNotHeard) == nil {
+				l.sendBye(attempts)
 			}
 		})
 	})

@@ -125,6 +125,7 @@ func (c *Call) request(tx *transaction.Server, req *sip.Request) {
 		tx.Respond(res)
 		return
 	}
+	l.heard(tx.Flow(), req)
 	switch req.Method {
 	case sip.BYE:
 		tx.Respond(sip.NewResponse(req, 200, ""))

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // dialog is the state that both ends of a call leg share (RFC 3261 §12).
@@ -16,12 +17,15 @@ type dialog struct {
 	target        sip.URI       // where the far end wants requests
 	routes        []sip.Address // the route set, in the order of use
 	contact       sip.Address   // where we want them
+
+	peer     transport.Target // where the far end's last message came from, or our INVITE got through to
+	detoured bool             // target and routes lead nowhere: requests go to peer
 }
 
 // newUACDialog makes the dialog that a response to our INVITE creates (§12.1.2).
-func newUACDialog(req *sip.Request, res *sip.Response) *dialog {
+func newUACDialog(req *sip.Request, res *sip.Response, peer transport.Target) *dialog {
 	d := &dialog{callID: req.CallID, local: req.From, remote: res.To, localSeq: req.CSeq.Seq,
-		contact: req.Contact[0]}
+		contact: req.Contact[0], peer: peer}
 	d.confirmUAC(res)
 	return d
 }
@@ -29,20 +33,28 @@ func newUACDialog(req *sip.Request, res *sip.Response) *dialog {
 // confirmUAC takes target and route set from a response; the 2xx has the last word (§13.2.2.4).
 func (d *dialog) confirmUAC(res *sip.Response) {
 	if len(res.Contact) > 0 {
-		d.target = res.Contact[0].URI
+		d.retarget(res.Contact[0].URI)
 	}
 	d.routes = slices.Clone(res.RecordRoute)
 	slices.Reverse(d.routes)
 }
 
 // newUASDialog makes the dialog that our response to an INVITE creates (§12.1.1).
-func newUASDialog(req *sip.Request, localTag string, contact sip.Address) *dialog {
+func newUASDialog(req *sip.Request, localTag string, contact sip.Address, peer transport.Target) *dialog {
 	d := &dialog{callID: req.CallID, local: req.To.WithTag(localTag), remote: req.From,
-		remoteSeq: req.CSeq.Seq, remoteSeen: true, routes: slices.Clone(req.RecordRoute), contact: contact}
+		remoteSeq: req.CSeq.Seq, remoteSeen: true, routes: slices.Clone(req.RecordRoute), contact: contact,
+		peer: peer}
 	if len(req.Contact) > 0 {
 		d.target = req.Contact[0].URI
 	}
 	return d
+}
+
+// retarget takes a new remote target (§12.2.1.2, §12.2.2), which may be reachable where the old one was not.
+func (d *dialog) retarget(u sip.URI) {
+	if !u.Equal(d.target) {
+		d.target, d.detoured = u, false
+	}
 }
 
 // inOrder takes the CSeq of a request from the far end; false: it is older than one before (§12.2.2).

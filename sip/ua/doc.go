@@ -6,16 +6,18 @@
 // reads them.
 //
 //	RFC 3261 §8.2         agent (what is refused, and how)
-//	         §10          register
+//	         §10          register, binding (what is granted), patience (back-off)
 //	         §11          options
-//	         §12          dialog
+//	         §12          dialog, reach (where its requests go)
 //	         §13          invite_out, invite_in, cancel, leg, call
 //	         §15          bye
 //	         §14          reinvite (ours), invite_in (theirs)
 //	         §22          outgoing, package digest
+//	         §8.1.3.4     redirect
 //	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
-//	RFC 3581              account (the public address that it shows)
-//	RFC 5626 §4.5         register (back-off)
+//	RFC 3581              binding (the public address that it shows)
+//	RFC 3608              binding (Service-Route)
+//	RFC 5626 §4.4, §4.5   binding (keep-alives), patience
 //	RFC 3262, 3264, 3311  offer_answer (the table of a leg, with the rows of PRACK and UPDATE)
 //	RFC 6086              info (INFO; also the digits of the time before it)
 //
@@ -33,16 +35,34 @@
 //
 // A call that this host cannot send, or whose server's name it cannot resolve, is begun anew every 2 s until
 // Hangup: a moment without a network loses no press. Of several servers the next is tried at once after a
-// local failure or a 503, and after 4 s of silence while the first stays pending; whoever answers first has
-// the call, all others are cancelled, or acknowledged and ended. With one server, or all of them silent, the
-// call ends with ErrTimeout after 32 s. A repetition that cannot be sent counts as lost. An account's calls
-// go to the addresses that are known, at once: refreshes of its registration, and failures, look them up
-// anew.
+// local failure or a 503, and after 2 s of silence while the first stays pending; whoever answers first has
+// the call, all others are cancelled, or acknowledged and ended. A server that says nothing is looked up anew
+// after 2, 4, 8 s and so on, and called beside where its name leads now. With all of them silent, the call
+// ends with ErrTimeout 32 s after the last was tried. A repetition that cannot be sent counts as lost. An
+// account's calls go to the addresses that are known, at once: refreshes of its registration, and failures,
+// look them up anew.
+//
+// # What a dialog survives
+//
+// A Contact or Route that leads nowhere (a transport that the stack lacks, a name not found within 1 s,
+// an address where no ACK arrives by the third copy of the 200, nor a BYE within 2 s) costs a WARN: ACK, BYE
+// and the rest go to where the dialog's last message came from, or its INVITE got through to. That is never
+// less protected than the dialog was, and only an address of the dialog's own far end, or a server of its
+// account, can become it. A call whose 200 cannot be acknowledged at all ends at once.
+//
+// # What a registration survives
+//
+// Of a registrar's addresses the next is tried after 2 s of silence, beside the first. A binding is refreshed
+// 5 s or more before its end, and never before 5 s have passed. An address that moves changes the Contact at
+// once, then after 30 s, 1 min and so on; one of two that are seen in turn does not. Retry-After is obeyed up
+// to an hour. A refused password is tried 3 times within minutes, then once in 10 minutes.
 //
 // # Limits
 //
-// UDP only: a URI with transport=tcp or sips: ends with an error. No PRACK, UPDATE, session timers, REFER or
-// SUBSCRIBE; a redirection (3xx) ends the call with its status. A far end that disappears within a call is
+// UDP only: an INVITE to transport=tcp or sips: ends with an error. A re-INVITE that nobody answers
+// is not tried the other way. No PRACK, UPDATE, session timers, REFER or
+// SUBSCRIBE; a redirection (3xx) is followed once, and where Config.Redirect allows it, else the call ends
+// with its status. A far end that disappears within a call is
 // not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
 // user agent.
 //

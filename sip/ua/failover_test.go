@@ -123,7 +123,7 @@ func TestSilentSRV(t *testing.T) {
 	})
 }
 
-// TestSecondServer finds the first of two servers dead: the second is called after 4 s, and at once at the
+// TestSecondServer finds the first of two servers dead: the second is called after 2 s, and at once at the
 // next press, with the name server gone.
 func TestSecondServer(t *testing.T) {
 	ns := serveNames(t, "10.0.0.8", "10.0.0.9")
@@ -133,7 +133,7 @@ func TestSecondServer(t *testing.T) {
 		c := a.call(t, "sip:kitchen@pbx.example.net", acct)
 		first := one.Request("INVITE")
 		req := two.Request("INVITE")
-		between(t, "second server", time.Since(start), 4*time.Second, 4*time.Second)
+		between(t, "second server", time.Since(start), 2*time.Second, 2*time.Second)
 		if req.CallID != first.CallID || req.CSeq != first.CSeq || req.From.Tag() != first.From.Tag() ||
 			req.Via[0].Branch() == first.Via[0].Branch() {
 			t.Errorf("at the second server (RFC 3263 §4.3):\n%s\n%s", req, first)
@@ -249,14 +249,14 @@ func TestServersSilent(t *testing.T) {
 		if ev := a.want(t, ua.Ended); !errors.Is(ev.Err, transaction.ErrTimeout) {
 			t.Errorf("told %+v", ev.CallEvent)
 		}
-		between(t, "end", time.Since(start), 36*time.Second, 36*time.Second)
+		between(t, "end", time.Since(start), 34*time.Second, 34*time.Second)
 		a.settled(t)
 	})
 	bubble(t, func(t *testing.T, n *siptest.Network) {
 		a, one, two, acct := twoServers(t, n)
 		c := a.call(t, "sip:kitchen@pbx.example.net", acct)
 		invite := one.Request("INVITE")
-		time.Sleep(2 * time.Second)
+		time.Sleep(time.Second)
 		c.Hangup()
 		a.want(t, ua.Ended)
 		two.Silence(time.Minute)

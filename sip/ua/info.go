@@ -16,10 +16,12 @@ func (l *Leg) Info(contentType string, body []byte) {
 		}
 		req := l.d.request(sip.INFO)
 		req.ContentType, req.Body = contentType, body
-		c.a.s.Resolve(l.d.nextHop(), func(ts []transport.Target, err error) {
-			if err == nil {
-				c.a.send(c.acct, req, &l.d.localSeq, ts[0], func(*sip.Response, error) {})
+		l.reach(func(t transport.Target, err error) {
+			if err != nil {
+				c.a.log.Warn("INFO not sent", "call", c.ID, "err", err)
+				return
 			}
+			c.a.send(c.acct, req, &l.d.localSeq, t, func(*sip.Response, error) {})
 		})
 	})
 }

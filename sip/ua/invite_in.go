@@ -35,7 +35,8 @@ func (a *Agent) incoming(tx *transaction.Server, req *sip.Request) {
 	c := &Call{ID: req.CallID, a: a, merged: merged}
 	c.notify = func(ev CallEvent) { a.cfg.Incoming(c, ev) }
 	c.key = callKey(c.ID, tag)
-	l := c.newLeg(newUASDialog(req, tag, contactAt(req.URI.User, flow.Proto, local)), nil)
+	l := c.newLeg(newUASDialog(req, tag, contactAt(req.URI.User, flow.Proto, local),
+		transport.ResponseTarget(flow, req.Via[0])), nil)
 	a.calls[c.key] = c
 	l.arrivedINVITE(tx, req)
 }
@@ -53,7 +54,7 @@ func (l *Leg) arrivedINVITE(tx *transaction.Server, req *sip.Request) {
 func (t *turn) offered() {
 	l, again := t.Leg, t.phase != early
 	if again && len(t.req.Contact) == 1 && !t.req.Contact[0].Star {
-		l.d.target = t.req.Contact[0].URI // §12.2.2: a target refresh
+		l.d.retarget(t.req.Contact[0].URI)
 	}
 	l.got.tx = t.tx
 	t.tx.OnCancel(func() { l.step(oaCANCEL, turn{status: 487}) })

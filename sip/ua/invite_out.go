@@ -39,8 +39,11 @@ type placed struct {
 	queue    []transport.Target // servers that were not tried yet in this round
 	outs     []*attempts        // the INVITEs of this round, one for each server tried
 	offers   int                // that are being made, each for an INVITE to come
-	failover *transaction.Timer // to the next server
+	tried    []netip.AddrPort   // in this round
+	failover *transaction.Timer // to the next server, or to doubt
+	silences int                // in this round, each twice as long as the one before
 	again    *transaction.Timer // begins another round
+	moved    bool               // it has followed a redirection
 	refusal  *sip.Response      // that one server gave while another was waited for
 	winner   *Leg
 }
@@ -65,7 +68,7 @@ func (c *Call) begin() {
 	for _, o := range c.placed.outs { // all are done
 		c.placed.seq = max(c.placed.seq, o.req.CSeq.Seq+1)
 	}
-	c.placed.outs = nil
+	c.placed.outs, c.placed.tried, c.placed.silences = nil, nil, 0
 	found := func(ts []transport.Target, err error) {
 		switch {
 		case c.over:
@@ -92,6 +95,7 @@ func (c *Call) next() bool {
 	}
 	t := c.placed.queue[0]
 	c.placed.queue = c.placed.queue[1:]
+	c.placed.tried = append(c.placed.tried, t.Addr)
 	c.dial(t)
 	return true
 }
@@ -130,7 +134,9 @@ func (c *Call) offered(t transport.Target, local netip.AddrPort, body []byte, er
 	if c.acct != nil {
 		from = c.acct.AOR
 		contact = c.acct.contact(t.Proto, local)
-		if t.Addr != literalOf(c.placed.inv.To) && !sameHost(c.placed.inv.To, c.acct) {
+		if len(c.acct.serviceRoute) > 0 && c.acct.trusts(t.Addr) {
+			req.Route = slices.Clone(c.acct.serviceRoute) // RFC 3608 §6.1
+		} else if t.Addr != literalOf(c.placed.inv.To) && !sameHost(c.placed.inv.To, c.acct) {
 			// The account's server is the outbound proxy for foreign addresses (§8.1.2).
 			proxy := transport.URI("", t.Proto, t.Addr)
 			proxy.Params += ";lr"
@@ -150,19 +156,71 @@ func (c *Call) offered(t transport.Target, local netip.AddrPort, body []byte, er
 			err)
 	})
 	c.placed.outs = append(c.placed.outs, out)
-	if len(c.placed.queue) > 0 {
-		c.placed.failover = c.a.s.After(failoverAfter, func() {
-			if !out.heard { // it stays pending: it may ring yet
-				c.next()
-			}
-		})
-	}
+	c.placed.failover.Stop()
+	c.placed.failover = c.a.s.After(silentAfter, func() {
+		if !out.heard {
+			c.silent()
+		}
+	})
 }
 
 const (
-	failoverAfter = 4 * time.Second // how long a server of several may say nothing
-	redialAfter   = 2 * time.Second // how long a network that is away is left alone
+	silentAfter = 2 * time.Second // how long a server may say nothing before it is doubted
+	mostSilent  = 16 * time.Second
+	redialAfter = 2 * time.Second // how long a network that is away is left alone
 )
+
+// silent goes on beside a server that says nothing, which may ring yet: at the next address, and at what its
+// name leads to by now.
+func (c *Call) silent() {
+	if c.over || c.placed.winner != nil || slices.ContainsFunc(c.placed.outs, (*attempts).alive) {
+		return
+	}
+	round := c.placed.seq
+	c.lookAgain(func(ts []transport.Target) {
+		if c.over || c.placed.winner != nil || c.placed.seq != round || !c.pending() {
+			return
+		}
+		if c.add(ts) && !slices.ContainsFunc(c.placed.outs, (*attempts).alive) {
+			c.next()
+		}
+	})
+	if c.next() {
+		return
+	}
+	wait := min(silentAfter<<c.placed.silences, mostSilent)
+	c.placed.silences++
+	c.placed.failover = c.a.s.After(wait, c.silent)
+}
+
+// alive reports whether a request was heard by somebody, and waits for its final response.
+func (o *attempts) alive() bool { return o.heard && !o.done }
+
+// lookAgain looks the call's server up anew and calls f with what was found.
+func (c *Call) lookAgain(f func([]transport.Target)) {
+	if acct := c.acct; acct != nil {
+		acct.doubt(c.a.s, func() { f(acct.targets) })
+		return
+	}
+	c.a.s.Resolve(c.placed.inv.To, func(ts []transport.Target, _ error) { f(ts) })
+}
+
+// add queues the targets that this round has not tried, and reports whether there are any. An account whose
+// server has moved registers there.
+func (c *Call) add(ts []transport.Target) (news bool) {
+	for _, t := range ts {
+		if slices.Contains(c.placed.tried, t.Addr) ||
+			slices.ContainsFunc(c.placed.queue, func(q transport.Target) bool { return q.Addr == t.Addr }) {
+			continue
+		}
+		c.placed.queue = append(c.placed.queue, t)
+		news = true
+	}
+	if news && c.acct != nil && c.acct.reg != nil {
+		c.acct.reg.renew()
+	}
+	return news
+}
 
 func literalOf(u sip.URI) netip.AddrPort {
 	t, _ := transport.LiteralTarget(u)
@@ -180,6 +238,8 @@ func (c *Call) response(out *attempts, res *sip.Response, err error) {
 		c.acct.first = out.target.Addr
 	}
 	switch {
+	case !slices.Contains(c.placed.outs, out) && (err != nil || res.Status < 200 || res.Status >= 300):
+		c.bury(out) // of an earlier round; a 2xx is a phone that was picked up
 	case err != nil:
 		c.bury(out)
 		if errors.Is(err, transaction.ErrTimeout) {
@@ -218,7 +278,7 @@ func (c *Call) doubt() {
 	if c.acct == nil || c.over {
 		return
 	}
-	c.acct.doubt(c.a.s)
+	c.acct.doubt(c.a.s, func() {})
 	if c.acct.reg != nil {
 		c.acct.reg.renew()
 	}
@@ -242,7 +302,7 @@ func (c *Call) lost(err error) {
 	default:
 		c.a.log.Warn("INVITE not sent", "call", c.ID, "retry", redialAfter, "err", err)
 		if c.acct != nil {
-			c.acct.doubt(c.a.s)
+			c.acct.doubt(c.a.s, func() {})
 		}
 		c.placed.again = c.a.s.After(redialAfter, c.begin)
 	}
@@ -273,6 +333,9 @@ func (c *Call) refused(res *sip.Response) {
 		if !o.done && (o.heard || res.Status == 482) {
 			return
 		}
+	}
+	if c.redirected(res) {
+		return
 	}
 	c.end(CallEvent{Kind: Ended, Status: res.Status, Reason: res.Reason, ByPeer: true})
 }
@@ -305,7 +368,7 @@ func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {
 	l := c.leg(res.To.Tag())
 	if l == nil && len(c.legs) < maxLegs {
-		l = c.newLeg(newUACDialog(out.req, res), out)
+		l = c.newLeg(newUACDialog(out.req, res, out.target), out)
 		l.step(oaTUINVITE, turn{})
 	}
 	return l
@@ -322,9 +385,7 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 		return
 	}
 	if l.phase != early && l.phase != buried {
-		if l.sent.ack != nil {
-			c.a.s.Resend(l.sent.ack, l.sent.ackTo) // our ACK was lost
-		}
+		l.repeated()
 		return
 	}
 	c.a.calls[c.key] = c // a late branch of a call that is over needs its BYE answered
@@ -336,23 +397,4 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 		c.giveUp(out)
 	}
 	l.step(oa2xx, turn{out: out, res: res, lost: lost})
-}
-
-// acknowledge sends the ACK of a 2xx along the dialog's route, with the INVITE's credentials (§13.2.2.4,
-// §22.1).
-func (l *Leg) acknowledge(invite *attempts, then func()) {
-	c := l.call
-	ack := l.d.request(sip.ACK)
-	ack.CSeq = sip.CSeq{Seq: invite.req.CSeq.Seq, Method: sip.ACK}
-	c.a.s.Resolve(l.d.nextHop(), func(ts []transport.Target, err error) {
-		if err == nil {
-			invite.lendCredentials(ack, ts[0])
-			l.sent.ackTo = ts[0]
-			l.sent.ack, err = c.a.s.Send(ack, ts[0])
-		}
-		if err != nil {
-			c.a.log.Warn("ACK not sent", "call", c.ID, "err", err)
-		}
-		then()
-	})
 }

@@ -53,8 +53,16 @@ func (p phase) over() bool { return p == buried || p == leaving || p == gone }
 type sentINVITE struct {
 	first *attempts // that made the leg; nil: the far end's did
 	open  *attempts // that has no final response yet
-	ack   []byte    // what a repeated 2xx is answered with
-	ackTo transport.Target
+	ack   acked     // what a repeated 2xx is answered with
+}
+
+// acked is the ACK of the last 2xx to an INVITE of ours.
+type acked struct {
+	req    *sip.Request // without Via and credentials
+	invite *attempts    // that it acknowledges
+	wire   []byte       // as it was sent; nil: it was not
+	to     transport.Target
+	copies int // of the 2xx
 }
 
 // gotINVITE is what there is of the far end's INVITEs in a dialog.

@@ -1,9 +1,10 @@
 package ua
 
 import (
+	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,23 +31,34 @@ type Registration struct {
 	notify func(RegEvent)
 	log    *slog.Logger
 
-	table   *fsm.Table[regState, regEvent, *Registration]
-	state   regState
-	callID  string
-	fromTag string
-	seq     uint32
-	expires time.Duration // to ask for; raised by a 423
-	granted time.Duration
-	target  transport.Target
-	local   netip.AddrPort
-	contact sip.Address // as registered last; zero: never
-	since   time.Time   // of the last success
-	fails   int
-	res     *sip.Response
-	err     error
-	out     *attempts
-	timer   *transaction.Timer
-	watch   *transaction.Timer
+	table    *fsm.Table[regState, regEvent, *Registration]
+	state    regState
+	callID   string
+	fromTag  string
+	seq      uint32
+	expires  time.Duration // to ask for; raised by a 423
+	target   transport.Target
+	local    netip.AddrPort
+	contact  sip.Address // as registered last; zero: never
+	old      sip.Address // as registered before this round
+	round    int
+	queue    []transport.Target // servers that were not tried yet in this round
+	tried    []netip.AddrPort
+	sent     []*sending // that may decide it
+	silences int
+	since    time.Time // of the last success
+	fails    int
+	res      *sip.Response
+	err      error
+	proved   bool // the last answer was to one with credentials
+	denied   int  // wrong passwords since the last success
+	moves    moves
+
+	timer     *transaction.Timer // refresh, or back-off
+	watch     *transaction.Timer // of the own address
+	quiet     *transaction.Timer // a silent server
+	moveTimer *transaction.Timer
+	ping      *transaction.Timer
 }
 
 type (
@@ -107,13 +119,12 @@ var registration = fsm.New("registration", []fsm.Row[regState, regEvent, *Regist
 	{State: regLeaving, Event: evTimer, Next: regGone, Action: (*Registration).gone, Section: "10.2.2"},
 })
 
-// Back-off and refresh.
+var errNoServer = errors.New("ua: no server to register at")
+
 const (
-	backoffFirst = 2 * time.Second
-	backoffMost  = 2 * time.Minute
-	watchEvery   = 10 * time.Second // how soon a new local address is noticed
-	renewAfter   = 10 * time.Second // how old a registration must be to be doubted
-	leaveWithin  = 2 * time.Second
+	watchEvery  = 10 * time.Second // how soon a new local address is noticed
+	renewAfter  = 10 * time.Second // how old a registration must be to be doubted
+	leaveWithin = 2 * time.Second
 )
 
 // Register keeps acct registered and tells notify, on the loop, how it stands. Any goroutine may call it.
@@ -141,36 +152,98 @@ func (r *Registration) step(ev regEvent) {
 	r.table.Log(r.log, slog.String("call", r.callID), from, ev, row)
 }
 
-// send registers or refreshes. The Request-URI has no user part (§10.2; a FRITZ!Box does not answer
-// otherwise).
+// sending is one REGISTER of a round: a round tries one server after the other.
+type sending struct {
+	target  transport.Target
+	local   netip.AddrPort
+	contact sip.Address
+	out     *attempts
+}
+
+// send registers or refreshes.
 func (r *Registration) send() {
-	r.timer.Stop()
-	r.watch.Stop()
+	r.stopTimers()
+	r.round++
+	round := r.round
+	r.queue, r.tried, r.sent, r.silences = nil, nil, nil, 0
+	r.old = r.contact
 	r.acct.resolve(r.a.s, func(ts []transport.Target, err error) {
-		if r.state != regRegistering && r.state != regRefreshing {
+		if round != r.round || r.state != regRegistering && r.state != regRefreshing {
 			return
 		}
+		r.queue = ts
 		if err == nil {
-			r.target = ts[0]
-			r.local, err = r.a.s.Local(r.target)
+			err = r.next()
 		}
 		if err != nil {
 			r.err, r.res = err, nil
 			r.a.s.Post(func() { r.step(evRefused) })
+		}
+	})
+}
+
+// next sends to the next server of the round; an error says that there is none.
+func (r *Registration) next() error {
+	err := errNoServer
+	for len(r.queue) > 0 {
+		t := r.queue[0]
+		r.queue = r.queue[1:]
+		r.tried = append(r.tried, t.Addr)
+		r.target = t
+		var local netip.AddrPort
+		if local, err = r.a.s.Local(t); err == nil {
+			r.sendTo(t, local)
+			return nil
+		}
+	}
+	return err
+}
+
+// sendTo sends the REGISTER. The Request-URI has no user part (§10.2; a FRITZ!Box does not answer otherwise).
+func (r *Registration) sendTo(t transport.Target, local netip.AddrPort) {
+	contact := r.acct.contact(t.Proto, local)
+	if r.acct.Instance != "" {
+		contact.Params = contact.Params.With("+sip.instance", instanceOf(r.acct))
+	}
+	r.contact, r.local = contact, local
+	s := &sending{target: t, local: local, contact: contact}
+	contact.Params = contact.Params.With("expires", sip.DeltaSeconds(r.expires))
+	req := r.request(contact)
+	if old := r.old; old.URI.Host != "" && !old.URI.Equal(contact.URI) {
+		old.Params = old.Params.With("expires", "0")
+		req.Contact = append(req.Contact, old) // our old address would still be rung
+	}
+	req.Expires = int(r.expires / time.Second)
+	r.sent = append(r.sent, s)
+	s.out = r.a.send(r.acct, req, &r.seq, t, func(res *sip.Response, err error) { r.receive(s, res, err) })
+	r.quiet.Stop()
+	r.quiet = r.a.s.After(silentAfter, func() {
+		if !s.out.heard {
+			r.silent()
+		}
+	})
+}
+
+// silent goes on beside a server that says nothing: at the next address, and where its name leads by now.
+func (r *Registration) silent() {
+	round := r.round
+	r.acct.doubt(r.a.s, func() {
+		if round != r.round || r.state != regRegistering && r.state != regRefreshing {
 			return
 		}
-		contact := r.acct.contact(r.target.Proto, r.local)
-		old := r.contact
-		r.contact = contact
-		contact.Params = contact.Params.With("expires", sip.DeltaSeconds(r.expires))
-		req := r.request(contact)
-		if old.URI.Host != "" && !old.URI.Equal(contact.URI) {
-			old.Params = old.Params.With("expires", "0")
-			req.Contact = append(req.Contact, old) // our old address would still be rung
+		for _, t := range r.acct.order() {
+			if !slices.Contains(r.tried, t.Addr) && !slices.Contains(r.queue, t) {
+				r.queue = append(r.queue, t)
+			}
 		}
-		req.Expires = int(r.expires / time.Second)
-		r.out = r.a.send(r.acct, req, &r.seq, r.target, r.receive)
+		if !slices.ContainsFunc(r.sent, func(s *sending) bool { return s.out.heard }) && len(r.queue) > 0 {
+			r.next()
+		}
 	})
+	r.quiet.Stop()
+	wait := min(silentAfter<<r.silences, mostSilent)
+	r.silences++
+	r.quiet = r.a.s.After(wait, r.silent)
 }
 
 func (r *Registration) request(contact sip.Address) *sip.Request {
@@ -186,13 +259,24 @@ func (r *Registration) request(contact sip.Address) *sip.Request {
 	return req
 }
 
-func (r *Registration) receive(res *sip.Response, err error) {
-	if res != nil && res.Status < 200 {
+// receive takes what comes back to one REGISTER. The first answer decides the round; silence and failures
+// only when the last server has none.
+func (r *Registration) receive(s *sending, res *sip.Response, err error) {
+	if res != nil && res.Status < 200 || !slices.Contains(r.sent, s) {
 		return
 	}
-	r.res, r.err = res, err
+	if (err != nil || res.Status == 503) && (len(r.queue) > 0 && r.next() == nil || r.waits()) {
+		return
+	}
+	r.sent, r.queue = nil, nil
+	r.quiet.Stop()
+	r.target, r.local, r.contact = s.target, s.local, s.contact
+	r.res, r.err, r.proved = res, err, s.out.proved
 	switch {
 	case err != nil:
+		r.step(evRefused)
+	case res.Status < 300 && r.expires > 0 && r.granted(res, s.contact) <= 0:
+		r.res, r.err = nil, errNotKept
 		r.step(evRefused)
 	case res.Status < 300:
 		r.step(evOK)
@@ -203,32 +287,29 @@ func (r *Registration) receive(res *sip.Response, err error) {
 	}
 }
 
-// up takes what was granted. A registrar may list other bindings too: only the own one counts (§10.2.4).
+// waits reports whether another server of the round may answer still.
+func (r *Registration) waits() bool {
+	return slices.ContainsFunc(r.sent, func(s *sending) bool { return !s.out.done })
+}
+
+// up takes what was granted.
 func (r *Registration) up() {
-	r.fails = 0
+	r.fails, r.denied = 0, 0
 	r.since = time.Now()
 	r.acct.first, r.acct.home = r.target.Addr, r.target.Addr
-	r.granted = r.expires
-	if r.res.Expires >= 0 {
-		r.granted = time.Duration(r.res.Expires) * time.Second
-	}
-	for _, c := range r.res.Contact {
-		if v, ok := c.Expires(); ok && c.URI.User == r.contact.URI.User && c.URI.Host == r.contact.URI.Host &&
-			c.URI.Port == r.contact.URI.Port {
-			r.granted = time.Duration(v) * time.Second
-		}
-	}
-	if r.acct.learnPublic(r.res, r.local) {
-		r.a.s.Post(func() { r.step(evMoved) })
-	}
-	// Early enough for a retransmitted exchange, jittered so that a whole house does not come at once.
-	wait := r.granted * time.Duration(80+rand.IntN(10)) / 100
-	if r.granted-wait > 2*time.Minute {
-		wait = r.granted - 2*time.Minute
-	}
-	r.timer = r.a.s.After(max(wait, time.Second), func() { r.step(evTimer) })
+	r.acct.serviceRoute = serviceRoute(r.res)
+	granted := r.granted(r.res, r.contact)
+	r.correct(seenAt(r.res, r.local))
+	r.timer = r.a.s.After(refreshIn(granted), func() { r.step(evTimer) })
 	r.watchAddress()
-	r.notify(RegEvent{Registered: true, Expires: r.granted, Contact: r.contact})
+	r.stayReachable(r.target)
+	r.notify(RegEvent{Registered: true, Expires: granted, Contact: r.contact})
+}
+
+func (r *Registration) stopTimers() {
+	for _, t := range []*transaction.Timer{r.timer, r.watch, r.quiet, r.moveTimer} {
+		t.Stop()
+	}
 }
 
 // renew registers at once when a call shows that the registrar may have lost the binding, as one does that
@@ -249,7 +330,7 @@ func (r *Registration) watchAddress() {
 		}
 		if local, err := r.a.s.Local(r.target); (moved || err == nil && local != r.local) &&
 			r.state == regRegistered {
-			r.acct.public = r.acct.PublicAddress
+			r.acct.public, r.moves = r.acct.PublicAddress, moves{at: r.moves.at}
 			r.step(evMoved)
 			return
 		}
@@ -270,29 +351,21 @@ func (r *Registration) longer() {
 }
 
 func (r *Registration) failed() {
-	r.watch.Stop()
+	r.stopTimers()
+	r.ping.Stop()
 	r.acct.avoid(r.target.Addr)
-	wait := backoffMost
-	if r.fails < 6 {
-		wait = backoffFirst << r.fails
-	}
-	if r.res != nil && (r.res.Status == 401 || r.res.Status == 407) {
-		wait = backoffMost // a wrong password: servers lock accounts that keep trying
-	}
-	r.fails++
-	wait = wait/2 + rand.N(wait/2+1)
-	ev := RegEvent{Err: r.err, Retry: wait}
+	ev := RegEvent{Err: r.err, Retry: r.patience()}
 	if r.res != nil {
 		ev.Status = r.res.Status
 	}
-	r.timer = r.a.s.After(wait, func() { r.step(evTimer) })
+	r.timer = r.a.s.After(ev.Retry, func() { r.step(evTimer) })
 	r.notify(ev)
 }
 
 // leave removes the binding (§10.2.2): the own Contact, never "*".
 func (r *Registration) leave() {
-	r.timer.Stop()
-	r.watch.Stop()
+	r.stopTimers()
+	r.ping.Stop()
 	r.timer = r.a.s.After(leaveWithin, func() { r.step(evTimer) })
 	if r.contact.URI.Host == "" {
 		r.a.s.Post(func() { r.step(evRefused) })
@@ -302,19 +375,25 @@ func (r *Registration) leave() {
 	contact.Params = contact.Params.With("expires", "0")
 	req := r.request(contact)
 	req.Expires = 0
-	if r.out != nil {
-		r.out.gone = true
+	for _, s := range r.sent {
+		s.out.gone = true
 	}
-	r.out = r.a.send(r.acct, req, &r.seq, r.target, func(res *sip.Response, err error) {
-		if r.state == regLeaving {
-			r.receive(res, err)
+	r.sent = nil
+	r.a.send(r.acct, req, &r.seq, r.target, func(res *sip.Response, err error) {
+		switch {
+		case r.state != regLeaving || res != nil && res.Status < 200:
+		case err == nil && res.Status < 300:
+			r.step(evOK)
+		case err == nil && res.Status == 423:
+			r.step(evBrief)
+		default:
+			r.step(evRefused)
 		}
 	})
 }
 
 func (r *Registration) gone() {
-	r.timer.Stop()
-	r.watch.Stop()
+	r.stopTimers()
 	r.acct.home = netip.AddrPort{}
 	delete(r.a.regs, r)
 	r.notify(RegEvent{})

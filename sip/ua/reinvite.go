@@ -28,14 +28,14 @@ func (t *turn) reinvite() {
 	req := l.d.request(sip.INVITE)
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
-	c.a.s.Resolve(l.d.nextHop(), func(ts []transport.Target, err error) {
+	l.reach(func(to transport.Target, err error) {
 		switch {
 		case l.oa != oaOurs: // it ended meanwhile
 		case err != nil:
 			l.step(oa300, turn{err: err})
 		default:
 			var out *attempts
-			out = c.a.send(c.acct, req, &l.d.localSeq, ts[0],
+			out = c.a.send(c.acct, req, &l.d.localSeq, to,
 				func(res *sip.Response, err error) { l.offerAnswered(out, body, res, err) })
 			l.sent.open = out
 		}
@@ -49,7 +49,7 @@ func (l *Leg) offerAnswered(out *attempts, body []byte, res *sip.Response, err e
 	case err == nil && res.Status < 200:
 		return
 	case l.sent.open != out: // a repeated 2xx
-		l.call.a.s.Resend(l.sent.ack, l.sent.ackTo)
+		l.repeated()
 		return
 	}
 	l.sent.open = nil
@@ -69,7 +69,7 @@ func (l *Leg) offerAnswered(out *attempts, body []byte, res *sip.Response, err e
 func (t *turn) agreed() {
 	renewed := t.out != t.sent.first
 	if renewed && len(t.res.Contact) > 0 {
-		t.d.target = t.res.Contact[0].URI // §12.2.1.2
+		t.d.retarget(t.res.Contact[0].URI)
 	}
 	t.acknowledge(t.out, func() {})
 	t.call.tell(CallEvent{Kind: Answered, Leg: t.Leg, Renewed: renewed, Status: t.res.Status,

@@ -37,6 +37,9 @@ type uaOptions struct {
 	on    func(*ua.Call, ua.CallEvent) // in place of events
 	cfg   transaction.Config
 	proto sip.Proto
+	// of ua.Config
+	redirect func(*ua.Account, sip.URI) (*ua.Account, bool)
+	also     []sip.Proto // further transports, each at a port of its own
 }
 
 // startUA runs a user agent until the test ends.
@@ -53,8 +56,14 @@ func startUA(t testing.TB, n *siptest.Network, addr string, options ...func(*uaO
 		o.log = slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})
 	}
 	o.cfg.Log = slog.New(o.log)
-	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on})
-	runStack(t, transaction.NewStack(o.cfg, u.Agent, n.ListenOn(o.proto, addr)))
+	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on,
+		Redirect: o.redirect})
+	transports := []transport.Transport{n.ListenOn(o.proto, addr)}
+	for i, p := range o.also {
+		at := netip.AddrPortFrom(u.addr.Addr(), u.addr.Port()+10+uint16(i))
+		transports = append(transports, n.ListenOn(p, at.String()))
+	}
+	runStack(t, transaction.NewStack(o.cfg, u.Agent, transports...))
 	return u
 }
 
