@@ -4,15 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"portero/audio"
 	"portero/audio/rtp"
 	"portero/sip/sdp"
 )
 
-// eventsPayload is the payload type offered for telephone-event; 101 is what every phone expects.
-const eventsPayload = 101
+// EventsPayload is the payload type offered for telephone-event; 101 is what every phone expects.
+const EventsPayload = 101
 
 // ErrEnded is the answer of a leg that was closed.
 var ErrEnded = errors.New("media: the call is over")
@@ -52,9 +54,16 @@ type Leg struct {
 	c       *Config
 	onDigit func(audio.Digit)
 
+	// OnStranger is told of sound from an address that is not let in, as in audio.SessionConfig; nil: nobody.
+	// Sources says where the far end is known to be, at present; nil: where its signalling comes from. It is
+	// called on the engine's thread. Both are set before the first offer.
+	OnStranger func(audio.Stranger)
+	Sources    func() []netip.Addr
+
+	peer atomic.Pointer[netip.Addr] // where the signalling comes from: RTP may latch on to it
+
 	mu        sync.Mutex
 	closed    bool
-	peer      netip.Addr // where the signalling comes from: RTP may latch on to it
 	local     sdp.Local
 	rtp, rtcp rtp.PacketConn
 	session   *audio.Session
@@ -85,7 +94,7 @@ func (m *Leg) open(local netip.Addr) error {
 	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
 		told = p
 	}
-	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: eventsPayload}
+	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: EventsPayload}
 	for _, c := range m.c.Codecs {
 		m.local.Codecs = append(m.local.Codecs, sdp.Codec{Name: c.Name, ClockRate: c.ClockRate, PayloadType: c.PayloadType})
 	}
@@ -102,7 +111,7 @@ func (m *Leg) offer(local, peer netip.Addr) ([]byte, error) {
 	if err := m.open(local); err != nil {
 		return nil, err
 	}
-	m.peer = peer
+	m.peer.Store(&peer)
 	return m.local.Offer()
 }
 
@@ -113,7 +122,7 @@ func (m *Leg) Answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
 	if err := m.open(local); err != nil {
 		return nil, err
 	}
-	m.peer = peer
+	m.peer.Store(&peer)
 	body, agreed, err := m.local.Answer(offer)
 	if err != nil {
 		return nil, err
@@ -151,16 +160,24 @@ func (m *Leg) settle(agreed sdp.Result) error {
 		m.agreed = agreed
 		return nil
 	}
-	peer := m.peer
 	m.session, err = audio.NewSession(audio.SessionConfig{
 		Conn: m.rtp, RTCP: m.rtcp, Media: am, InBand: m.c.InBand, OnDigit: m.onDigit,
-		LatchFrom: func(a netip.Addr) bool { return a.Unmap() == peer.Unmap() },
+		OnStranger: m.OnStranger, LatchFrom: m.latchFrom,
 	})
 	if err != nil {
 		return err
 	}
 	m.agreed = agreed
 	return nil
+}
+
+// latchFrom lets sound in from where the far end is known to be.
+func (m *Leg) latchFrom(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if m.Sources != nil {
+		return slices.Contains(m.Sources(), a)
+	}
+	return m.peer.Load().Unmap().WithZone("") == a
 }
 
 // params turns what was agreed, and whether the leg is muted, into what the session does.
