@@ -102,6 +102,9 @@ func (s *Station) callNext(v *visit) {
 	p.media = s.newMedia(p)
 	var err error
 	if p.target, err = s.cfg.Target(v.bell, text); err == nil {
+		if p.target.Local {
+			p.media.At = s.phone.hostsOf(p.target.User)
+		}
 		name := v.bell.DisplayName
 		if name == "" {
 			name = v.bell.Name

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -55,10 +54,10 @@ type Leg struct {
 	onDigit func(audio.Digit)
 
 	// OnStranger is told of sound from an address that is not let in, as in audio.SessionConfig; nil: nobody.
-	// Sources says where the far end is known to be, at present; nil: where its signalling comes from. It is
-	// called on the engine's thread. Both are set before the first offer.
+	// At says whether the far end is known to be at a host, at present; nil: where its signalling comes from.
+	// It is called on the engine's thread, per packet. Both are set before the first offer.
 	OnStranger func(audio.Stranger)
-	Sources    func() []netip.Addr
+	At         func(netip.Addr) bool
 
 	peer atomic.Pointer[netip.Addr] // where the signalling comes from: RTP may latch on to it
 
@@ -174,8 +173,8 @@ func (m *Leg) settle(agreed sdp.Result) error {
 // latchFrom lets sound in from where the far end is known to be.
 func (m *Leg) latchFrom(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	if m.Sources != nil {
-		return slices.Contains(m.Sources(), a)
+	if m.At != nil {
+		return m.At(a)
 	}
 	return m.peer.Load().Unmap().WithZone("") == a
 }
