@@ -134,7 +134,8 @@ func TestEventPayloadTypes(t *testing.T) {
 			}
 			synctest.Wait()
 			if h.typed() != "122#" || h.digits[0].Unasked != tc.unasked {
-				t.Errorf("%s: %q under %d, want 122# under %d", name, h.typed(), h.digits[0].Unasked, tc.unasked)
+				t.Errorf("%s: %q under %d, want 122# under %d", name, h.typed(), h.digits[0].Unasked,
+					tc.unasked)
 			}
 		})
 	}
@@ -209,7 +210,8 @@ func TestLatchMoves(t *testing.T) {
 	source := func(t *testing.T, h *house, want string) {
 		t.Helper()
 		synctest.Wait()
-		if got := h.session.Stats().Source; want == "" && got.IsValid() || want != "" && got.String() != want {
+		got := h.session.Stats().Source
+		if want == "" && got.IsValid() || want != "" && got.String() != want {
 			t.Errorf("the stream comes from %s, want %q", got, want)
 		}
 	}

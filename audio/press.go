@@ -41,10 +41,10 @@ type arrival struct {
 	newer  bool   // than all before it
 }
 
-// take reports whether the packet belongs to a press not seen before. number is its sequence number and
-// clockRate that of its time stamp, in Hz.
-func (r *eventReceiver) take(e telephoneEvent, number uint16, ts uint32, at time.Duration, clockRate int) bool {
-	a := arrival{e, number, ts, at, uint32(clockRate) * uint32(eventPause/time.Millisecond) / 1000,
+// take reports whether the packet belongs to a press not seen before. number is its sequence number and hz the
+// clock rate of its time stamp.
+func (r *eventReceiver) take(e telephoneEvent, number uint16, ts uint32, at time.Duration, hz int) bool {
+	a := arrival{e, number, ts, at, uint32(hz) * uint32(eventPause/time.Millisecond) / 1000,
 		r.known == 0 || int16(number-r.number) > 0}
 	defer r.count(a)
 	for i := range r.presses[:r.known] {

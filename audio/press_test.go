@@ -29,7 +29,8 @@ func TestEventReceiver(t *testing.T) {
 		"same digit after less than a pause": {{5, 1000, 800, true, 1, 0, true},
 			{5, 1900, 160, false, 2, 39, false}, {5, 1900, 320, false, 3, 59, false}},
 		"pushed together by a stall": {{5, 1000, 160, false, 1, 900, true},
-			{5, 1000, 800, true, 2, 900, false}, {5, 2120, 160, false, 6, 901, true}, {5, 2120, 800, true, 7, 901, false}},
+			{5, 1000, 800, true, 2, 900, false}, {5, 2120, 160, false, 6, 901, true},
+			{5, 2120, 800, true, 7, 901, false}},
 		"ends lost": {{5, 1000, 160, false, 1, 0, true}, {5, 1000, 640, false, 4, 60, false},
 			{5, 2280, 160, false, 12, 160, true}},
 		"old end late": {{5, 1000, 160, false, 1, 0, true}, {6, 2280, 160, false, 9, 160, true},
@@ -66,7 +67,8 @@ func TestEventReceiver(t *testing.T) {
 			{5, 2000, 800, true, 2, 95, false}},
 		"ends 50 ms apart": {{5, 1000, 800, true, 1, 0, true}, {5, 1000, 800, true, 2, 50, false},
 			{5, 1000, 800, true, 3, 100, false}},
-		"numbers lag and step back": {{5, 1000, 800, true, 100, 0, true}, {6, 2000, 160, false, 98, 100, true},
+		"numbers lag and step back": {{5, 1000, 800, true, 100, 0, true},
+			{6, 2000, 160, false, 98, 100, true},
 			{6, 2000, 320, false, 99, 120, false}, {7, 4000, 160, false, 97, 300, true}},
 	} {
 		var r eventReceiver

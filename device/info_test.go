@@ -68,7 +68,7 @@ func FuzzInfo(f *testing.F) {
 		if len(got) > 1 && !strings.Contains(strings.ToUpper(string(body)), got) {
 			t.Errorf("%q is not in %q", got, body)
 		}
-		if got != "" && !octets && strings.IndexAny(string(body), "0123456789*#abcdABCD") < 0 {
+		if got != "" && !octets && !strings.ContainsAny(string(body), "0123456789*#abcdABCD") {
 			t.Errorf("%q of %q, which has no key", got, body)
 		}
 	})

@@ -76,7 +76,8 @@ func (s *Stream) fromPeer(from netip.AddrPort, at time.Duration) bool {
 
 // allowed says whether the far end may be at an address, whatever the port.
 func (s *Stream) allowed(a netip.Addr) bool {
-	return a.WithZone("") == s.params.Remote.Addr().WithZone("") || s.cfg.LatchFrom != nil && s.cfg.LatchFrom(a)
+	return a.WithZone("") == s.params.Remote.Addr().WithZone("") ||
+		s.cfg.LatchFrom != nil && s.cfg.LatchFrom(a)
 }
 
 // inSequence counts a candidate's packets and reports whether they prove it.

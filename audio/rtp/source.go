@@ -51,8 +51,8 @@ const (
 )
 
 // Admit judges one packet. seq is its extended sequence number, which goes on where 16 bits wrap; numbers of
-// two epochs (see Epoch), and of events that have an SSRC of their own, have nothing to do with each other. An
-// event of the source passes under any number, since some gateways number events apart.
+// two epochs (see Epoch), and of events that have an SSRC of their own, have nothing to do with each other.
+// An event of the source passes under any number, since some gateways number events apart.
 func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool) (seq int64, ok bool) {
 	quiet := at-s.last >= silence
 	if s.live && ssrc == s.ssrc {

@@ -37,7 +37,8 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Two packets in sequence take no stream from one that goes on; a silence of 100 ms does, and it is given back.
+// Two packets in sequence take no stream from one that goes on; a silence of 100 ms does, and it is given
+// back.
 func TestAnotherSource(t *testing.T) {
 	r := &judge{T: t}
 	r.step(1, 10, 0, false, true)
