@@ -9,6 +9,7 @@ type press struct {
 	length   uint32 // units from start on that its packets have claimed
 	duration uint16 // of its newest packet
 	number   uint16 // of its newest packet, RTP's sequence number
+	stamp    uint32 // of its newest packet
 	ended    bool
 	ends     int           // packets with the E bit
 	at       time.Duration // when the last of its packets came
@@ -27,7 +28,7 @@ type eventReceiver struct {
 const (
 	eventPause   = 40 * time.Millisecond // between two presses of a key: Q.24's shortest pause
 	eventLate    = time.Second           // a packet that is older by number and stamp is no later than that
-	endsWithin   = 100 * time.Millisecond
+	endsWithin   = 120 * time.Millisecond
 	eventSegment = 0xe000 // units from which on a press may go on under a new time stamp, RFC 4733, 2.5.1.3
 )
 
@@ -60,7 +61,7 @@ func (r *eventReceiver) take(e telephoneEvent, number uint16, ts uint32, at time
 		}
 	}
 	copy(r.presses[1:], r.presses[:])
-	r.presses[0] = press{event: e.event, start: ts, number: number, at: at}
+	r.presses[0] = press{event: e.event, start: ts, stamp: ts, number: number, at: at}
 	r.presses[0].extend(a)
 	r.known = min(r.known+1, len(r.presses))
 	return true
@@ -87,9 +88,9 @@ func (p *press) holds(a arrival) bool {
 	switch {
 	case p.repeatsEnd(a):
 		return true
-	case overlaps: // the same stamp for another press: it begins again, with less
-		begins := a.newer && !a.end && (p.ended || a.duration < p.duration)
-		return !begins || !paused
+	case overlaps: // another press within what the last one claimed: it begins again, or under another stamp
+		begins := !p.ended && !a.end && a.duration < p.duration || p.ended && (!a.end || a.stamp != p.stamp)
+		return !begins || !a.newer || !paused
 	case a.end && !a.newer && a.at-p.at < eventLate:
 		return true
 	case !p.ended && ahead >= eventSegment && ahead <= int32(p.length)+0x10000-eventSegment &&
@@ -117,7 +118,7 @@ func (p *press) extend(a arrival) {
 		p.ends++
 	}
 	if a.newer {
-		p.duration, p.number = a.duration, a.number
+		p.duration, p.number, p.stamp = a.duration, a.number, a.stamp
 	} else {
 		p.duration = max(p.duration, a.duration)
 	}

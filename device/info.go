@@ -36,7 +36,7 @@ func (i *infoReader) keys(contentType string, body []byte) string {
 		if strings.ContainsAny(value, "=:") {
 			value = infoField(value, "signal")
 		}
-	case "application/dtmf":
+	case "application/dtmf", "":
 		if strings.ContainsAny(value, "=:") {
 			value = infoField(value, "signal")
 		}

@@ -31,7 +31,7 @@ func TestInfoKeys(t *testing.T) {
 		{event, "\x0b\x0a\x00\xa0", "#"}, {event, "\x10\x0a\x00\xa0", ""}, {event, "\x0b\x0a\x00", ""},
 		{"application/vnd.nortelnetworks.digits",
 			"p=Digit-Collection\r\ny=Digits\r\ns=success\r\nn=1\r\nd=5\r\n", "5"},
-		{"text/plain", "5", ""}, {"", "5", ""},
+		{"text/plain", "5", ""}, {"", "5", "5"},
 	} {
 		var i infoReader
 		if got := i.keys(test.contentType, []byte(test.body)); got != test.want {

@@ -27,6 +27,8 @@ type Source struct {
 
 	former, aside      uint32 // SSRCs: of the source that fell silent, and of events alone
 	isFormer, hasAside bool
+	refused            uint32 // the latest SSRC whose sound was refused: it does not send events alone
+	hasRefused         bool
 
 	lostBefore    uint64 // in epochs that have gone
 	expectedPrior int64  // at the last report
@@ -81,6 +83,7 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 	case event:
 		return int64(number), s.takesAside(ssrc)
 	case !quiet && s.voiced && !(s.isFormer && ssrc == s.former):
+		s.refused, s.hasRefused = ssrc, true
 		return 0, false
 	}
 	s.begin(ssrc, number, at, event)
@@ -88,6 +91,9 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 }
 
 func (s *Source) takesAside(ssrc uint32) bool {
+	if s.hasRefused && ssrc == s.refused {
+		return false
+	}
 	if !s.hasAside {
 		s.aside, s.hasAside = ssrc, true
 	}

@@ -67,7 +67,6 @@ func TestEventsAside(t *testing.T) {
 	for i := range 10 {
 		r.step(2, uint16(900+i), 20*i+5, true, true)
 		r.step(3, uint16(900+i), 20*i+6, true, false)
-		r.step(2, uint16(50+i), 20*i+7, false, false)
 		r.step(1, uint16(11+i), 20*i+20, false, true)
 	}
 	if !r.Hears(1) || !r.Hears(2) || r.Hears(3) || r.Epoch() != 1 || r.Lost() != 0 || r.expected() != 11 {
@@ -75,6 +74,17 @@ func TestEventsAside(t *testing.T) {
 	}
 	r.step(4, 7, 400, false, true)
 	r.step(3, 1, 410, true, true)
+}
+
+// An SSRC whose sound was refused does not send events alone.
+func TestNoEventsOfAnotherVoice(t *testing.T) {
+	r := &judge{T: t}
+	r.step(1, 10, 0, false, true)
+	r.step(2, 50, 5, false, false)
+	r.step(2, 51, 6, true, false)
+	r.step(3, 90, 7, true, true)
+	r.step(3, 91, 8, false, false)
+	r.step(3, 92, 9, true, false)
 }
 
 // What sent events before the voice began goes on doing so.
