@@ -42,7 +42,7 @@ type arrival struct {
 	newer  bool   // than all before it
 }
 
-// take reports whether the packet belongs to a press not seen before. number is its sequence number and hz the
+// take reports whether the packet belongs to a press not seen before. number is its sequence number, hz the
 // clock rate of its time stamp.
 func (r *eventReceiver) take(e telephoneEvent, number uint16, ts uint32, at time.Duration, hz int) bool {
 	a := arrival{e, number, ts, at, uint32(hz) * uint32(eventPause/time.Millisecond) / 1000,
