@@ -26,7 +26,8 @@
 //	session.go             Session, Media, Stats: the sound of one leg of a call
 //	session_receive.go     from the stream to the buffer, the digits and the mix
 //	session_send.go        from the microphone to the stream
-//	event.go               RFC 4733 telephone-events, both ways
+//	event.go               RFC 4733 telephone-events: their wire form, and sending them
+//	press.go               which of them are one press, from senders that get their stamps wrong
 //	engine.go run.go block.go patch.go echo.go duplex.go   the engine, from its public face to the card
 //	loopback.go            the loop test: delay, return loss, distortion, and a verdict for the installer
 //	clip.go tones.go       Clip; ringing and busy tones (ITU-T E.180 Supplement 2), the door's own sounds
@@ -49,6 +50,6 @@
 //     whole program. pion/opus only decodes. A door station's 16 kHz fit into G.722.
 //   - No comfort noise (RFC 3389), no stereo, no SRTP: a transform can stand in as an rtp.PacketConn.
 //   - Playback sounds are mono; the sum is limited to -1 dBFS ahead of the canceller's reference.
-//   - A far end that changes its address without signalling is not followed (see rtp.Config.LatchFrom).
+//   - A far end that changes its host without signalling is not followed (see rtp.Config.LatchFrom).
 //   - G.722 counts its RTP clock at 8000 Hz; Codec.ClockRate and Codec.SampleRate differ.
 package audio

@@ -13,6 +13,8 @@ type Digit struct {
 	At       time.Duration // when it was first heard, on the clock of Monotonic
 	Duration time.Duration // as far as known at that moment: long for a press whose end alone arrived
 	InBand   bool          // heard in the sound, not as an RFC 4733 event
+	Stream   int           // 0 or 1: which of the far end's two streams of events; 0 if InBand
+	Unasked  uint8         // the payload type of an event that was never negotiated; 0: it was
 }
 
 const eventDigits = "0123456789*#ABCD" // event codes 0 to 15, RFC 4733 table 3
@@ -45,62 +47,6 @@ func parseTelephoneEvent(b []byte) (telephoneEvent, bool) {
 		return telephoneEvent{}, false
 	}
 	return telephoneEvent{b[0], b[1]&0x80 != 0, b[1] & 0x3f, binary.BigEndian.Uint16(b[2:])}, true
-}
-
-// eventReceiver turns the packets of telephone events into key presses. A press is known by the time stamp of
-// its start, which all its packets bear; so any one of them is enough, and the others are ignored.
-type eventReceiver struct {
-	known    bool
-	event    uint8
-	start    uint32 // time stamp of the last press
-	duration uint32 // reported so far
-	ended    bool
-}
-
-const (
-	eventSegment = 0xe000 // units from which on a press may go on under a new time stamp, RFC 4733, 2.5.1.3
-	eventRestart = 10     // s: a time stamp that far back is a sender that started over, not a late packet
-)
-
-// take reports whether the packet belongs to a press not seen before.
-func (r *eventReceiver) take(e telephoneEvent, ts uint32, clockRate int) bool {
-	if !r.known {
-		r.begin(e, ts)
-		return true
-	}
-	ahead := int32(ts - r.start)
-	switch {
-	case ahead == 0:
-		if e.event == r.event {
-			r.extend(e, 0)
-		}
-		return false
-	case ahead < 0 && ahead > -int32(eventRestart*clockRate):
-		return false
-	case ahead > 0 && e.event == r.event && !r.ended:
-		// A long press goes on as a new segment where the last one stopped; and some senders move the time
-		// stamp with each packet.
-		boundary := eventSegment <= ahead && ahead <= 0x10000
-		if uint32(ahead) <= r.duration || boundary && r.duration >= eventSegment {
-			r.extend(e, uint32(ahead))
-			return false
-		}
-	}
-	r.begin(e, ts)
-	return true
-}
-
-func (r *eventReceiver) begin(e telephoneEvent, ts uint32) {
-	*r = eventReceiver{known: true, event: e.event, start: ts, duration: uint32(e.duration), ended: e.end}
-}
-
-func (r *eventReceiver) extend(e telephoneEvent, ahead uint32) {
-	if ahead > 0 {
-		r.start += ahead
-		r.duration = 0
-	}
-	r.duration = max(r.duration, uint32(e.duration))
-	r.ended = r.ended || e.end
 }
 
 // The timing of digits sent, in blocks of 10 ms; Q.24 asks for at least 40 ms of tone and of pause.

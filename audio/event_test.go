@@ -21,44 +21,6 @@ func TestTelephoneEventWire(t *testing.T) {
 	}
 }
 
-func TestEventReceiver(t *testing.T) {
-	type packet struct {
-		event    uint8
-		ts       uint32
-		duration uint16
-		end      bool
-		fresh    bool
-	}
-	for name, packets := range map[string][]packet{
-		"one press": {{5, 1000, 160, false, true}, {5, 1000, 320, false, false},
-			{5, 1000, 800, true, false}, {5, 1000, 800, true, false}},
-		"only an end": {{5, 1000, 800, true, true}, {5, 1000, 800, true, false}},
-		"same digit twice": {{5, 1000, 800, true, true}, {5, 2280, 160, false, true},
-			{5, 2280, 800, true, false}},
-		"ends lost": {{5, 1000, 160, false, true}, {5, 1000, 640, false, false},
-			{5, 2280, 160, false, true}},
-		"old end late": {{5, 1000, 160, false, true}, {6, 2280, 160, false, true},
-			{5, 1000, 800, true, false}},
-		"other digit at once": {{5, 1000, 800, true, true}, {6, 1800, 160, false, true}},
-		"long press": {{5, 1000, 0xff80, false, true}, {5, 1000 + 0xff80, 160, false, false},
-			{5, 1000 + 0xff80, 4000, true, false}},
-		"long press, boundary lost": {{5, 1000, 0xf000, false, true}, {5, 1000 + 0xffff, 160, false, false}},
-		"moving time stamp": {{5, 1000, 160, false, true}, {5, 1160, 320, false, false},
-			{5, 1320, 480, false, false}, {5, 1480, 480, true, false}},
-		"wrap": {{5, 0xffffff00, 800, true, true}, {5, 0x500, 800, true, true},
-			{5, 0xffffff00, 800, true, false}},
-		"sender starts over": {{5, 0x40000000, 800, true, true}, {5, 160, 800, true, true}},
-	} {
-		var r eventReceiver
-		for i, p := range packets {
-			e := telephoneEvent{event: p.event, end: p.end, duration: p.duration}
-			if got := r.take(e, p.ts, 8000); got != p.fresh {
-				t.Errorf("%s: packet %d: new %v", name, i, got)
-			}
-		}
-	}
-}
-
 // RFC 4733, 2.5.1: starts with the elapsed duration, one time stamp for all, the end three times with the
 // same duration.
 func TestEventSender(t *testing.T) {

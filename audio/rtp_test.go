@@ -225,6 +225,8 @@ func TestLatch(t *testing.T) {
 	}
 }
 
+// Events of an SSRC of their own count from where the stream comes from, and fill a stream of their own; a
+// third SSRC's and another address's do not.
 func TestForeignEventsOpenNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &audiotest.Net{}
@@ -244,7 +246,8 @@ func TestForeignEventsOpenNothing(t *testing.T) {
 		}
 		for i := range byte(10) {
 			peer.WritePacket(audioPacket(i, 1), to)
-			peer.WritePacket(event(i, 2, 5), to)     // another SSRC
+			peer.WritePacket(event(i, 2, 5), to)     // one key of an SSRC of its own
+			peer.WritePacket(event(i, 3, 8), to)     // of a third
 			stranger.WritePacket(event(i, 1, 6), to) // another source
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -254,8 +257,8 @@ func TestForeignEventsOpenNothing(t *testing.T) {
 		peer.WritePacket(event(13, 1, 9), to)
 		time.Sleep(50 * time.Millisecond)
 		stop()
-		if got := a.dialled(); got != "9" {
-			t.Errorf("digits %q, want 9", got)
+		if got := a.dialled(); got != "59" {
+			t.Errorf("digits %q, want 59", got)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,7 +47,9 @@ type Media struct {
 	Send    Format
 	Receive []Format // every format that the far end may send; it may change from packet to packet
 
-	EventPT     uint8 // payload type of the telephone-events sent; 0: none, digits are sent as tones
+	// Payload types of telephone-events. Some phones send under the type of their own description, so those
+	// of EventPT are heard, too, and of Send; and so are events that nobody negotiated (see Digit.Unasked).
+	EventPT     uint8 // of those sent; 0: none, digits are sent as tones
 	EventPTRecv uint8 // of those received; 0: none
 
 	Direction Direction
@@ -63,6 +66,16 @@ type SessionConfig struct {
 
 	InBand  bool        // listen for digits in the sound too, until the first telephone-event arrives
 	OnDigit func(Digit) // called once per key press on the engine's thread; must not block
+
+	// OnStranger is told, on the engine's thread and at most once a minute, of packets from an address that
+	// is not let in; it must not block. nil: nobody is.
+	OnStranger func(Stranger)
+}
+
+// Stranger is who sends from another address than the far end should.
+type Stranger struct {
+	From, Expected netip.AddrPort
+	Packets        uint64 // from all strangers since it was last told
 }
 
 // Session is one RTP stream with its RTCP: one leg of a call. It runs while it is attached to an Engine. Its
@@ -79,10 +92,11 @@ type Session struct {
 
 	// Receiving, in the order of a packet's way.
 	drained  time.Duration // when the sockets were read
+	sounded  time.Duration // when the last packet of sound was taken
 	format   int           // of media.Receive, that the buffer decodes
 	decoders []Decoder
 	buffer   *playout.Buffer
-	events   eventReceiver
+	events   [2]eventStream
 	hasEvent bool // a telephone-event came: tones in the sound are not counted
 	detector *dtmf.Detector
 	heard    [4]dtmf.Event
@@ -91,6 +105,9 @@ type Session struct {
 	block    [blockLen]int16 // at the engine's
 	digits   [8]Digit        // to be told when the lock is free
 	nDigits  int
+	counted  uint64        // strangers that were told
+	told     time.Duration // when
+	stranger Stranger      // to be told when the lock is free
 
 	// Sending.
 	clock   uint32 // RTP time stamp of the current block
@@ -110,6 +127,9 @@ type Stats struct {
 	Late, Duplicates uint64
 	Digits           uint64
 
+	SoundIn, SoundOut uint64        // packets of sound that were taken, in agreed directions, and sent
+	SoundQuiet        time.Duration // since the last of SoundIn, or since the attachment
+
 	Concealed time.Duration // sound made up for what was lost or late
 	Delay     time.Duration // of the jitter buffer
 }
@@ -119,6 +139,7 @@ func NewSession(c SessionConfig) (*Session, error) {
 	if err := c.Media.check(); err != nil {
 		return nil, err
 	}
+	c.Media.widen()
 	rc := rtp.Config{Conn: c.Conn, RTCP: c.RTCP, CNAME: c.CNAME, LatchFrom: c.LatchFrom}
 	stream, err := rtp.New(rc, c.Media.params())
 	if err != nil {
@@ -155,6 +176,20 @@ func (m *Media) check() error {
 	return nil
 }
 
+// widen has the format of Send heard under the far end's payload type, too, if that is free.
+func (m *Media) widen() {
+	m.Receive = slices.Clone(m.Receive)
+	pt := m.Send.PayloadType
+	taken := func(f Format) bool { return f.PayloadType == pt }
+	if pt != m.EventPTRecv && !slices.ContainsFunc(m.Receive, taken) {
+		m.Receive = append(m.Receive, m.Send)
+	}
+}
+
+// eventClock is the clock rate of telephone-events, in Hz. RFC 4733, 2.5.1.1, has it be the sound's, and all
+// of ours count at 8000.
+func (m *Media) eventClock() int { return m.Receive[0].Codec.ClockRate }
+
 // params are the media as package rtp sees them: without sound.
 func (m *Media) params() rtp.Params {
 	p := rtp.Params{
@@ -162,8 +197,12 @@ func (m *Media) params() rtp.Params {
 		Receive: map[uint8]rtp.Payload{}, Send: []uint8{m.Send.PayloadType, m.EventPT},
 		SendClockRate: m.Send.Codec.ClockRate, Sends: m.Direction.sends(),
 	}
-	if m.EventPTRecv != 0 {
-		p.Receive[m.EventPTRecv] = rtp.Payload{ClockRate: uint32(m.Receive[0].Codec.ClockRate), Event: true}
+	event := rtp.Payload{ClockRate: uint32(m.eventClock()), Event: true}
+	p.Unasked = event
+	for _, pt := range []uint8{m.EventPTRecv, m.EventPT} {
+		if pt != 0 {
+			p.Receive[pt] = event
+		}
 	}
 	for _, f := range m.Receive {
 		p.Receive[f.PayloadType] = rtp.Payload{ClockRate: uint32(f.Codec.ClockRate)}
@@ -177,7 +216,7 @@ func (s *Session) Update(m Media) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	m.Receive = append([]Format(nil), m.Receive...)
+	m.widen()
 	fromMic, err := NewResampler(engineRate, m.Send.Codec.SampleRate)
 	if err != nil {
 		return err
@@ -253,6 +292,9 @@ func (s *Session) Stats() Stats {
 	st, b := s.stats, s.buffer.Stats()
 	st.Stats = s.stream.Stats()
 	st.Invalid += s.stats.Invalid
+	if s.opened {
+		st.SoundQuiet = rtp.Monotonic() - s.sounded
+	}
 	st.Late, st.Duplicates = b.Late, b.Duplicates
 	st.Concealed = time.Duration(b.ConcealedMs) * time.Millisecond
 	st.Delay = time.Duration(b.DelayMs * float64(time.Millisecond))
@@ -290,7 +332,11 @@ func (s *Session) period(mic []int16, mix []int32, now time.Duration) {
 	}
 	digits, n := s.digits, s.nDigits
 	s.nDigits = 0
+	stranger := s.strangers(now)
 	s.mu.Unlock()
+	if stranger {
+		s.cfg.OnStranger(s.stranger) // which this thread alone writes
+	}
 	for _, d := range digits[:n] {
 		s.cfg.OnDigit(d)
 	}

@@ -25,9 +25,11 @@ func (s *Session) take(p *rtp.Packet) {
 	}
 	format := s.formatOf(p.PayloadType)
 	if format < 0 {
-		s.takeEvent(p.Payload, p.Timestamp, p.At)
+		s.takeEvent(p)
 		return
 	}
+	s.sounded = p.At
+	s.stats.SoundIn++
 	if format != s.format {
 		s.decode(format)
 	}
@@ -46,20 +48,66 @@ func (s *Session) formatOf(pt uint8) int {
 	return -1
 }
 
-func (s *Session) takeEvent(payload []byte, ts uint32, at time.Duration) {
-	e, ok := parseTelephoneEvent(payload)
+// eventStream is the events of one SSRC.
+type eventStream struct {
+	eventReceiver
+	used bool
+	ssrc uint32
+}
+
+// eventStreamOf returns which of the two streams an SSRC is. A new one takes over from one that is heard no
+// more, as after a hold or a transfer, else it is the second.
+func (s *Session) eventStreamOf(ssrc uint32) int {
+	free := -1
+	for i := range s.events {
+		e := &s.events[i]
+		switch {
+		case e.used && e.ssrc == ssrc:
+			return i
+		case free < 0 && !(e.used && s.stream.Hears(e.ssrc)):
+			free = i
+		}
+	}
+	free = max(free, 0) // rtp.Source lets two in, so one is free
+	s.events[free] = eventStream{used: true, ssrc: ssrc}
+	return free
+}
+
+func (s *Session) takeEvent(p *rtp.Packet) {
+	e, ok := parseTelephoneEvent(p.Payload)
 	if !ok || int(e.event) >= len(eventDigits) {
 		s.stats.Invalid++
 		return
 	}
 	s.hasEvent = true
-	clockRate := s.media.Receive[s.format].Codec.ClockRate
-	if s.events.take(e, ts, clockRate) {
-		s.tell(Digit{
-			Rune: rune(eventDigits[e.event]), At: at,
-			Duration: time.Duration(e.duration) * time.Second / time.Duration(clockRate),
-		})
+	clockRate, n := s.media.eventClock(), s.eventStreamOf(p.SSRC)
+	d := Digit{Rune: rune(eventDigits[e.event]), At: p.At, Stream: n,
+		Duration: time.Duration(e.duration) * time.Second / time.Duration(clockRate)}
+	if p.PayloadType != s.media.EventPTRecv && p.PayloadType != s.media.EventPT {
+		d.Unasked = p.PayloadType
 	}
+	if s.events[n].take(e, uint16(p.Seq), p.Timestamp, p.At, clockRate) {
+		s.tell(d)
+	}
+}
+
+const (
+	strangersAtLeast = 3           // fewer are a straggler or a scan, and not worth a word
+	strangersEvery   = time.Minute // between two tellings
+)
+
+// strangers reports whether s.stranger is to be told.
+func (s *Session) strangers(now time.Duration) bool {
+	if s.cfg.OnStranger == nil || s.counted > 0 && now-s.told < strangersEvery {
+		return false
+	}
+	from, expected, n := s.stream.Strangers()
+	if n-s.counted < strangersAtLeast {
+		return false
+	}
+	s.stranger = Stranger{From: from, Expected: expected, Packets: n - s.counted}
+	s.counted, s.told = n, now
+	return true
 }
 
 func (s *Session) tell(d Digit) {

@@ -10,7 +10,7 @@ func (s *Session) open(now time.Duration) {
 	if s.closed || s.opened {
 		return
 	}
-	s.opened, s.drained = true, now-time.Second
+	s.opened, s.drained, s.sounded = true, now-time.Second, now
 	s.stream.Start(now)
 	switch {
 	case s.media.Direction.sends():
@@ -55,6 +55,7 @@ func (s *Session) send(mic []int16, now time.Duration) {
 func (s *Session) transmit() {
 	n := s.encoder.Encode(s.stream.Payload(), s.frame)
 	s.stream.Send(s.media.Send.PayloadType, s.clock, !s.talking, n)
+	s.stats.SoundOut++
 	s.talking, s.filled = true, 0
 }
 

@@ -1,26 +1,44 @@
 package device
 
 import (
-	"strings"
 	"time"
 
+	"portero/audio"
 	"portero/device/access"
 	"portero/device/event"
-	"portero/sip"
+	"portero/device/media"
 )
 
-// digitHeard takes a digit from the sound or from an INFO. The first way that brings one is the call's way: a
-// phone that sends both would press every key twice.
-func (s *Station) digitHeard(p *party, by digitSource, digit rune) {
+// digitHeard takes a key from the events of RTP, the sound, or an INFO.
+func (s *Station) digitHeard(p *party, by access.Way, digit rune) {
 	if p.ended || p.v != s.visit || p != p.v.talk {
 		return
 	}
-	if p.digits == "" {
-		p.digits = by
+	s.step(onDigit, input{party: p, by: by, digit: digit})
+}
+
+// keyHeard takes a key that the session has heard.
+func (s *Station) keyHeard(p *party, d audio.Digit) {
+	if d.Unasked != 0 && !p.unasked && !p.ended {
+		p.unasked = true
+		s.log.Warn("keys are taken that the phone did not agree to send: set its DTMF to RFC 2833 (RFC 4733)",
+			"call", p.id(), "phone", p.target.Text, "payload_type", d.Unasked, "agreed", media.EventsPayload)
 	}
-	if p.digits == by {
-		s.step(onDigit, input{party: p, digit: digit})
+	by := access.ByEvents
+	switch {
+	case d.InBand:
+		by = access.ByTones
+	case d.Stream > 0:
+		by = access.ByOtherEvents
 	}
+	s.digitHeard(p, by, d.Rune)
+}
+
+// strangerHeard tells that somebody sends sound from where the phone should not be.
+func (s *Station) strangerHeard(p *party, x audio.Stranger) {
+	s.log.Warn("sound comes from "+x.From.String()+", expected "+x.Expected.String()+
+		": not let in; if it is the phone's, have the phone register from there, or correct the address it names",
+		"call", p.id(), "phone", p.target.Text, "packets", x.Packets)
 }
 
 // digit is part of a code, in calls that may open: those the station placed, and those whose rule says so.
@@ -29,7 +47,7 @@ func (s *Station) digit() {
 	if v.entry == nil {
 		return
 	}
-	switch res := v.entry.Digit(s.in.digit, time.Now()); res.Outcome {
+	switch res := v.entry.Digit(s.in.by, s.in.digit, time.Now()); res.Outcome {
 	case access.Accepted:
 		for _, door := range res.Doors {
 			o := access.Opening{Door: door, Who: res.Who, How: event.ByCode, Call: v.talk.id()}
@@ -69,33 +87,4 @@ func (s *Station) opened() {
 		v := s.visit
 		v.stops = append(v.stops, s.after(wait, func() { s.step(onHangUp, input{reason: "the door was opened"}) }))
 	}
-}
-
-// infoDigit reads a digit from the body of an INFO: "Signal=5" of application/dtmf-relay, or the bare digit
-// of application/dtmf.
-func infoDigit(contentType string, body []byte) (rune, bool) {
-	text := strings.TrimSpace(string(body))
-	if sip.MediaType(contentType) == "application/dtmf-relay" {
-		found := false
-		for line := range strings.Lines(text) {
-			name, value, _ := strings.Cut(line, "=")
-			if strings.EqualFold(strings.TrimSpace(name), "signal") {
-				text, found = strings.TrimSpace(value), true
-				break
-			}
-		}
-		if !found {
-			return 0, false
-		}
-	}
-	switch text { // event codes in place of the keys, as some phones send
-	case "10":
-		text = "*"
-	case "11":
-		text = "#"
-	}
-	if len(text) != 1 || !strings.Contains("0123456789*#ABCD", strings.ToUpper(text)) {
-		return 0, false
-	}
-	return rune(strings.ToUpper(text)[0]), true
 }

@@ -44,6 +44,9 @@ func (s *Station) admitCall() *party {
 	p := &party{v: v, call: s.in.call, sip: s.in.sip.Leg}
 	p.target.Text = v.who
 	p.media = s.newMedia(p)
+	if s.in.rule.source.Server {
+		p.media.At = s.phone.hostsOf(s.in.sip.From.URI.User)
+	}
 	v.parties = []*party{p}
 	s.visit = v
 	if s.in.rule.MayOpen {

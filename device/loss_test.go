@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"portero/audio/audiotest"
+	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
 	"portero/sip/siptest"
@@ -160,7 +161,7 @@ func (openByCode) do(s *Station) error {
 		return nil
 	}
 	for _, key := range "4711#" {
-		s.digitHeard(s.visit.talk, byRTP, key)
+		s.digitHeard(s.visit.talk, access.ByEvents, key)
 	}
 	return nil
 }

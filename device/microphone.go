@@ -26,7 +26,9 @@ func (p *party) hearing() hearing {
 
 // newMedia makes a party's side of the sound: muted, as every leg is made.
 func (s *Station) newMedia(p *party) *media.Leg {
-	return s.media.NewLeg(func(d audio.Digit) { s.box.Put(func() { s.digitHeard(p, byRTP, d.Rune) }) })
+	m := s.media.NewLeg(func(d audio.Digit) { s.box.Put(func() { s.keyHeard(p, d) }) })
+	m.OnStranger = func(x audio.Stranger) { s.box.Put(func() { s.strangerHeard(p, x) }) }
+	return m
 }
 
 // microphone has the sound of each call follow the rule. The loop calls it after all that has happened;

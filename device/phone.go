@@ -20,6 +20,9 @@ const builtIn = "(built-in server)"
 type BuiltIn struct {
 	Locate         func() (netip.AddrPort, error) // where it listens, as phones see it
 	User, Password string                         // the station's own, made anew at each start
+
+	// At reports whether a user is registered from a host. Any goroutine may call it.
+	At func(user string, host netip.Addr) bool
 }
 
 // Phone is the station's user agent with its accounts: it knows which account a target is called through, and
@@ -32,6 +35,7 @@ type Phone struct {
 	order    []string
 	allow    []allowRule
 	incoming func(*ua.Call, ua.CallEvent)
+	at       func(user string, host netip.Addr) bool // of BuiltIn; nil: no such server
 
 	// The stack's loop owns these.
 	regs    map[string]*ua.Registration
@@ -56,6 +60,7 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		}
 	}
 	if builtin != nil {
+		p.at = builtin.At
 		domain := cfg.Server.Domain
 		if domain == "" {
 			domain = config.LocalDomain
@@ -289,6 +294,15 @@ func (p *Phone) sourceFits(s config.Source, addr netip.AddrPort) bool {
 		return a != nil && p.Agent.Trusts(a, addr)
 	}
 	return s.Net.Contains(addr.Addr().Unmap())
+}
+
+// hostsOf tells the hosts that a user of the built-in server is registered from, at the time of asking: the
+// signalling of such a call comes from the server, its sound from there.
+func (p *Phone) hostsOf(user string) func(netip.Addr) bool {
+	if p.at == nil {
+		return nil
+	}
+	return func(host netip.Addr) bool { return p.at(user, host) }
 }
 
 // LocalFor returns the local address that the far end of a flow sees.

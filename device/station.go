@@ -77,6 +77,7 @@ type input struct {
 	sip    ua.CallEvent
 	call   *ua.Call
 	rule   *allowRule
+	by     access.Way // the digit came
 	digit  rune
 	door   *config.Door
 	reason string

@@ -42,13 +42,14 @@ type party struct {
 	sip     *ua.Leg
 	media   *media.Leg
 	ended   bool
-	rang    bool        // told as ringing
-	alerts  bool        // the far end has said that the call makes progress
-	early   *ua.Leg     // the dialog whose provisional response brought the answer
-	offered bool        // the far end owes the answer to our late offer
-	digits  digitSource // which way its digits come
-	sounds  bool        // its sound is to run
-	onHold  time.Time   // when the far end was last known to have the door on hold
+	rang    bool    // told as ringing
+	alerts  bool    // the far end has said that the call makes progress
+	early   *ua.Leg // the dialog whose provisional response brought the answer
+	offered bool    // the far end owes the answer to our late offer
+	info    infoReader
+	unasked bool      // it was told that keys come as nobody agreed
+	sounds  bool      // its sound is to run
+	onHold  time.Time // when the far end was last known to have the door on hold
 
 	// Incoming calls: see hearing.
 	acked      bool
@@ -56,14 +57,6 @@ type party struct {
 	signalling int // number of the signal that sounds; 0: none
 	signals    int // begun
 }
-
-type digitSource string
-
-// The ways of digits.
-const (
-	byRTP  digitSource = "RTP"
-	byINFO digitSource = "INFO"
-)
 
 // id is the Call-ID, which marks all events of a call.
 func (p *party) id() string {
@@ -109,6 +102,9 @@ func (s *Station) callNext(v *visit) {
 	p.media = s.newMedia(p)
 	var err error
 	if p.target, err = s.cfg.Target(v.bell, text); err == nil {
+		if p.target.Local {
+			p.media.At = s.phone.hostsOf(p.target.User)
+		}
 		name := v.bell.DisplayName
 		if name == "" {
 			name = v.bell.Name
@@ -160,8 +156,8 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 	case ua.Acked:
 		s.step(onAcked, on)
 	case ua.Info:
-		if d, ok := infoDigit(ev.ContentType, ev.Body); ok {
-			s.digitHeard(p, byINFO, d)
+		for _, key := range p.info.keys(ev.ContentType, ev.Body) {
+			s.digitHeard(p, access.ByINFO, key)
 		}
 	case ua.Ended:
 		if p == p.v.talk || p.v.bell == nil {

@@ -58,12 +58,14 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 	}
 	p := &s.parsed
 	kind := s.payload[p.PayloadType&127]
+	if kind == (Payload{}) && from == s.latch.addr && unasked(p.PayloadType, p.Payload) {
+		kind = s.params.Unasked
+	}
 	if kind == (Payload{}) {
 		s.passOver(len(p.Payload), from, at)
 		return false
 	}
-	if !s.fromPeer(from) {
-		s.stats.Foreign++
+	if !s.fromPeer(from, at) {
 		return false
 	}
 	seq, ok := s.source.Admit(p.SSRC, p.SequenceNumber, at, kind.Event)
@@ -71,25 +73,42 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 		s.stats.Foreign++
 		return false
 	}
-	s.heard = at
+	s.alive(at)
 	s.stats.Received++
 	s.stats.ReceivedBytes += uint64(len(p.Payload))
 	if !kind.Event {
 		s.source.Timed(p.Timestamp, at, kind.ClockRate)
+		s.stats.Paused = s.stats.Paused || s.sounded && at-s.sound > time.Second
+		s.sound, s.sounded = at, true
 	}
 	s.packet = Packet{
-		PayloadType: p.PayloadType, Marker: p.Marker, Epoch: s.source.epoch, Seq: seq,
+		PayloadType: p.PayloadType, SSRC: p.SSRC, Marker: p.Marker, Epoch: s.source.epoch, Seq: seq,
 		Timestamp: p.Timestamp, Payload: p.Payload, At: at,
 	}
 	return true
 }
 
-// passOver takes a packet of a type that was not negotiated: comfort noise (13) or a keep-alive (RFC 6263).
-// It latches nothing and changes no source, but its sequence number is not lost.
+func (s *Stream) alive(at time.Duration) { s.heard, s.stats.Heard = at, true }
+
+// unasked knows an event of RFC 4733, 2.3, by its looks: a code of a key, no reserved bit, some duration.
+func unasked(payloadType uint8, b []byte) bool {
+	return payloadType >= dynamicMin && len(b) == 4 && b[0] < 16 && b[1]&0x40 == 0 && b[2]|b[3] != 0
+}
+
+// comfortNoise are the payload types of RFC 3389: its own, and the one that G.711's senders used before.
+func comfortNoise(payloadType uint8) bool { return payloadType == 13 || payloadType == 19 }
+
+// passOver takes a packet of a type that was not negotiated: comfort noise or a keep-alive (RFC 6263). It
+// latches nothing and changes no source, but it is a sign of life, and its sequence number is not lost.
 func (s *Stream) passOver(size int, from netip.AddrPort, at time.Duration) {
 	p := &s.parsed
-	known := from == s.latch
-	if known {
+	latched := from == s.latch.addr
+	if latched || !s.latch.addr.IsValid() && same(from, s.params.Remote) {
+		s.alive(at)
+		s.stats.Noise = s.stats.Noise || comfortNoise(p.PayloadType)
+	}
+	ssrc, known := s.source.SSRC()
+	if known = known && latched && ssrc == p.SSRC; known {
 		_, known = s.source.Admit(p.SSRC, p.SequenceNumber, at, true)
 	}
 	switch {

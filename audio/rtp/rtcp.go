@@ -142,7 +142,7 @@ func (s *Stream) takeControl(b []byte, from netip.AddrPort, at time.Duration) {
 		s.stats.Invalid++
 		return
 	}
-	s.heard = at
+	s.alive(at)
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.SenderReport:

@@ -2,6 +2,7 @@ package rtp
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -41,11 +42,21 @@ func (s *Stream) KeepAlive(now time.Duration, stamp uint32) {
 // Stats returns the counters.
 func (s *Stream) Stats() Stats {
 	st := s.stats
-	st.Lost, st.Jitter, st.Source = s.source.Lost(), s.source.Jitter(), s.latch
+	st.Lost, st.Jitter = s.source.Lost(), s.source.Jitter()
+	st.Source, st.Expected = s.latch.addr, s.target()
 	if s.started {
 		st.Quiet = Monotonic() - s.heard
 	}
 	return st
+}
+
+// Hears reports whether packets of that SSRC pass at present, if only events.
+func (s *Stream) Hears(ssrc uint32) bool { return s.source.Hears(ssrc) }
+
+// Strangers returns who sent last from an address that is not let in, where the far end should be, and how
+// many such packets came.
+func (s *Stream) Strangers() (from, expected netip.AddrPort, packets uint64) {
+	return s.stats.Stranger, s.target(), s.stats.Strangers
 }
 
 // Close says goodbye by RTCP, with a time stamp as Report takes it, and closes the connections. Call it once.

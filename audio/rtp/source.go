@@ -6,11 +6,15 @@ import "time"
 // numbers, counts the lost ones (RFC 3550, A.1 and A.3) and measures the jitter (6.4.1, A.8). The zero
 // value waits for its first packet.
 //
-// One stray packet never moves the stream, two in sequence do. A packet of another SSRC, or with a number
-// out of all bounds, is believed when its successor follows it, or at once after a silence.
+// Another SSRC is believed once the present one has been silent for 100 ms, and gives way as soon as that one
+// goes on: who sends into a pause takes no more than the pause. A number out of all bounds is believed when
+// its successor follows it, or at once after a silence. Beside the source, one other SSRC may bring events
+// and nothing else (RFC 4733, 2.1, leaves it to the sender); another can take its place only with a new
+// source.
 type Source struct {
 	live     bool
 	open     bool // the address has changed: a stranger is believed at once
+	voiced   bool // it has sent more than events
 	ssrc     uint32
 	epoch    uint32
 	first    int64 // extended sequence numbers
@@ -18,9 +22,13 @@ type Source struct {
 	received int64
 	last     time.Duration
 
-	probation     bool // a stranger is on probation
-	probationSSRC uint32
+	probation     bool   // a number out of bounds is on probation
 	probationNext uint16 // the number that would prove it
+
+	former, aside      uint32 // SSRCs: of the source that fell silent, and of events alone
+	isFormer, hasAside bool
+	refused            uint32 // the latest SSRC whose sound was refused: it does not send events alone
+	hasRefused         bool
 
 	lostBefore    uint64 // in epochs that have gone
 	expectedPrior int64  // at the last report
@@ -45,42 +53,79 @@ const (
 )
 
 // Admit judges one packet. seq is its extended sequence number, which goes on where 16 bits wrap; numbers of
-// two epochs (see Epoch) have nothing to do with each other. An event never changes the source; one of the
-// source itself passes under any number, since some gateways number events apart and a press is known by its
-// time stamp.
+// two epochs (see Epoch), and of events that have an SSRC of their own, have nothing to do with each other.
+// An event of the source passes under any number, since some gateways number events apart.
 func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool) (seq int64, ok bool) {
 	quiet := at-s.last >= silence
 	if s.live && ssrc == s.ssrc {
 		d := int64(int16(number - uint16(s.high)))
 		if -maxMisorder < d && (d < maxLeap || quiet && d < maxDropout) {
 			s.open, s.probation, s.last = false, false, at
+			s.voiced = s.voiced || !event
 			seq = s.high + d
 			s.high = max(s.high, seq)
 			s.received++
 			return seq, true
 		}
 		if event {
+			s.last = at
 			return s.high + d, true
 		}
+		if proved := s.probation && s.probationNext == number; !proved && !quiet && !s.open {
+			s.probation, s.probationNext = true, number+1
+			return 0, false
+		}
+		s.begin(ssrc, number, at, event)
+		return s.high, true
 	}
-	proved := s.probation && s.probationSSRC == ssrc && s.probationNext == number
 	switch {
 	case !s.live || s.open:
 	case event:
-		return 0, false
-	case !quiet && !proved:
-		s.probation, s.probationSSRC, s.probationNext = true, ssrc, number+1
+		return int64(number), s.takesAside(ssrc)
+	case !quiet && s.voiced && !(s.isFormer && ssrc == s.former):
+		s.refused, s.hasRefused = ssrc, true
 		return 0, false
 	}
-	s.begin(ssrc, number, at)
+	s.begin(ssrc, number, at, event)
 	return s.high, true
 }
 
-func (s *Source) begin(ssrc uint32, number uint16, at time.Duration) {
+func (s *Source) takesAside(ssrc uint32) bool {
+	if s.hasRefused && ssrc == s.refused {
+		return false
+	}
+	if !s.hasAside {
+		s.aside, s.hasAside = ssrc, true
+	}
+	return ssrc == s.aside
+}
+
+// Hears reports whether packets of that SSRC pass at present, if only events.
+func (s *Source) Hears(ssrc uint32) bool {
+	return s.live && ssrc == s.ssrc || s.hasAside && ssrc == s.aside
+}
+
+// goesOn reports whether a packet would be the source's next ones.
+func (s *Source) goesOn(ssrc uint32, number uint16) bool {
+	d := int16(number - uint16(s.high))
+	return s.live && ssrc == s.ssrc && d > 0 && d < maxDropout
+}
+
+func (s *Source) begin(ssrc uint32, number uint16, at time.Duration, event bool) {
+	old := *s
 	*s = Source{
-		live: true, ssrc: ssrc, epoch: s.epoch + 1, last: at,
+		live: true, voiced: !event, ssrc: ssrc, epoch: old.epoch + 1, last: at,
 		first: int64(number), high: int64(number), received: 1,
-		lostBefore: s.Lost(), jitter: s.jitter, clockRate: s.clockRate,
+		lostBefore: old.Lost(), jitter: old.jitter, clockRate: old.clockRate,
+	}
+	switch {
+	case !old.live || old.open:
+	case old.ssrc == ssrc:
+		s.former, s.isFormer, s.aside, s.hasAside = old.former, old.isFormer, old.aside, old.hasAside
+	case !old.voiced: // what sent events before the voice began goes on doing so
+		s.aside, s.hasAside = old.ssrc, true
+	case !(old.isFormer && ssrc == old.former):
+		s.former, s.isFormer = old.ssrc, true
 	}
 }
 

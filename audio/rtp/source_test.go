@@ -29,20 +29,72 @@ func TestSource(t *testing.T) {
 	if seq := r.step(1, 1, 40, false, true); seq != 65537 { // 0 is missing
 		t.Errorf("behind the wrap: %d, want 65537", seq)
 	}
-	r.step(2, 50, 41, false, false)
-	r.step(2, 60, 42, true, false)
-	r.step(1, 2, 60, false, true)
-	r.step(2, 51, 61, false, false) // the old one spoke in between
-	if r.Lost() != 1 || r.expected() != 5 || r.interval() != 51 || r.interval() != 0 {
-		t.Errorf("lost %d of %d, want 1 of 5", r.Lost(), r.expected())
+	if r.Lost() != 1 || r.expected() != 4 || r.interval() != 64 || r.interval() != 0 {
+		t.Errorf("lost %d of %d, want 1 of 4", r.Lost(), r.expected())
 	}
-	r.step(2, 52, 62, false, true) // two in a row
-	r.step(1, 3, 63, false, false)
-	r.step(3, 9, 200, true, false) // an event never changes the source
-	r.step(3, 10, 200, false, true)
-	if r.Lost() != 1 || r.Epoch() != 3 {
-		t.Errorf("lost %d in %d epochs, want 1 in 3", r.Lost(), r.Epoch())
+	if r.Lost() != 1 || r.Epoch() != 1 {
+		t.Errorf("lost %d in %d epochs, want 1 in 1", r.Lost(), r.Epoch())
 	}
+}
+
+// Two packets in sequence take no stream from one that goes on; a silence of 100 ms does, and it is given
+// back.
+func TestAnotherSource(t *testing.T) {
+	r := &judge{T: t}
+	r.step(1, 10, 0, false, true)
+	for i := range 10 {
+		r.step(2, uint16(50+i), 20*i+1, false, false)
+		r.step(1, uint16(11+i), 20*i+20, false, true)
+	}
+	r.step(2, 60, 299, false, false)
+	r.step(2, 61, 300, false, true)
+	r.step(2, 62, 320, false, true)
+	r.step(1, 30, 321, false, true) // the old one goes on
+	r.step(2, 63, 340, false, false)
+	r.step(1, 31, 341, false, true)
+	r.step(2, 64, 440, false, false)
+	r.step(2, 65, 441, false, true)
+	r.step(1, 32, 460, false, true)
+	if r.Epoch() != 5 || r.Lost() != 0 {
+		t.Errorf("epoch %d, lost %d; want 5, 0", r.Epoch(), r.Lost())
+	}
+}
+
+// Events may have an SSRC of their own: one beside each source, never two, and they leave the sound alone.
+func TestEventsAside(t *testing.T) {
+	r := &judge{T: t}
+	r.step(1, 10, 0, false, true)
+	for i := range 10 {
+		r.step(2, uint16(900+i), 20*i+5, true, true)
+		r.step(3, uint16(900+i), 20*i+6, true, false)
+		r.step(1, uint16(11+i), 20*i+20, false, true)
+	}
+	if !r.Hears(1) || !r.Hears(2) || r.Hears(3) || r.Epoch() != 1 || r.Lost() != 0 || r.expected() != 11 {
+		t.Errorf("epoch %d, lost %d of %d; want 1, 0 of 11", r.Epoch(), r.Lost(), r.expected())
+	}
+	r.step(4, 7, 400, false, true)
+	r.step(3, 1, 410, true, true)
+}
+
+// An SSRC whose sound was refused does not send events alone.
+func TestNoEventsOfAnotherVoice(t *testing.T) {
+	r := &judge{T: t}
+	r.step(1, 10, 0, false, true)
+	r.step(2, 50, 5, false, false)
+	r.step(2, 51, 6, true, false)
+	r.step(3, 90, 7, true, true)
+	r.step(3, 91, 8, false, false)
+	r.step(3, 92, 9, true, false)
+}
+
+// What sent events before the voice began goes on doing so.
+func TestEventsBeforeTheVoice(t *testing.T) {
+	r := &judge{T: t}
+	r.step(2, 900, 0, true, true)
+	r.step(1, 10, 10, false, true)
+	r.step(2, 901, 20, true, true)
+	r.step(2, 902, 30, false, false)
+	r.step(1, 11, 40, false, true)
 }
 
 // The bounds of a source's own numbers: in full flow, after a silence, and behind.
@@ -109,7 +161,7 @@ func TestWelcome(t *testing.T) {
 	r.step(1, 11, 20, false, true)
 	r.step(2, 500, 30, false, false)
 	r.Welcome()
-	r.step(2, 7, 40, true, true)
+	r.step(2, 7, 40, false, true)
 	r.step(3, 7, 41, false, false)
 	if r.Epoch() != 2 {
 		t.Errorf("epoch %d, want 2", r.Epoch())

@@ -17,10 +17,10 @@ type Config struct {
 	RTCP  PacketConn // nil: RTCP goes through Conn if Params.Mux, else there is none
 	CNAME string     // RFC 3550, 6.5.1; empty: a random one (RFC 7022)
 
-	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, the first plausible packet from
-	// an address for which it returns true moves the stream to its source, once. Remote's own address is
-	// always allowed, whatever the port. Our packets follow the latch, so let in no more than the address
-	// that the signalling came from.
+	// LatchFrom widens symmetric RTP: until the negotiated Remote is heard, three packets in sequence from an
+	// address for which it returns true move the stream to their source. Remote's own address is always
+	// allowed, whatever the port. Our packets follow the latch, so let in no more than the addresses that
+	// the signalling knows. It is asked each time, so they may change; it must be quick.
 	LatchFrom func(netip.Addr) bool
 }
 
@@ -33,7 +33,11 @@ type Params struct {
 	Receive       map[uint8]Payload // by payload type
 	Send          []uint8           // payload types
 	SendClockRate int               // Hz
-	Sends         bool              // we are a sender: reports are SR, not RR
+
+	// Unasked is what four octets under a dynamic type that nobody negotiated are taken for, from where the
+	// stream comes from, if they read as an event of RFC 4733; the zero value: nothing.
+	Unasked Payload
+	Sends   bool // we are a sender: reports are SR, not RR
 }
 
 // Payload is what may arrive under a payload type. The zero value stands for a type that was not negotiated.
@@ -45,6 +49,7 @@ type Payload struct {
 // Packet is one that was admitted.
 type Packet struct {
 	PayloadType uint8
+	SSRC        uint32
 	Marker      bool
 	Epoch       uint32 // see Source.Epoch
 	Seq         int64  // see Source.Admit
@@ -59,17 +64,25 @@ type Stats struct {
 	Received, ReceivedBytes uint64
 	Lost                    uint64 // promised by the sequence numbers and never come
 	Foreign                 uint64 // from another address or SSRC, or numbered out of all bounds: dropped
+	Strangers               uint64 // those of them that came from an address that is not let in
 	Invalid                 uint64 // not RTP or RTCP, or of an unknown payload type: dropped
 
 	Jitter time.Duration // RFC 3550, 6.4.1
-	Quiet  time.Duration // since the last RTP or RTCP packet of the far end, or since Start
+	Quiet  time.Duration // since the last sign of life of the far end (see Heard), or since Start
+
+	// What the far end is like. Heard: anything came at all from where it is, RTP, RTCP, a keep-alive,
+	// comfort noise. Noise: comfort noise (RFC 3389) came. Paused: its sound went on after more than 1 s of
+	// none. Either says that it suppresses silence.
+	Heard, Noise, Paused bool
 
 	RTT          time.Duration // by RTCP; 0: not known
 	RemoteLost   float64       // share of our packets that the far end missed lately
 	RemoteJitter time.Duration
 	RemoteBye    bool // the far end's RTCP BYE came
 
-	Source netip.AddrPort // where the far end's RTP comes from; zero until it does
+	Source   netip.AddrPort // where the far end's RTP comes from; zero until it does
+	Expected netip.AddrPort // where it should come from, and our packets go
+	Stranger netip.AddrPort // the latest of Strangers
 }
 
 const (
@@ -92,9 +105,11 @@ type Stream struct {
 	in       [mtu]byte
 	parsed   pion.Packet
 	packet   Packet
-	latch    netip.AddrPort // zero until the first packet
+	latch    latch
 	source   Source
 	heard    time.Duration // the far end, or Start
+	sound    time.Duration // its latest packet that was no event
+	sounded  bool
 	rtcpRead time.Duration
 
 	// Sending.
@@ -154,7 +169,7 @@ func (s *Stream) Update(p Params) error {
 		}
 	}
 	if s.params.Remote != p.Remote {
-		s.latch = netip.AddrPort{}
+		s.latch = latch{}
 		s.source.Welcome()
 	}
 	s.params, s.payload = p, payload

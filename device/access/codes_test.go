@@ -60,7 +60,7 @@ func enter(e *Entry, keys string) string {
 			continue
 		}
 		at = at.Add(time.Second)
-		switch res := e.Digit(r, at); res.Outcome {
+		switch res := e.Digit(ByEvents, r, at); res.Outcome {
 		case Pending:
 		case Accepted:
 			out = append(out, res.Who+" "+strings.Join(res.Doors, "+"))
@@ -312,7 +312,7 @@ func TestDigitAllocatesNothing(t *testing.T) {
 	at := time.Now()
 	if n := testing.AllocsPerRun(100, func() {
 		for _, r := range "5913#" {
-			e.Digit(r, at)
+			e.Digit(ByEvents, r, at)
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -330,7 +330,7 @@ func BenchmarkCode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, r := range "5913#" {
-			e.Digit(r, at)
+			e.Digit(ByEvents, r, at)
 		}
 	}
 }
@@ -343,7 +343,7 @@ func TestDigitsAreNotReplayed(t *testing.T) {
 		e := d.NewEntry("c")
 		digits := func(keys string) (out Outcome) {
 			for _, r := range keys {
-				out = e.Digit(r, time.Now()).Outcome
+				out = e.Digit(ByEvents, r, time.Now()).Outcome
 			}
 			return out
 		}

@@ -37,6 +37,7 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 	if domain == "" {
 		domain = config.LocalDomain
 	}
+	self.At = func(user string, host netip.Addr) bool { return a.Users.At(user, host) }
 	a.locate = self.Locate
 	users := []registrar.User{{Name: self.User, Password: self.Password}}
 	for _, u := range a.Config.Server.Users {

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"portero/audio"
 	"portero/audio/rtp"
 	"portero/sip/sdp"
 )
 
-// eventsPayload is the payload type offered for telephone-event; 101 is what every phone expects.
-const eventsPayload = 101
+// EventsPayload is the payload type offered for telephone-event; 101 is what every phone expects.
+const EventsPayload = 101
 
 // ErrEnded is the answer of a leg that was closed.
 var ErrEnded = errors.New("media: the call is over")
@@ -53,9 +54,16 @@ type Leg struct {
 	c       *Config
 	onDigit func(audio.Digit)
 
+	// OnStranger is told of sound from an address that is not let in, as in audio.SessionConfig; nil: nobody.
+	// At says whether the far end is known to be at a host, at present; nil: where its signalling comes from.
+	// It is called on the engine's thread, per packet. Both are set before the first offer.
+	OnStranger func(audio.Stranger)
+	At         func(netip.Addr) bool
+
+	peer atomic.Pointer[netip.Addr] // where the signalling comes from: RTP may latch on to it
+
 	mu        sync.Mutex
 	closed    bool
-	peer      netip.Addr // where the signalling comes from: RTP may latch on to it
 	local     sdp.Local
 	rtp, rtcp rtp.PacketConn
 	session   *audio.Session
@@ -89,7 +97,7 @@ func (m *Leg) open(local netip.Addr) error {
 	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
 		told = p
 	}
-	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: eventsPayload}
+	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: EventsPayload}
 	for _, c := range m.c.Codecs {
 		m.local.Codecs = append(m.local.Codecs, sdp.Codec{Name: c.Name, ClockRate: c.ClockRate, PayloadType: c.PayloadType})
 	}
@@ -106,7 +114,7 @@ func (m *Leg) offer(local, peer netip.Addr) ([]byte, error) {
 	if err := m.open(local); err != nil {
 		return nil, err
 	}
-	m.peer = peer
+	m.peer.Store(&peer)
 	return m.local.Offer()
 }
 
@@ -118,7 +126,7 @@ func (m *Leg) Answer(offer []byte, local, peer netip.Addr) ([]byte, error) {
 	if err := m.open(local); err != nil {
 		return nil, err
 	}
-	m.peer = peer
+	m.peer.Store(&peer)
 	body, agreed, err := m.local.Answer(offer)
 	if err != nil {
 		return nil, err
@@ -157,10 +165,9 @@ func (m *Leg) settle(agreed sdp.Result) error {
 		m.agreed = agreed
 		return nil
 	}
-	peer := m.peer
 	m.session, err = audio.NewSession(audio.SessionConfig{
 		Conn: m.rtp, RTCP: m.rtcp, Media: am, InBand: m.c.InBand, OnDigit: m.onDigit,
-		LatchFrom: func(a netip.Addr) bool { return a.Unmap() == peer.Unmap() },
+		OnStranger: m.OnStranger, LatchFrom: m.latchFrom,
 	})
 	if err != nil {
 		return err
@@ -182,12 +189,12 @@ func (m *Leg) locate(r sdp.Result) (sdp.Result, error) {
 		if m.named.IsValid() {
 			return r.Resolved(m.named)
 		}
-		return r.Resolved(m.peer) // until Resolved: most often it is the phone itself
+		return r.Resolved(*m.peer.Load()) // until Resolved: most often it is the phone itself
 	case r.Remote.IsValid():
 	case m.session != nil: // held the old way, without an address
 		r.Remote, r.RemoteRTCP = m.agreed.Remote, m.agreed.RemoteRTCP
 	default: // a call that begins on hold
-		r.Remote = netip.AddrPortFrom(m.peer.Unmap(), discard)
+		r.Remote = netip.AddrPortFrom(m.peer.Load().Unmap(), discard)
 		r.RemoteRTCP = r.Remote
 	}
 	m.name = ""
@@ -225,6 +232,15 @@ func (m *Leg) Resolved(name string, addr netip.Addr) error {
 		m.agreed, m.named = r, addr.Unmap()
 	}
 	return err
+}
+
+// latchFrom lets sound in from where the far end is known to be.
+func (m *Leg) latchFrom(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if m.At != nil {
+		return m.At(a)
+	}
+	return m.peer.Load().Unmap().WithZone("") == a
 }
 
 // params turns what was agreed, and whether the leg is muted, into what the session does.

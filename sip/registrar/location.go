@@ -77,6 +77,20 @@ func (l *location) reaches(at netip.AddrPort) bool {
 	return false
 }
 
+// At reports whether a user is registered from a host, whatever the port. Any goroutine may call it, at any
+// rate: it allocates nothing.
+func (s *Server) At(user string, host netip.Addr) bool {
+	l := &s.location
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range l.users[user] {
+		if b.hop.Addr.Addr().Unmap().WithZone("") == host.Unmap().WithZone("") {
+			return true
+		}
+	}
+	return false
+}
+
 // Bindings returns who is registered, where, and until when, ordered by user. Any goroutine may call it.
 func (s *Server) Bindings() []Binding {
 	l := &s.location

@@ -403,6 +403,10 @@ func TestNATAndTokens(t *testing.T) {
 		anna, door, eve := h.raw("anna", "203.0.113.1:40000"), h.raw("door", "203.0.113.2:50000"),
 			h.raw("eve", "10.0.0.66:5060")
 		anna.wantStatus(200, anna.register("<sip:anna@192.168.7.7:5060>"))
+		if !h.At("anna", anna.Addr.Addr()) || h.At("anna", netip.MustParseAddr("192.168.7.7")) ||
+			h.At("ben", anna.Addr.Addr()) {
+			t.Error("the server does not know where anna registers from")
+		}
 		if b := h.Bindings(); b[0].Source != anna.Addr || b[0].Contact.Host != "192.168.7.7" {
 			t.Fatalf("bindings %+v", b)
 		}

@@ -30,7 +30,8 @@ func (l *Leg) Info(contentType string, body []byte) {
 // the time before it).
 func (l *Leg) arrivedINFO(tx *transaction.Server, req *sip.Request) {
 	switch sip.MediaType(req.ContentType) {
-	case "application/dtmf-relay", "application/dtmf", "":
+	case "application/dtmf-relay", "application/dtmf", "audio/telephone-event", "application/telephone-event",
+		"application/vnd.nortelnetworks.digits", "":
 		tx.Respond(sip.NewResponse(req, 200, ""))
 	default:
 		res := sip.NewResponse(req, 415, "")
