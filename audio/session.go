@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -51,6 +52,7 @@ type Media struct {
 	// of EventPT are heard, too, and of Send; and so are events that nobody negotiated (see Digit.Unasked).
 	EventPT     uint8 // of those sent; 0: none, digits are sent as tones
 	EventPTRecv uint8 // of those received; 0: none
+	EventRate   int   // Hz of their time stamps; 0: the sound's
 
 	Direction Direction
 	PTime     int // ms of sound per packet sent: 10, 20 ... 60; 0 means 20
@@ -186,9 +188,9 @@ func (m *Media) widen() {
 	}
 }
 
-// eventClock is the clock rate of telephone-events, in Hz. RFC 4733, 2.5.1.1, has it be the sound's, and all
-// of ours count at 8000.
-func (m *Media) eventClock() int { return m.Receive[0].Codec.ClockRate }
+// eventClock is the clock rate of telephone-events, in Hz. RFC 4733, 2.5.1.1, has it be the sound's; some phones
+// agree to another.
+func (m *Media) eventClock() int { return cmp.Or(m.EventRate, m.Receive[0].Codec.ClockRate) }
 
 // params are the media as package rtp sees them: without sound.
 func (m *Media) params() rtp.Params {

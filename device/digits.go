@@ -36,9 +36,8 @@ func (s *Station) keyHeard(p *party, d audio.Digit) {
 
 // strangerHeard tells that somebody sends sound from where the phone should not be.
 func (s *Station) strangerHeard(p *party, x audio.Stranger) {
-	s.log.Warn("sound comes from "+x.From.String()+", expected "+x.Expected.String()+
-		": not let in; if it is the phone's, have the phone register from there, or correct the address it names",
-		"call", p.id(), "phone", p.target.Text, "packets", x.Packets)
+	s.log.Warn("sound from elsewhere not let in", "call", p.id(), "phone", p.target.Text, "from", x.From, "expected", x.Expected,
+		"packets", x.Packets, "remedy", "if it is the phone's, have it register from there, or correct the address that it names")
 }
 
 // digit is part of a code, in calls that may open: those the station placed, and those whose rule says so.

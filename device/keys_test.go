@@ -45,8 +45,8 @@ func TestSoundFromAnotherAddress(t *testing.T) {
 				t.Errorf("from %s: the door was opened: %v, want %v", from, opened, opens)
 			}
 			d.stop()
-			told := strings.Contains(log.String(), "sound comes from 10.7.7.7:") &&
-				strings.Contains(log.String(), "expected 192.168.7.7:")
+			told := strings.Contains(log.String(), "from=10.7.7.7:") &&
+				strings.Contains(log.String(), "expected=192.168.7.7:")
 			if told == opens {
 				t.Errorf("from %s: told %v, want %v:\n%s", from, told, !opens, log.String())
 			}

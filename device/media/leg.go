@@ -245,7 +245,8 @@ func (m *Leg) latchFrom(a netip.Addr) bool {
 
 // params turns what was agreed, and whether the leg is muted, into what the session does.
 func (m *Leg) params(r sdp.Result) (audio.Media, error) {
-	am := audio.Media{Remote: r.Remote, RemoteRTCP: r.RemoteRTCP, EventPT: r.SendEvents, EventPTRecv: r.ReceiveEvents, PTime: r.PTime}
+	am := audio.Media{Remote: r.Remote, RemoteRTCP: r.RemoteRTCP, EventPT: r.SendEvents, EventPTRecv: r.ReceiveEvents,
+		EventRate: r.EventsRate, PTime: r.PTime}
 	format := func(c sdp.Codec) (audio.Format, error) {
 		codec := audio.CodecByName(c.Name)
 		if codec == nil {

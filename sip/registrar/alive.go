@@ -85,16 +85,16 @@ func (s *Server) ask(user string, a *alive) {
 // answered counts: any final response, a refusal too, is a phone that is there.
 func (s *Server) answered(user string, b *binding, err error) {
 	a := b.alive
-	attrs := []any{"user", user, "contact", b.contact.URI, "to", b.hop.Addr}
 	if err == nil {
 		if a.missed >= missedMost {
-			s.log.Info("phone answers again", attrs...)
+			s.log.Info("phone answers again", "user", user, "contact", b.contact.URI, "to", b.hop.Addr)
 		}
 		a.missed = 0
 		return
 	}
 	if a.missed++; a.missed == missedMost {
-		s.log.Warn("phone is registered and does not answer; it is rung all the same", append(attrs,
-			"registered", b.refreshed.Format(time.TimeOnly), "until", b.expires.Format(time.TimeOnly))...)
+		s.log.Warn("phone is registered and does not answer; it is rung all the same", "user", user,
+			"contact", b.contact.URI, "to", b.hop.Addr,
+			"registered", b.refreshed.Format(time.TimeOnly), "until", b.expires.Format(time.TimeOnly))
 	}
 }
