@@ -1,12 +1,15 @@
 package device
 
 import (
+	"net/netip"
 	"time"
 
 	"portero/audio"
 	"portero/device/access"
 	"portero/device/event"
 	"portero/device/media"
+	"portero/sip"
+	"portero/sip/transport"
 )
 
 // digitHeard takes a key from the events of RTP, the sound, or an INFO.
@@ -38,6 +41,28 @@ func (s *Station) keyHeard(p *party, d audio.Digit) {
 func (s *Station) strangerHeard(p *party, x audio.Stranger) {
 	s.log.Warn("sound from elsewhere not let in", "call", p.id(), "phone", p.target.Text, "from", x.From, "expected", x.Expected,
 		"packets", x.Packets, "remedy", "if it is the phone's, have it register from there, or correct the address that it names")
+}
+
+// findSound looks up the name that a phone gives as its address of sound.
+func (s *Station) findSound(p *party, name string) {
+	u := sip.URI{Scheme: "sip", Host: name, Port: 5060} // with a port there are no SRV records to ask for
+	s.phone.Agent.Stack().Resolve(u, func(targets []transport.Target, err error) {
+		s.box.Put(func() { s.soundFound(p, name, targets, err) })
+	})
+}
+
+func (s *Station) soundFound(p *party, name string, targets []transport.Target, err error) {
+	var addrs []netip.Addr
+	for _, t := range targets {
+		addrs = append(addrs, t.Addr.Addr())
+	}
+	if err == nil {
+		err = p.media.Resolved(name, addrs)
+	}
+	if err != nil && !p.ended {
+		s.log.Warn("phone's name for its sound leads nowhere, sound goes to where its signalling comes from", "call", p.id(),
+			"phone", p.target.Text, "name", name, "remedy", "have the phone tell its IP address in SDP", "err", err)
+	}
 }
 
 // digit is part of a code, in calls that may open: those the station placed, and those whose rule says so.

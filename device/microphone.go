@@ -28,6 +28,7 @@ func (p *party) hearing() hearing {
 func (s *Station) newMedia(p *party) *media.Leg {
 	m := s.media.NewLeg(func(d audio.Digit) { s.box.Put(func() { s.keyHeard(p, d) }) })
 	m.OnStranger = func(x audio.Stranger) { s.box.Put(func() { s.strangerHeard(p, x) }) }
+	m.OnName = func(name string) { s.box.Put(func() { s.findSound(p, name) }) }
 	return m
 }
 

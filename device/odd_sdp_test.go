@@ -1,12 +1,20 @@
 package device
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"portero/audio"
+	"portero/audio/audiotest"
+	"portero/sip"
+	"portero/sip/transport"
 )
 
 // callWith places a call whose offer ends with a direction and more lines.
@@ -76,30 +84,66 @@ func TestReofferNotAnswered(t *testing.T) {
 	})
 }
 
-// TestNamedAddress: as long as nobody has resolved the name in c=, sound goes to where the signalling is.
+// packets reads what has come, and counts it.
+func packets(c *audiotest.Conn) (n int) {
+	for b := make([]byte, 1500); ; n++ {
+		if k, _, _, _ := c.ReadPacket(b); k == 0 {
+			return n
+		}
+	}
+}
+
+// TestNamedAddress: a name in c= is looked up. Until it is found, and where it leads nowhere, sound goes to
+// where the signalling comes from, and that is told.
 func TestNamedAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		d, c := r.door("10.0.0.1:5062", `"sip:hall@10.0.0.3"`, "", autoAnswer), r.caller("10.0.0.2:4000")
-		phone, other := r.rtp.Listen("10.0.0.2:4000"), r.rtp.Listen("10.0.0.7:4000")
-		c.callWith("sendrecv\r\nc=IN IP4 phone.example")
-		time.Sleep(5 * time.Second)
-		if n, _, _, _ := phone.ReadPacket(make([]byte, 1500)); n == 0 {
-			t.Error("the phone hears nothing")
-		}
-		m := d.Station.visit.parties[0].media
-		if name := m.Unresolved(); name != "phone.example" {
-			t.Fatalf("unresolved: %q", name)
-		}
-		if err := m.Resolved("phone.example", netip.MustParseAddr("224.0.0.1")); err == nil {
-			t.Error("sound is sent to a group")
-		}
-		if err := m.Resolved("phone.example", netip.MustParseAddr("10.0.0.7")); err != nil || m.Unresolved() != "" {
-			t.Errorf("%v, unresolved: %q", err, m.Unresolved())
-		}
-		time.Sleep(time.Second)
-		if n, _, _, _ := other.ReadPacket(make([]byte, 1500)); n == 0 {
-			t.Error("the resolved address hears nothing")
-		}
-	})
+	for name, tt := range map[string]struct {
+		addrs []string
+		hears string
+		told  string
+	}{
+		"elsewhere":         {[]string{"fd00::7", "10.0.0.7"}, "10.0.0.7:4000", ""},
+		"also there":        {[]string{"10.0.0.7", "10.0.0.2"}, "10.0.0.2:4000", ""},
+		"nowhere":           {nil, "10.0.0.2:4000", "no such host"},
+		"the other family":  {[]string{"fd00::7"}, "10.0.0.2:4000", "family"},
+		"a group":           {[]string{"224.0.0.1"}, "10.0.0.2:4000", "224.0.0.1"},
+		"the unknown place": {[]string{"0.0.0.0"}, "10.0.0.2:4000", "0.0.0.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				var log bytes.Buffer
+				r.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+				r.lookup = func(_ context.Context, u sip.URI) (ts []transport.Target, err error) {
+					time.Sleep(time.Second)
+					for _, a := range tt.addrs {
+						ts = append(ts, transport.Target{Addr: netip.AddrPortFrom(netip.MustParseAddr(a), u.Port), Host: u.Host})
+					}
+					if len(ts) == 0 {
+						err = errors.New("no such host")
+					}
+					return ts, err
+				}
+				_, c := r.door("10.0.0.1:5062", `"sip:hall@10.0.0.3"`, "", autoAnswer), r.caller("10.0.0.2:4000")
+				phone := r.rtp.Listen("10.0.0.2:4000")
+				c.callWith("sendrecv\r\nc=IN IP4 phone.example")
+				time.Sleep(900 * time.Millisecond)
+				if packets(phone) == 0 {
+					t.Error("before the name is found the phone hears nothing")
+				}
+				time.Sleep(5 * time.Second)
+				hears := phone
+				if tt.hears != "10.0.0.2:4000" {
+					hears = r.rtp.Listen(tt.hears)
+				}
+				packets(hears)
+				time.Sleep(time.Second)
+				if packets(hears) == 0 {
+					t.Errorf("%s hears nothing", tt.hears)
+				}
+				if told := strings.Contains(log.String(), tt.told) && tt.told != ""; told != (log.Len() > 0) {
+					t.Errorf("told:\n%s", log.String())
+				}
+			})
+		})
+	}
 }

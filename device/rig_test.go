@@ -40,6 +40,8 @@ type rig struct {
 	ready func()               // of the doors
 	edit  func(*config.Config) // changes their configurations; nil: as they are
 	wires func(*board.Config)  // takes lines from their boards; nil: all are there
+
+	lookup func(context.Context, sip.URI) ([]transport.Target, error) // of the doors' stacks; nil: this host's
 }
 
 func newRig(t *testing.T) *rig {
@@ -160,7 +162,7 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 		r.t.Fatal(err)
 	}
 	d.transport = r.sip.Listen(addr)
-	stack := transaction.NewStack(transaction.Config{Log: r.log}, phone.Agent, d.transport)
+	stack := transaction.NewStack(transaction.Config{Log: r.log, Lookup: r.lookup}, phone.Agent, d.transport)
 	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, ListenRTP: r.listen, Ready: r.ready, Alive: r.alive, AliveEvery: time.Second})
 	if err != nil {
 		r.t.Fatal(err)

@@ -56,9 +56,11 @@ type Leg struct {
 
 	// OnStranger is told of sound from an address that is not let in, as in audio.SessionConfig; nil: nobody.
 	// At says whether the far end is known to be at a host, at present; nil: where its signalling comes from.
-	// It is called on the engine's thread, per packet. Both are set before the first offer.
+	// It is called on the engine's thread, per packet. OnName gets a name that the far end gives as its address
+	// of sound, each once; who finds its addresses calls Resolved. All are set before the first offer.
 	OnStranger func(audio.Stranger)
 	At         func(netip.Addr) bool
+	OnName     func(string)
 
 	peer atomic.Pointer[netip.Addr] // where the signalling comes from: RTP may latch on to it
 
@@ -185,6 +187,9 @@ func (m *Leg) locate(r sdp.Result) (sdp.Result, error) {
 	case r.RemoteName != "":
 		if r.RemoteName != m.name {
 			m.name, m.named = r.RemoteName, netip.Addr{}
+			if m.OnName != nil {
+				m.OnName(m.name)
+			}
 		}
 		if m.named.IsValid() {
 			return r.Resolved(m.named)
@@ -201,26 +206,26 @@ func (m *Leg) locate(r sdp.Result) (sdp.Result, error) {
 	return r, nil
 }
 
-// Unresolved returns the name that the far end gave as its address of sound, "" where there is none or it is
-// resolved. Until then sound goes to where the signalling comes from.
-func (m *Leg) Unresolved() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.named.IsValid() {
-		return ""
-	}
-	return m.name
-}
-
-// Resolved sends the sound to the address of a name that Unresolved has told. A name that is not the far
-// end's any more changes nothing; an address that is none for one listener is refused.
-func (m *Leg) Resolved(name string, addr netip.Addr) error {
+// Resolved sends the sound to where a name leads that OnName has told; until then it goes to where the
+// signalling comes from, which stays where the name leads there, too. A name that is not the far end's any
+// more changes nothing. Addresses of the other family, and such as are none for one listener, are an error.
+func (m *Leg) Resolved(name string, addrs []netip.Addr) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || m.session == nil || name == "" || name != m.name {
 		return nil
 	}
-	r, err := m.agreed.Resolved(addr)
+	peer, to := m.peer.Load().Unmap(), netip.Addr{}
+	for _, a := range addrs {
+		a = a.Unmap()
+		if a == peer || !to.IsValid() && a.Is4() == peer.Is4() {
+			to = a
+		}
+	}
+	if !to.IsValid() {
+		return fmt.Errorf("media: %s leads to %v, not to an address of %s's family", name, addrs, peer)
+	}
+	r, err := m.agreed.Resolved(to)
 	if err != nil {
 		return err
 	}
@@ -229,7 +234,7 @@ func (m *Leg) Resolved(name string, addr netip.Addr) error {
 		err = m.session.Update(am)
 	}
 	if err == nil {
-		m.agreed, m.named = r, addr.Unmap()
+		m.agreed, m.named = r, to
 	}
 	return err
 }
