@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,7 +29,7 @@ type Board struct {
 }
 
 // Open requests the lines of c, outputs at their inactive level, and starts nothing. A busy line is a
-// [*BusyError].
+// [*BusyError]. A lamp whose line cannot be had is left out, as bells and doors matter more: see [Board.Lamps].
 func Open(c Config) (*Board, error) {
 	if c.Sim {
 		return NewSim().Open(c)
@@ -41,8 +42,8 @@ func Open(c Config) (*Board, error) {
 		return nil, err
 	}
 	c = c.relabelled(chips, false)
-	if _, errs := place(chips, c.requests()); errs != nil {
-		return nil, errors.Join(errs...)
+	if c, err = c.placeable(chips); err != nil {
+		return nil, err
 	}
 	dev, err := newChardev(chips, c.Keeper, c.logger())
 	if err != nil {
@@ -55,20 +56,25 @@ func Open(c Config) (*Board, error) {
 // open requests the lines of a valid c from l, which it closes on errors.
 func open(c Config, l lines) (*Board, error) {
 	b := &Board{lines: l, relays: map[string]*relay{}, lamps: map[string]*lamp{}}
-	ids := map[string]int{}
+	ids, log := map[string]int{}, c.logger()
 	for _, r := range c.requests() {
 		id, err := l.request(r)
+		if err != nil && r.kind == "lamp" {
+			tellDark(log, r, err)
+			continue
+		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("board: request %s %q: %w", r.kind, r.name, err), l.close())
 		}
 		ids[r.name] = id
 	}
-	log := c.logger()
 	for _, o := range c.Relays {
 		b.relays[o.Name] = &relay{name: o.Name, line: ids[o.Name], lines: l, maxOn: o.MaxOn, log: log}
 	}
 	for _, o := range c.Lamps {
-		b.lamps[o.Name] = &lamp{name: o.Name, line: ids[o.Name], lines: l}
+		if id, ok := ids[o.Name]; ok {
+			b.lamps[o.Name] = &lamp{name: o.Name, line: id, lines: l}
+		}
 	}
 	b.byLine = make([]*debouncer, len(ids))
 	for _, in := range c.Inputs {
@@ -174,6 +180,9 @@ func (b *Board) Inputs() []string {
 	return names
 }
 
+// Lamps lists the names of the lamps whose lines could be had, sorted.
+func (b *Board) Lamps() []string { return slices.Sorted(maps.Keys(b.lamps)) }
+
 // Relay is the relay of that name; an unknown one answers every call with an error.
 func (b *Board) Relay(name string) Relay {
 	if r, ok := b.relays[name]; ok {
@@ -182,7 +191,7 @@ func (b *Board) Relay(name string) Relay {
 	return noOutput{"relay", name}
 }
 
-// Lamp is the lamp of that name; an unknown one answers every call with an error.
+// Lamp is the lamp of that name; an unknown one, and one whose line could not be had, answers every call with an error.
 func (b *Board) Lamp(name string) Lamp {
 	if l, ok := b.lamps[name]; ok {
 		return l

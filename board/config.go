@@ -59,17 +59,17 @@ type request struct {
 	bias      Bias
 }
 
-// requests lists the outputs before the inputs: the door first.
+// requests lists the doors first, and last what nobody is shut out by.
 func (c Config) requests() []request {
 	var reqs []request
 	for _, o := range c.Relays {
 		reqs = append(reqs, request{kind: "relay", name: o.Name, line: o.Line, output: true, activeLow: o.ActiveLow})
 	}
-	for _, o := range c.Lamps {
-		reqs = append(reqs, request{kind: "lamp", name: o.Name, line: o.Line, output: true, activeLow: o.ActiveLow})
-	}
 	for _, in := range c.Inputs {
 		reqs = append(reqs, request{kind: "input", name: in.Name, line: in.Line, activeLow: in.ActiveLow, bias: in.Bias})
+	}
+	for _, o := range c.Lamps {
+		reqs = append(reqs, request{kind: "lamp", name: o.Name, line: o.Line, output: true, activeLow: o.ActiveLow})
 	}
 	return reqs
 }

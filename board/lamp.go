@@ -1,7 +1,10 @@
 package board
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"sync"
 )
 
@@ -43,4 +46,33 @@ func (l *lamp) close() error {
 	err := l.set(false)
 	l.closed = true
 	return err
+}
+
+// placeable leaves out the lamps whose lines are not among the chips. A bell's, input's or relay's line that
+// is not there is an error.
+func (c Config) placeable(chips []Chip) (Config, error) {
+	if _, errs := place(chips, c.requests()); errs == nil {
+		return c, nil
+	}
+	lamps := c.Lamps
+	c.Lamps = nil
+	if _, errs := place(chips, c.requests()); errs != nil {
+		return c, errors.Join(errs...)
+	}
+	for _, o := range lamps {
+		with := c
+		with.Lamps = append(slices.Clone(c.Lamps), o)
+		if _, errs := place(chips, with.requests()); errs != nil {
+			tellDark(c.logger(), request{name: o.Name, line: o.Line}, errors.Join(errs...))
+			continue
+		}
+		c = with
+	}
+	return c, nil
+}
+
+// tellDark tells that a lamp stays dark.
+func tellDark(log *slog.Logger, r request, err error) {
+	log.Error("lamp's line cannot be had, the lamp stays dark", "lamp", r.name, "line", r.line,
+		"remedy", "free the line in config.txt if a peripheral owns it (I2S sound, serial console, SPI), or take another", "err", err)
 }

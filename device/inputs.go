@@ -46,18 +46,20 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 	}
 }
 
-// tellLost tells of the configuration's bells and inputs that the board does not watch. Nothing is made of a
-// missing input: a tamper contact that cannot be read blocks no door.
-func (s *Station) tellLost(watched []string) {
-	lost := func(line, bell, input, door, what string) {
-		if !slices.Contains(watched, line) {
-			s.view.missing = append(s.view.missing, line)
-			s.tell(event.Event{Kind: event.LineLost, Bell: bell, Input: input, Door: door,
-				Reason: "its line cannot be had: " + what + "; `portero check` tells why"})
+// tellLost tells of the configuration's bells, inputs and lamps that the board does not have. Nothing is made
+// of a missing input: a tamper contact that cannot be read blocks no door.
+func (s *Station) tellLost(had []string) {
+	lost := func(line string, ev event.Event, what string) bool {
+		if slices.Contains(had, line) {
+			return false
 		}
+		s.view.missing = append(s.view.missing, line)
+		ev.Kind, ev.Reason = event.LineLost, "its line cannot be had: "+what+"; `portero check` tells why"
+		s.tell(ev)
+		return true
 	}
 	for _, b := range s.cfg.Bells {
-		lost(config.BellInput(b.Name), b.Name, "", "", "its button rings nobody")
+		lost(config.BellInput(b.Name), event.Event{Bell: b.Name}, "its button rings nobody")
 	}
 	for _, in := range s.cfg.Inputs {
 		what := map[string]string{
@@ -65,7 +67,10 @@ func (s *Station) tellLost(watched []string) {
 			config.Contact: "nobody watches whether the door is open",
 			config.Tamper:  "nobody watches the case, and no door is blocked",
 		}[in.Kind]
-		lost(config.InputName(in.Name), "", in.Name, in.Door, what)
+		lost(config.InputName(in.Name), event.Event{Input: in.Name, Door: in.Door}, what)
+	}
+	for _, l := range s.lamps {
+		l.told = lost(config.LampName(l.Name), event.Event{Lamp: l.Name}, "it stays dark")
 	}
 }
 

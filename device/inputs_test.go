@@ -461,10 +461,13 @@ func TestMissingLines(t *testing.T) {
 		r.wires = func(bc *board.Config) {
 			bc.Inputs = slices.DeleteFunc(bc.Inputs,
 				func(in board.Input) bool { return in.Name == "input:case" || in.Name == "input:leaf" })
+			bc.Lamps = nil
 		}
-		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		lamp := "[[lamp]]\nname = \"talk\"\nline = \"GPIO19\"\nshows = \"talking\"\n"
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+lamp), r.phone("10.0.0.2:5060")
 		if want := []string{"line.lost front leaf its line cannot be had: nobody watches whether the door is open; `portero check` tells why",
-			"line.lost case its line cannot be had: nobody watches the case, and no door is blocked; `portero check` tells why"}; !slices.Equal(d.early, want) {
+			"line.lost case its line cannot be had: nobody watches the case, and no door is blocked; `portero check` tells why",
+			"line.lost talk its line cannot be had: it stays dark; `portero check` tells why"}; !slices.Equal(d.early, want) {
 			t.Errorf("%q, want %q", d.early, want)
 		}
 		d.exit()

@@ -268,7 +268,7 @@ func (d *door) said(without ...event.Kind) (out []string) {
 
 func spell(ev event.Event) string {
 	s := string(ev.Kind)
-	for _, x := range []string{ev.Door, ev.Input, ev.Who, string(ev.How), ev.Reason} {
+	for _, x := range []string{ev.Door, ev.Input, ev.Lamp, ev.Who, string(ev.How), ev.Reason} {
 		if x != "" {
 			s += " " + x
 		}

@@ -168,7 +168,7 @@ func (s *Station) Run(ctx context.Context) error {
 	})
 	s.phone.Register(s.registration)
 	watched := s.parts.Board.Inputs()
-	s.tellLost(watched)
+	s.tellLost(append(watched, s.parts.Board.Lamps()...))
 	if s.unread = len(watched); s.unread == 0 {
 		s.ready()
 	}

@@ -53,7 +53,7 @@ const (
 	ConfigReloaded Kind = "config.reloaded" //
 	ConfigRejected Kind = "config.rejected" // Reason
 
-	LineLost Kind = "line.lost" // Bell, Door or Input; Reason: what fails without it, and the remedy
+	LineLost Kind = "line.lost" // Bell, Door, Input or Lamp; Reason: what fails without it, and the remedy
 
 	InputChanged Kind = "input.changed" // Input, Door, Active; at the start told only of inputs that are active
 
@@ -85,6 +85,7 @@ type Event struct {
 	Bell    string `json:"bell,omitempty"`
 	Door    string `json:"door,omitempty"`
 	Input   string `json:"input,omitempty"`
+	Lamp    string `json:"lamp,omitempty"`
 	Target  string `json:"target,omitempty"` // as in the config, or the peer's URI
 	Account string `json:"account,omitempty"`
 	Who     string `json:"who,omitempty"` // whose code, or the caller's URI
@@ -146,6 +147,7 @@ func (e Event) LogAttrs() []slog.Attr {
 	str("bell", e.Bell)
 	str("door", e.Door)
 	str("input", e.Input)
+	str("lamp", e.Lamp)
 	str("target", e.Target)
 	str("account", e.Account)
 	str("who", e.Who)
