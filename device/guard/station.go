@@ -46,6 +46,7 @@ type Station struct {
 	settings []byte                     // what a later station is given
 	drops    map[string]chan<- struct{} // answers that Drop waits for
 	watch    *time.Timer                // fires when the guard is silent
+	heard    bool                       // the guard has said something
 	loop     bool                       // Alive was called
 }
 
@@ -216,7 +217,7 @@ func (s *Station) handOver(g *end) error {
 func (s *Station) attend(ctx context.Context) (done bool) {
 	g := s.present()
 	s.mu.Lock()
-	s.watch = time.NewTimer(silentLong)
+	s.watch, s.heard = time.NewTimer(silentLong), false
 	silence := s.watch.C
 	s.mu.Unlock()
 	for {
@@ -249,6 +250,7 @@ func (s *Station) attend(ctx context.Context) (done bool) {
 func (s *Station) answer(g *end, m message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.heard = true
 	s.expect()
 	switch m.Kind {
 	case ping:
@@ -263,7 +265,7 @@ func (s *Station) answer(g *end, m message) {
 
 // expect has the guard's next sign of life come in time. s.mu is held.
 func (s *Station) expect() {
-	if s.watch == nil {
+	if s.watch == nil || !s.heard { // one that starts is given its time, and no more
 		return
 	}
 	now := time.Now()

@@ -216,6 +216,52 @@ func TestSilentGuardIsReplaced(t *testing.T) {
 	}
 }
 
+// TestStartingGuardHasTime: a guard that still starts when a relay is energised is no silent one; one that
+// never speaks is replaced in its time, however often relays are energised.
+func TestStartingGuardHasTime(t *testing.T) {
+	for name, c := range map[string]struct{ speaks, replaced time.Duration }{
+		"slow":  {2 * time.Second, 0},
+		"never": {time.Hour, silentLong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newBareGuarded()
+				g.launch = func() (*end, func() error, error) {
+					f := &fakeGuard{to: make(chan message, 16), deaf: true}
+					g.mu.Lock()
+					g.started = append(g.started, f)
+					g.mu.Unlock()
+					return g.newEnd(f), func() error { return nil }, nil
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				go func() { g.done <- g.Run(ctx) }()
+				g.Ready()
+				<-g.Armed()
+				if err := g.Keep("front", 7); err != nil {
+					t.Fatal(err)
+				}
+				began, replaced := time.Now(), time.Duration(0)
+				for range 8 {
+					g.Lease("front", time.Minute)
+					time.Sleep(500 * time.Millisecond)
+					synctest.Wait()
+					if f := g.guards()[0]; time.Since(began) >= c.speaks {
+						f.to <- message{Kind: ping}
+					}
+					if replaced == 0 && len(g.guards()) > 1 {
+						replaced = time.Since(began)
+					}
+				}
+				if replaced != c.replaced {
+					t.Errorf("replaced after %v, want %v", replaced, c.replaced)
+				}
+				stop()
+				<-g.done
+			})
+		})
+	}
+}
+
 func TestDropWaitsForTheGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuarded(t)
