@@ -43,6 +43,8 @@ type party struct {
 	media   *media.Leg
 	ended   bool
 	rang    bool    // told as ringing
+	status  int     // of the response that ended its ringing; 0: none
+	refusal string  // why its ringing ended
 	alerts  bool    // the far end has said that the call makes progress
 	early   *ua.Leg // the dialog whose provisional response brought the answer
 	offered bool    // the far end owes the answer to our late offer
@@ -183,6 +185,7 @@ func (s *Station) partyFailed(p *party, status int, reason string) {
 		return
 	}
 	s.dropParty(p)
+	p.status, p.refusal = status, reason
 	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Status: status, Reason: reason})
 	s.step(onFailed, input{party: p, reason: reason})
 }
@@ -223,8 +226,10 @@ func (s *Station) hunt() {
 }
 
 func (s *Station) huntOn() {
-	s.dropParty(s.in.party)
-	s.tell(event.Event{Kind: event.CallRefused, Call: s.in.party.id(), Target: s.in.party.target.Text, Reason: "not answered"})
+	p := s.in.party
+	s.dropParty(p)
+	p.refusal = notAnswered
+	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Reason: notAnswered})
 	s.callNext(s.visit)
 }
 
@@ -380,9 +385,15 @@ func (s *Station) busyHere() {
 
 // Ends.
 
-func (s *Station) nobody() { s.endVisit(s.in.reason, true) }
+func (s *Station) nobody() {
+	s.tellUnheard()
+	s.endVisit(s.in.reason, true)
+}
 
-func (s *Station) unanswered() { s.endVisit("not answered", true) }
+func (s *Station) unanswered() {
+	s.tellUnheard()
+	s.endVisit(notAnswered, true)
+}
 
 func (s *Station) giveUp() { s.endVisit(s.in.reason, true) }
 

@@ -17,6 +17,7 @@ const (
 	BellPressed Kind = "bell.pressed" // Bell
 	BellIgnored Kind = "bell.ignored" // Bell, Reason
 	BellStuck   Kind = "bell.stuck"   // Bell
+	BellUnheard Kind = "bell.unheard" // Bell; Reason: who was called, and why each did not come
 
 	CallStarted  Kind = "call.started"  // Call, Target, Account; Bell when the bell placed it
 	CallRinging  Kind = "call.ringing"  // Call, Target
@@ -121,7 +122,7 @@ func (e Event) Level() slog.Level {
 	switch e.Kind {
 	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected:
 		return slog.LevelError
-	case BellStuck, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
+	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo
