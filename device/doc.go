@@ -13,6 +13,7 @@
 //	command.go     what others may ask for, each with an answer
 //	snapshot.go    the one document that says how the station stands
 //	visit.go       a visit in the order it goes: press, call, ring, answer, talk, end
+//	unheard.go     why nobody came, in one sentence
 //	incoming.go    calls that others place: only callers on the list, each only from where it belongs
 //	microphone.go  the one rule for who may hear the door, and the signal that somebody does
 //	digits.go      digits, codes, and what an opened door means to a talk
