@@ -29,27 +29,28 @@ var (
 // reach finds where a request within the dialog goes, and calls f on the loop: at once, or when its name was
 // looked up.
 func (l *Leg) reach(f func(transport.Target, error)) {
-	s, d := l.call.a.s, l.d
-	if d.detoured {
-		f(d.peer, nil)
+	if l.d.detoured {
+		f(l.d.peer, nil)
 		return
 	}
+	hop := l.d.nextHop()
+	if t, ok := transport.LiteralTarget(hop); ok && hop.IsSIP() {
+		f(l.orDetour(l.usable([]transport.Target{t})))
+		return
+	}
+	l.reachByName(hop, f)
+}
+
+func (l *Leg) reachByName(hop sip.URI, f func(transport.Target, error)) {
 	done := false
 	once := func(t transport.Target, err error) {
-		if done {
-			return
+		if !done {
+			done = true
+			f(l.orDetour(t, err))
 		}
-		done = true
-		if err != nil && !d.detoured {
-			err = l.detour(err)
-		}
-		if d.detoured {
-			t, err = d.peer, nil
-		}
-		f(t, err)
 	}
-	late := s.After(reachWithin, func() { once(transport.Target{}, errSlowNames) })
-	s.Resolve(d.nextHop(), func(ts []transport.Target, err error) {
+	late := l.call.a.s.After(reachWithin, func() { once(transport.Target{}, errSlowNames) })
+	l.call.a.s.Resolve(hop, func(ts []transport.Target, err error) {
 		late.Stop()
 		var t transport.Target
 		if err == nil {
@@ -57,6 +58,17 @@ func (l *Leg) reach(f func(transport.Target, error)) {
 		}
 		once(t, err)
 	})
+}
+
+// orDetour is where a request goes whose next hop is t, or cannot be used.
+func (l *Leg) orDetour(t transport.Target, err error) (transport.Target, error) {
+	if err != nil && !l.d.detoured {
+		err = l.detour(err)
+	}
+	if l.d.detoured {
+		return l.d.peer, nil
+	}
+	return t, err
 }
 
 // usable returns the first target that a request of the dialog can be sent to.
