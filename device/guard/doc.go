@@ -20,7 +20,7 @@
 //	it is silent for 2.5 s                  killed, another started
 //	its loop is silent for 8 s              SIGABRT, then the same
 //	a lease is over by 0.3 s                relay released: the station's own timer did not fire
-//	the guard ended, or is silent           relays released at once, another guard started
+//	the guard ended, or is silent           relays released at once, another guard started; its first word may take 2.5 s
 //	both at once                            systemd's Restart= and ExecStopPost= are left, and need the disk
 //
 // A station that the guard has started is given the lines, and the settings for the case that their file
