@@ -13,6 +13,9 @@
 //	RFC 3261 §16.6 item 4  route.go      Record-Route, twice where two addresses are seen (RFC 5658)
 //	RFC 3261 §16.5, §16.6  forward.go    targets and the copies that go to them
 //	RFC 3261 §16.7 to .10  fork.go       responses, best response, timer C, transport errors, CANCEL
+//	                       bell.go       a bell's INVITE waits for phones, and no phone speaks for another
+//	RFC 3326               fork.go       Reason of a CANCEL, passed on; bell.go: that of our own
+//	RFC 8599 §4.1.2        forward.go    push parameters of a Contact stay in the Request-URI
 //	RFC 8760, RFC 7616     admit.go      digest with SHA-256 and MD5 (package digest)
 //	                       md5_only.go   MD5 alone for phones that give up at the sight of SHA-256
 //	                       guard.go      how many wrong passwords a source may show
@@ -56,6 +59,10 @@
 //     half a minute later).
 //   - After a CANCEL or a 6xx, branches that do not end are waited for 4 s, then the best response goes up
 //     without them.
+//   - An INVITE of Config.Bell differs: while nobody is registered, or nobody who is can be reached, it is
+//     queued (182) until its CANCEL; who registers meanwhile is rung at once, but for a phone that rings or
+//     has declined; a 6xx ends its own branch alone. It ends when all are asked and somebody has declined.
+//     Where nothing could be sent it gets a 503, since its offer may name an address that is gone.
 //   - 503 of a branch goes up as 500 (§16.7 item 6); a 1xx to a request other than INVITE does not go up (RFC
 //     4320).
 //   - REGISTER with Path needs no Supported: path.

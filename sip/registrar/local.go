@@ -38,7 +38,7 @@ const (
 func (l *locals) of(t transport.Target) (netip.AddrPort, error) {
 	k, now := localKey{t.Proto, t.Addr.Addr()}, time.Now()
 	a, ok := l.known[k]
-	if !ok || now.After(a.until) {
+	if !ok || now.After(a.until) || a.err != nil { // a network that is away may be back
 		a.addr, a.err = l.stack.Local(t)
 		a.until = now.Add(localFor)
 		if l.known == nil || len(l.known) >= maxLocals {

@@ -153,8 +153,10 @@ func parsePath(req *sip.Request) (path []sip.Address, ok bool) {
 // commit puts new bindings in place of the old ones and starts their clocks.
 func (s *Server) commit(user string, old, list []*binding) {
 	changed := len(old) != len(list)
+	var came []*binding
 	for _, b := range list {
 		if b.timer == nil {
+			came = append(came, b)
 			b.timer = s.stack.After(time.Until(b.expires), func() { s.expire(user, b) })
 			s.watchOver(user, b, old)
 			changed = changed || !slices.ContainsFunc(old, func(o *binding) bool {
@@ -167,6 +169,7 @@ func (s *Server) commit(user string, old, list []*binding) {
 		s.log.Info("bindings changed", "user", user, "contacts", len(list))
 		s.onRegister(user, len(list))
 	}
+	s.stack.Post(func() { s.ringLate(user, came) }) // after the 200
 }
 
 func (s *Server) expire(user string, b *binding) {

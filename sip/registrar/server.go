@@ -32,6 +32,9 @@ type Config struct {
 	// AskEvery is about how often a phone is asked whether it is there. 0: never.
 	AskEvery time.Duration
 
+	// Bell is the user whose INVITEs wait for phones, as bell.go says. "": none.
+	Bell string
+
 	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
 	Trusted func(transport.Flow) bool
 }
@@ -49,6 +52,7 @@ type Server struct {
 	md5Only    md5Only
 	locals     locals
 	location   location
+	bells      []*fork  // that ring
 	key        [32]byte // of the Record-Route tokens
 	onRegister func(user string, contacts int)
 }
@@ -61,7 +65,7 @@ func New(cfg Config) (*Server, error) {
 	cfg.DefaultExpires = cmp.Or(cfg.DefaultExpires, min(10*time.Minute, cfg.MaxExpires))
 	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	s := &Server{cfg: cfg, log: log.With("part", "sip"), domains: map[string]bool{}, passwords: map[string]string{},
-		location: location{users: map[string][]*binding{}}, onRegister: func(string, int) {}}
+		location: location{users: map[string][]*binding{}, left: map[string]time.Time{}}, onRegister: func(string, int) {}}
 	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires ||
 		cfg.DefaultExpires > cfg.MaxExpires {
 		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order",

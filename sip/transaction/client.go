@@ -26,11 +26,12 @@ type Client struct {
 	err      error
 	ack      []byte // of a final response other than 2xx
 	interval time.Duration
-	repeat   *Timer // A, E
-	limit    *Timer // B, F, then D, K, M
-	cancel   *Timer // after a CANCEL
-	wanted   bool   // CANCEL asked for before a provisional response allowed it
-	sent     bool   // CANCEL sent
+	repeat   *Timer       // A, E
+	limit    *Timer       // B, F, then D, K, M
+	cancel   *Timer       // after a CANCEL
+	wanted   bool         // CANCEL asked for before a provisional response allowed it
+	why      []sip.Header // of the CANCEL
+	sent     bool         // CANCEL sent
 }
 
 // inviteClient is RFC 3261 figure 5 as corrected by RFC 6026 §8.4.
@@ -180,16 +181,24 @@ func (tx *Client) transportError(err error) {
 
 // Cancel asks the far end to give up a pending INVITE (§9.1). Before a provisional response it waits for one;
 // after a final response it does nothing. The INVITE still ends with a final response, or with ErrTimeout
-// after 64*T1.
-func (tx *Client) Cancel() {
-	if !tx.invite || tx.sent {
+// after 64*T1. The CANCEL bears the given fields, such as a Reason (RFC 3326).
+func (tx *Client) Cancel(fields ...sip.Header) {
+	if !tx.invite || tx.sent || tx.wanted {
 		return
 	}
+	tx.why = fields
 	switch tx.state {
 	case calling:
 		tx.wanted = true
 	case proceeding:
 		tx.sendCancel()
+	}
+}
+
+// Resend repeats a request that nobody has answered yet, for a far end that is known to be there by now.
+func (tx *Client) Resend() {
+	if tx.state == calling || tx.state == trying {
+		tx.s.send(0, tx.target, tx.wire)
 	}
 }
 
@@ -199,6 +208,7 @@ func (tx *Client) sendCancel() {
 	req.From, req.To, req.CallID = tx.req.From, tx.req.To, tx.req.CallID
 	req.CSeq = sip.CSeq{Seq: tx.req.CSeq.Seq, Method: sip.CANCEL}
 	req.Route = tx.req.Route
+	req.Other = tx.why
 	c := &Client{s: tx.s, table: nonInviteClient, state: trying, req: req, target: tx.target,
 		handle: func(*sip.Response, error) {}}
 	c.start(tx.key.branch)

@@ -327,7 +327,7 @@ func (s *Stack) receiveCancel(flow transport.Flow, req *sip.Request) {
 		res.To = res.To.WithTag(s.statelessTag(req))
 	}
 	tx.Respond(res)
-	invite.cancelled()
+	invite.cancelled(req)
 }
 
 // respondStateless answers without a transaction (§8.2.7): the same request gets the same To tag.

@@ -14,7 +14,9 @@
 //	         §14          reinvite (ours), invite_in (theirs)
 //	         §22          outgoing, package digest
 //	         §8.1.3.4     redirect
+//	         §8.1.3.5     repeat (calls that wait for somebody to be there)
 //	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
+//	RFC 3326              cancel (why a phone stops ringing)
 //	RFC 3581              binding (the public address that it shows)
 //	RFC 3608              binding (Service-Route)
 //	RFC 5626 §4.4, §4.5   binding (keep-alives), patience
@@ -41,6 +43,11 @@
 // ends with ErrTimeout 32 s after the last was tried. A repetition that cannot be sent counts as lost. An
 // account's calls go to the addresses that are known, at once: refreshes of its registration, and failures,
 // look them up anew.
+//
+// A call with Invite.Waits goes on where that ends, and after a refusal that may pass: after 404 and 480 it is
+// sent again in 5 and 15 s, after 408, 500, 502, 503 and 504 in 2, 4 and 8 s, or as late as Retry-After asks;
+// at most 4 times in 10 minutes to one target, over all calls. What a phone that rang, a person or a rule has
+// decided is final. While nobody rings, an offer that names an address which this host has lost is made anew.
 //
 // # What a dialog survives
 //

@@ -57,7 +57,7 @@ func (t *turn) offered() {
 		l.d.retarget(t.req.Contact[0].URI)
 	}
 	l.got.tx = t.tx
-	t.tx.OnCancel(func() { l.step(oaCANCEL, turn{status: 487}) })
+	t.tx.OnCancel(func(*sip.Request) { l.step(oaCANCEL, turn{status: 487}) })
 	l.call.tell(CallEvent{Kind: Offered, Leg: l, Renewed: again, Body: description(&t.req.Headers, t.req.Body),
 		From: t.req.From, Flow: t.tx.Flow()})
 }
