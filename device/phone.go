@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"portero/device/config"
 	"portero/sip"
@@ -23,6 +24,9 @@ type BuiltIn struct {
 
 	// At reports whether a user is registered from a host. Any goroutine may call it.
 	At func(user string, host netip.Addr) bool
+	// Absent returns since when a user is not registered any more; zero: it is, or never was. Any goroutine
+	// may call it.
+	Absent func(user string) time.Time
 }
 
 // Phone is the station's user agent with its accounts: it knows which account a target is called through, and
@@ -35,7 +39,7 @@ type Phone struct {
 	order    []string
 	allow    []allowRule
 	incoming func(*ua.Call, ua.CallEvent)
-	at       func(user string, host netip.Addr) bool // of BuiltIn; nil: no such server
+	builtin  *BuiltIn // nil: no such server
 
 	// The stack's loop owns these.
 	regs    map[string]*ua.Registration
@@ -60,7 +64,7 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		}
 	}
 	if builtin != nil {
-		p.at = builtin.At
+		p.builtin = builtin
 		domain := cfg.Server.Domain
 		if domain == "" {
 			domain = config.LocalDomain
@@ -197,8 +201,7 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(netip.Addr,
 	if err != nil {
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
 	}
-	inv := ua.Invite{To: to, DisplayName: displayName, Offer: offer,
-		From: stationURI}
+	inv := ua.Invite{To: to, DisplayName: displayName, Offer: offer, From: stationURI, Waits: true}
 	switch {
 	case t.Local:
 		inv.Account = p.accounts[builtIn]
@@ -299,10 +302,18 @@ func (p *Phone) sourceFits(s config.Source, addr netip.AddrPort) bool {
 // hostsOf tells the hosts that a user of the built-in server is registered from, at the time of asking: the
 // signalling of such a call comes from the server, its sound from there.
 func (p *Phone) hostsOf(user string) func(netip.Addr) bool {
-	if p.at == nil {
+	if p.builtin == nil || p.builtin.At == nil {
 		return nil
 	}
-	return func(host netip.Addr) bool { return p.at(user, host) }
+	return func(host netip.Addr) bool { return p.builtin.At(user, host) }
+}
+
+// absentSince is since when a user of the built-in server is not registered any more; zero: it never was.
+func (p *Phone) absentSince(user string) time.Time {
+	if p.builtin == nil || p.builtin.Absent == nil {
+		return time.Time{}
+	}
+	return p.builtin.Absent(user)
 }
 
 // LocalFor returns the local address that the far end of a flow sees.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -37,6 +38,7 @@ type station struct {
 	open    func(board.Config) (*board.Board, error) // of the board
 	network *siptest.Network
 	rtp     audiotest.Net
+	ports   atomic.Uint32
 	taken   sync.Map // SIP addresses that another program holds
 
 	// Of the program that runs.
@@ -127,7 +129,8 @@ func (s *station) start() error {
 		OpenBoard: s.open,
 		ListenSIP: s.listen,
 		ListenRTP: func(netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
-			return s.rtp.Listen("10.0.0.1:10000"), s.rtp.Listen("10.0.0.1:10001"), nil
+			port := 10000 + 2*s.ports.Add(1)
+			return s.rtp.Listen(fmt.Sprintf("10.0.0.1:%d", port)), s.rtp.Listen(fmt.Sprintf("10.0.0.1:%d", port+1)), nil
 		},
 		OpenCard: func(config.Audio) (*Card, error) { return &Card{Open: audiotest.NewCard(16000, 320).Open}, nil },
 	}}
@@ -519,24 +522,40 @@ password = "kettle-on-8"`, `"sip:kitchen@10.0.0.9"`, `"kitchen"`)
 type phone struct {
 	*siptest.Peer
 	server netip.AddrPort
+	user   string
+	seq    int
+	login  digest.Client
 }
 
+// phone makes one of the kitchen's.
 func (s *station) phone(at, server string) *phone {
-	return &phone{s.network.NewPeer(s.t, at), netip.MustParseAddrPort(server)}
+	return &phone{Peer: s.network.NewPeer(s.t, at), server: netip.MustParseAddrPort(server), user: "kitchen"}
 }
 
-// register answers one challenge, as user kitchen.
-func (p *phone) register() {
-	request := func(n uint32, auth string) string {
-		return fmt.Sprintf("REGISTER sip:portero.local SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\n"+
-			"From: <sip:kitchen@portero.local>;tag=p\r\nTo: <sip:kitchen@portero.local>\r\nCall-ID: phone\r\nCSeq: %d REGISTER\r\n"+
-			"Contact: <sip:kitchen@%s>;expires=3600\r\n%sContent-Length: 0\r\n\r\n", p.Addr, n, n, p.Addr, auth)
+// register registers the phone, and answers a challenge; leave takes that back.
+func (p *phone) register() { p.bind(3600) }
+
+func (p *phone) leave() { p.bind(0) }
+
+func (p *phone) bind(expires int) {
+	request := func() {
+		p.seq++
+		auth := ""
+		if v := p.login.Authorize("REGISTER", "sip:portero.local"); v != "" {
+			auth = "Authorization: " + v + "\r\n"
+		}
+		p.Send(p.server, []byte(fmt.Sprintf("REGISTER sip:portero.local SIP/2.0\r\n"+
+			"Via: SIP/2.0/UDP %[1]s;branch=z9hG4bK%[2]s%[3]d\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:%[2]s@portero.local>;tag=p\r\nTo: <sip:%[2]s@portero.local>\r\nCall-ID: phone-%[1]s\r\nCSeq: %[3]d REGISTER\r\n"+
+			"Contact: <sip:%[2]s@%[1]s>;expires=%[4]d\r\n%[5]sContent-Length: 0\r\n\r\n", p.Addr, p.user, p.seq, expires, auth)))
 	}
-	p.Send(p.server, []byte(request(1, "")))
-	login := digest.Client{User: "kitchen", Password: "kettle-on-8"}
-	if err := login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
-		panic(err)
+	request()
+	if p.login.User == "" {
+		p.login = digest.Client{User: p.user, Password: "kettle-on-8"}
+		if err := p.login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
+			panic(err)
+		}
+		request()
 	}
-	p.Send(p.server, []byte(request(2, "Authorization: "+login.Authorize("REGISTER", "sip:portero.local")+"\r\n")))
 	p.Response(200)
 }

@@ -38,13 +38,14 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 		domain = config.LocalDomain
 	}
 	self.At = func(user string, host netip.Addr) bool { return a.Users.At(user, host) }
+	self.Absent = func(user string) time.Time { return a.Users.Absent(user) }
 	a.locate = self.Locate
 	users := []registrar.User{{Name: self.User, Password: self.Password}}
 	for _, u := range a.Config.Server.Users {
 		users = append(users, registrar.User{Name: u.Name, Password: string(u.Password)})
 	}
 	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain}, Realm: domain, Users: users, Log: a.log,
-		MaxExpires: phonesReturn, DefaultExpires: phonesReturn, AskEvery: askPhones})
+		Bell: self.User, MaxExpires: phonesReturn, DefaultExpires: phonesReturn, AskEvery: askPhones})
 	if err != nil {
 		return nil, err
 	}
