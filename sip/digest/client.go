@@ -35,7 +35,11 @@ type Client struct {
 func (c *Client) Challenged(headers []string, answered bool) error {
 	best, found := Challenge{}, false
 	var last error
+	var list []string
 	for _, h := range headers {
+		list = append(list, split(h)...)
+	}
+	for _, h := range list {
 		ch, err := ParseChallenge(h)
 		if err != nil {
 			last = err

@@ -157,3 +157,22 @@ func TestWithoutQOP(t *testing.T) {
 		t.Errorf("%s (%v)", v, err)
 	}
 }
+
+// TestChallengesInOneLine: HTTP lets them share a line, and some servers do.
+func TestChallengesInOneLine(t *testing.T) {
+	for line, want := range map[string]string{
+		`Digest realm="a", nonce="n1", algorithm=MD5, Digest realm="a", nonce="n2", algorithm=SHA-256`:         "n2",
+		`Basic realm="a", Digest realm="a", nonce="n1"`:                                                        "n1",
+		`NTLM, Digest realm="a", nonce="n1", qop="auth"`:                                                       "n1",
+		`Digest realm="the digest of, digest x", nonce="n1", algorithm=AKAv1-MD5, digest realm="a",nonce="n2"`: "n2",
+	} {
+		c := Client{User: "u", Password: "p"}
+		if err := c.Challenged([]string{line}, false); err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if f, err := parseFields(c.Authorize("REGISTER", "sip:a")); err != nil || f["nonce"] != want {
+			t.Errorf("%s: answered nonce %q, want %q, %v", line, f["nonce"], want, err)
+		}
+	}
+}
