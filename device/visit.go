@@ -154,9 +154,9 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 	case ua.Waiting:
 		s.notThere(p, ev)
 	case ua.Answered:
-		// The answer may have come with a provisional response of the same dialog, and is not always said
-		// twice.
-		if len(ev.Body) == 0 && p.early != nil && p.early == ev.Leg {
+		// The answer may have come with a provisional response, and is not always said twice: not even by a
+		// server that gives the 200 another tag.
+		if len(ev.Body) == 0 && p.early != nil {
 			p.sip = ev.Leg
 			s.step(onAnswered, on)
 			return

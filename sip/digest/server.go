@@ -100,9 +100,10 @@ func (s *Server) Check(headers []string, method string, now time.Time) (user str
 			return user, ErrWrong
 		}
 		count, cerr := strconv.ParseUint(nc, 16, 32)
-		// Credentials without qop can be replayed within the nonce's life: this server offered auth, so it
-		// asks for it.
-		if qop != "auth" || cerr != nil {
+		switch {
+		case qop == "": // a phone of RFC 2069: it counts nothing, so each nonce serves it once
+			count = 1
+		case qop != "auth" || cerr != nil:
 			return user, ErrWrong
 		}
 		if !s.fresh(f["nonce"], now) || !s.use(f["nonce"], count, now) {

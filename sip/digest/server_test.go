@@ -124,6 +124,26 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestPhoneWithoutQOP: phones older than RFC 2617 leave qop out whatever is offered. A nonce serves them once.
+func TestPhoneWithoutQOP(t *testing.T) {
+	s := newTestServer()
+	ch, err := ParseChallenge(s.Challenges(start, false)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch.QOP = false
+	c := &Client{User: "kitchen", Password: "secret"}
+	if err := c.Challenged([]string{ch.String()}, false); err != nil {
+		t.Fatal(err)
+	}
+	v := c.Authorize("REGISTER", "sip:door")
+	for i, want := range []error{nil, ErrStale} {
+		if user, err := s.Check([]string{v}, "REGISTER", start); !errors.Is(err, want) || user != "kitchen" {
+			t.Errorf("use %d: %q, %v, want %v", i, user, err, want)
+		}
+	}
+}
+
 // TestForeignNonce refuses nonces that this server did not make, however right the password.
 func TestForeignNonce(t *testing.T) {
 	s := newTestServer()

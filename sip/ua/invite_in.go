@@ -21,7 +21,7 @@ func (a *Agent) incoming(tx *transaction.Server, req *sip.Request) {
 			return
 		}
 	}
-	if len(req.Contact) != 1 || req.Contact[0].Star { // §12.1.1: where would requests within the dialog go?
+	if len(req.Contact) == 0 || req.Contact[0].Star { // §12.1.1: where would requests within the dialog go?
 		tx.Respond(sip.NewResponse(req, 400, "Contact Needed"))
 		return
 	}
@@ -53,7 +53,7 @@ func (l *Leg) arrivedINVITE(tx *transaction.Server, req *sip.Request) {
 // offered takes on an INVITE and tells of it.
 func (t *turn) offered() {
 	l, again := t.Leg, t.phase != early
-	if again && len(t.req.Contact) == 1 && !t.req.Contact[0].Star {
+	if again && len(t.req.Contact) > 0 && !t.req.Contact[0].Star {
 		l.d.retarget(t.req.Contact[0].URI)
 	}
 	l.got.tx = t.tx

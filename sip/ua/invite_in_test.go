@@ -692,3 +692,21 @@ func TestTwoCallers(t *testing.T) {
 		a.settled(t)
 	})
 }
+
+// TestSeveralContacts: of more than the one Contact that an INVITE shall have, the first counts.
+func TestSeveralContacts(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a := startUA(t, n, "10.0.0.1:5060")
+		f := newFar(t, n, "10.0.0.2:5060", a)
+		f.request("INVITE", func(req *sip.Request) {
+			req.Contact = append(req.Contact, sip.Address{URI: mustURI(t, "sip:far@10.0.0.3")})
+		})
+		h := a.want(t, ua.Offered)
+		h.Leg.Answer(offer)
+		f.joined(f.Response(200))
+		f.request("ACK")
+		a.want(t, ua.Acked)
+		h.call.Hangup()
+		f.Request("BYE") // at the first
+	})
+}
