@@ -135,9 +135,7 @@ func (s *Stack) deliver(p transport.Packet) bool {
 		if errors.Is(err, sip.ErrKeepAlive) {
 			return true
 		}
-		if err != nil && !errors.As(err, &in.bad) {
-			in.bad = &sip.ParseError{Status: 400, Err: err}
-		}
+		in.bad, _ = errors.AsType[*sip.ParseError](err) // Parse has no others
 		if s.cfg.Trace {
 			s.trace("received", p.Flow.Remote, p.Data)
 		}

@@ -1,6 +1,8 @@
 package ua
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -82,8 +84,9 @@ func (c *Call) tell(ev CallEvent) {
 	if ev.Kind == Ended {
 		c.over = true
 	}
-	c.a.log.Debug("call event told", "call", c.ID, "event", string(ev.Kind), "status", ev.Status, "reason",
-		ev.Reason, "by_peer", ev.ByPeer)
+	c.a.log.LogAttrs(context.Background(), slog.LevelDebug, "call event told", slog.String("call", c.ID),
+		slog.String("event", string(ev.Kind)), slog.Int("status", ev.Status), slog.String("reason", ev.Reason),
+		slog.Bool("by_peer", ev.ByPeer))
 	c.notify(ev)
 }
 
