@@ -90,6 +90,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		inbox:      make(chan inbound, InboxSize),
 		local:      fsm.NewMailbox(),
 		ended:      make(chan struct{}),
+		timers:     newTimerHeap(),
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
@@ -191,12 +192,12 @@ func (s *Stack) loop(ctx context.Context) error {
 		for f := s.local.Take(); f != nil; f = s.local.Take() {
 			f()
 		}
-		if t := s.timers.due(time.Now()); t != nil {
+		if t := s.timers.due(); t != nil {
 			t.f()
 			continue
 		}
-		if at, ok := s.timers.next(); ok {
-			wake.Reset(time.Until(at))
+		if wait, ok := s.timers.next(); ok {
+			wake.Reset(wait)
 		} else {
 			wake.Stop()
 		}
