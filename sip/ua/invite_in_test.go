@@ -451,10 +451,6 @@ func TestUnacceptable(t *testing.T) {
 		"encoding": {"INVITE", func(r *sip.Request) { r.Add("Content-Encoding", "gzip") }, 415,
 			"Accept-Encoding", "identity"},
 		"no Contact": {"INVITE", func(r *sip.Request) { r.Contact = nil }, 400, "", ""},
-		"two Contacts": {"INVITE", func(r *sip.Request) {
-			r.Contact = append(r.Contact,
-				r.Contact...)
-		}, 400, "", ""},
 		"URI scheme": {"INVITE", func(r *sip.Request) {
 			r.URI = sip.URI{Scheme: "urn",
 				Opaque: "service:sos"}
