@@ -22,6 +22,9 @@ type attempts struct {
 	done     bool                      // the last response came, or a failure
 	gone     bool                      // cancelled: no further attempt
 	proved   bool                      // the last one had credentials
+
+	once       bool  // no password is shown twice, not even where the nonce was stale
+	unanswered error // why the last challenge was not answered
 }
 
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
@@ -103,10 +106,14 @@ func (o *attempts) retry(res *sip.Response) bool {
 		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
 	if err := client.Challenged(res.Values(name), *answered); err != nil {
+		o.unanswered = err
 		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status",
 			res.Status, "err", err)
 		client.Forget()
 		return false
+	}
+	if o.once && *answered {
+		return false // it calls the nonce stale
 	}
 	*answered = true
 	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != sip.REGISTER

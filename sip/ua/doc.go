@@ -2,11 +2,11 @@
 // 3261 §8 to §15).
 //
 // [Agent] is the [transaction.Core] of a stack. It places calls ([Agent.Invite]), takes them
-// (Config.Incoming) and keeps accounts registered ([Agent.Register]). Bodies are bytes here; package sdp
-// reads them.
+// (Config.Incoming) and keeps accounts registered ([Agent.Register]), or only asks how one stands
+// ([Agent.Query]). Bodies are bytes here; package sdp reads them.
 //
 //	RFC 3261 §8.2         agent (what is refused, and how)
-//	         §10          register, binding (what is granted), patience (back-off)
+//	         §10          register, binding (what is granted), patience (back-off), query (§10.2.3)
 //	         §11          options
 //	         §12          dialog, reach (where its requests go)
 //	         §13          invite_out, invite_in, cancel, leg, call

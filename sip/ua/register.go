@@ -248,14 +248,20 @@ func (r *Registration) silent() {
 
 func (r *Registration) request(contact sip.Address) *sip.Request {
 	r.seq++
-	domain := r.acct.AOR
+	req := newRegister(r.acct, r.callID, r.fromTag, r.seq)
+	req.Contact = []sip.Address{contact}
+	return req
+}
+
+// newRegister is a REGISTER without a Contact, which only asks.
+func newRegister(acct *Account, callID, fromTag string, seq uint32) *sip.Request {
+	domain := acct.AOR
 	domain.User, domain.Password = "", ""
 	req := sip.NewRequest(sip.REGISTER, domain)
-	req.To = sip.Address{URI: r.acct.AOR}
-	req.From = sip.Address{URI: r.acct.AOR}.WithTag(r.fromTag)
-	req.CallID = r.callID
-	req.CSeq = sip.CSeq{Seq: r.seq, Method: sip.REGISTER}
-	req.Contact = []sip.Address{contact}
+	req.To = sip.Address{URI: acct.AOR}
+	req.From = sip.Address{URI: acct.AOR}.WithTag(fromTag)
+	req.CallID = callID
+	req.CSeq = sip.CSeq{Seq: seq, Method: sip.REGISTER}
 	return req
 }
 
