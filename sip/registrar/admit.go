@@ -49,8 +49,7 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 	case forged:
 		return transaction.Refuse(481) // a dialog of before a restart: the phone gives it up
 	case req.Method == sip.REGISTER: // §10.3 step 1
-		s.log.Debug("registration at a foreign domain refused", "call", req.CallID, "uri", req.URI.String(),
-			"from", flow.Remote)
+		s.tellForeign(flow.Remote, req, req.URI.Host)
 		return transaction.Refuse(403)
 	case s.cfg.Trusted != nil && s.cfg.Trusted(flow):
 		return transaction.Verdict{Take: s.proxyTrusted, Share: transaction.ShareOf(flow.Remote.Addr())}
@@ -113,9 +112,10 @@ func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int
 			Share: transaction.Share{User: user}}
 	}
 	if errors.Is(err, digest.ErrWrong) {
-		blocked := s.guard.failed(source, now)
-		s.log.Warn("wrong credentials shown", "call", req.CallID, "from", flow.Remote, "user", user, "method",
-			req.Method, "blocked", blocked)
+		s.tellWrong(flow.Remote, req, user)
+		if s.guard.failed(source, now) {
+			s.tellBlocked(flow.Remote, req)
+		}
 	}
 	s.challenge(flow, req, status, err, now)
 	return transaction.Verdict{}
@@ -157,8 +157,7 @@ func (s *Server) withoutCredentials(req *sip.Request) {
 		if h.Name != "Proxy-Authorization" && h.Name != "Authorization" {
 			return false
 		}
-		c, err := digest.ParseChallenge(h.Value) // the fields of credentials include those of a challenge
-		return err != nil || c.Realm == s.digest.Realm
+		return s.digest.MayBeMine(h.Value)
 	})
 }
 

@@ -32,7 +32,8 @@ func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, hop trans
 // proxyFor forwards the request of a user, who calls under no name but its own and makes no claims beyond it.
 func (s *Server) proxyFor(tx *transaction.Server, req *sip.Request, user string) {
 	if req.From.URI.Username() != user || !s.ours(req.From.URI) {
-		s.refuse(tx, req, user, 403)
+		s.tellAnother(tx.Flow().Remote, req, user, req.From.URI)
+		tx.Respond(sip.NewResponse(req, 403, ""))
 		return
 	}
 	s.proxy(tx, req, user, withoutClaims)

@@ -24,10 +24,12 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 	}
 	switch { // steps 4 and 5
 	case !s.ours(req.To.URI) || req.To.URI.User == "":
-		refuse(404, "")
+		s.tellForeign(tx.Flow().Remote, req, req.To.URI.Host)
+		tx.Respond(sip.NewResponse(req, 404, ""))
 		return
 	case req.To.URI.Username() != user:
-		refuse(403, "")
+		s.tellAnother(tx.Flow().Remote, req, user, req.To.URI)
+		tx.Respond(sip.NewResponse(req, 403, ""))
 		return
 	}
 	if len(req.Contact) > maxBindings {

@@ -14,7 +14,7 @@ import (
 )
 
 func alone(t testing.TB) *Server {
-	s, err := New(Config{Domains: []string{domain}, Users: []User{{"anna", "a"}, {"door", "d"}}})
+	s, err := New(Config{Domains: []string{domain, "localhost"}, Hosts: []string{"Pi", ""}, Users: []User{{"anna", "a"}, {"door", "d"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,9 @@ func TestOurs(t *testing.T) {
 		"sip:10.0.0.9":           true, "sip:anna@10.0.0.9:5060": true, "sip:10.0.0.9:5061": false,
 		"sip:10.0.0.8":             false,
 		"sip:10.0.0.9.example.com": false, "sip:[2001:db8::1]": false, "tel:+49123": false,
-		"sip:localhost": false,
+		"sip:localhost": true, "sip:localhost.example.com": false,
+		"sip:pi": true, "sip:anna@PI.local": true, "sip:anna@pi.local.": true, "sip:anna@pi.fritz.box": true,
+		"sip:pi2.local": false, "sip:x.pi.local": false, "sip:local": false, "sip:.local": false,
 	} {
 		if got := s.ours(uri(t, u)); got != want {
 			t.Errorf("ours(%s) = %v", u, got)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -59,10 +60,10 @@ type Stack struct {
 	servers  map[txKey]*Server
 	byID     map[uint64]owner
 	lastID   uint64
-	fullTold time.Time // when it was last said that there is no room
-	odd      oddities
-	secret   [16]byte // makes the To tags of stateless answers unguessable
-	wire     []byte   // scratch for stateless messages
+	fullTold time.Time        // when it was last said that there is no room
+	odd      Told[netip.Addr] // of messages that could not be read as a whole
+	secret   [16]byte         // makes the To tags of stateless answers unguessable
+	wire     []byte           // scratch for stateless messages
 }
 
 // owner is a transaction, which hears of what its transport could not do.
@@ -94,6 +95,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
+		odd:        Told[netip.Addr]{Most: oddSources},
 	}
 	if s.cfg.Lookup == nil {
 		s.cfg.Lookup = (&transport.Resolver{Log: s.log}).Lookup
