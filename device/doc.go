@@ -19,7 +19,8 @@
 //	digits.go      digits, codes, and what an opened door means to a talk
 //	inputs.go      request to exit, door contact, tamper contact
 //	lamps.go       what the lamps show
-//	phone.go       accounts, targets, and who may call
+//	phone.go       accounts and targets
+//	callers.go     who may call, and what to write for those who may not
 //	sounds.go      chime, ring-back and the other tones
 //	hang*.go       a loop that hangs on purpose, only with the build tag hangtest
 //

@@ -10,6 +10,7 @@ import (
 
 	"portero/device/config"
 	"portero/sip"
+	"portero/sip/transaction"
 	"portero/sip/transport"
 	"portero/sip/ua"
 )
@@ -42,22 +43,17 @@ type Phone struct {
 	builtin  *BuiltIn // nil: no such server
 
 	// The stack's loop owns these.
+	refused transaction.Told[string] // callers
 	regs    map[string]*ua.Registration
 	leaving map[string]bool // asked to leave their server
 	left    func()          // runs when none is leaving any more
 }
 
-// allowRule is a config.Allow made ready.
-type allowRule struct {
-	config.Allow
-	from   sip.URI
-	source config.Source
-}
-
 // NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts
 // nothing: give Agent to transaction.NewStack.
 func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, error) {
-	p := &Phone{cfg: cfg, log: log, accounts: map[string]*ua.Account{}, regs: map[string]*ua.Registration{}, leaving: map[string]bool{}}
+	p := &Phone{cfg: cfg, log: log, accounts: map[string]*ua.Account{}, regs: map[string]*ua.Registration{}, leaving: map[string]bool{},
+		refused: transaction.Told[string]{Most: mostRefused}}
 	for i := range cfg.Accounts {
 		if err := p.addAccount(&cfg.Accounts[i]); err != nil {
 			return nil, err
@@ -78,19 +74,15 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		}))
 	}
 	for _, a := range cfg.Incoming.Allow {
-		from, err := sip.ParseURI(a.From)
+		rule, err := newAllowRule(a)
 		if err != nil {
 			return nil, fmt.Errorf("device: incoming.allow: %w", err)
 		}
-		source, err := config.ParseSource(a.Source)
-		if err != nil {
-			return nil, fmt.Errorf("device: incoming.allow: %w", err)
-		}
-		p.allow = append(p.allow, allowRule{a, from, source})
+		p.allow = append(p.allow, rule)
 	}
 	p.Agent = ua.New(ua.Config{
 		Log:      log,
-		Allow:    func(flow transport.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
+		Allow:    p.admit,
 		Redirect: p.redirect,
 		Incoming: func(c *ua.Call, ev ua.CallEvent) {
 			if p.incoming == nil {
@@ -264,39 +256,6 @@ func sameParty(a, b sip.URI) bool {
 	_, port := a.HostPort()
 	_, other := b.HostPort()
 	return a.Username() == b.Username() && strings.EqualFold(a.Host, b.Host) && port == other
-}
-
-// admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on
-// the stack's loop.
-func (p *Phone) admit(flow transport.Flow, from sip.URI) int {
-	if p.rule(flow, from) == nil {
-		return 403
-	}
-	return 0
-}
-
-// rule finds the first rule that lets a caller in. From is worth what its source is: the registrar's word, or
-// an address.
-func (p *Phone) rule(flow transport.Flow, from sip.URI) *allowRule {
-	for i := range p.allow {
-		r := &p.allow[i]
-		if r.from.User == from.User && strings.EqualFold(r.from.Host, from.Host) && p.sourceFits(r.source, flow.Remote) {
-			return r
-		}
-	}
-	return nil
-}
-
-func (p *Phone) sourceFits(s config.Source, addr netip.AddrPort) bool {
-	switch {
-	case s.Server:
-		a := p.accounts[builtIn]
-		return a != nil && p.Agent.Trusts(a, addr)
-	case s.Account != "":
-		a := p.accounts[s.Account]
-		return a != nil && p.Agent.Trusts(a, addr)
-	}
-	return s.Net.Contains(addr.Addr().Unmap())
 }
 
 // hostsOf tells the hosts that a user of the built-in server is registered from, at the time of asking: the

@@ -44,13 +44,23 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 	for _, u := range a.Config.Server.Users {
 		users = append(users, registrar.User{Name: u.Name, Password: string(u.Password)})
 	}
-	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain}, Realm: domain, Users: users, Log: a.log,
-		Bell: self.User, MaxExpires: phonesReturn, DefaultExpires: phonesReturn, AskEvery: askPhones})
+	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain, config.LocalDomain}, Hosts: hostNames(), Realm: domain,
+		Users: users, Bell: self.User, Log: a.log,
+		MaxExpires: phonesReturn, DefaultExpires: phonesReturn, AskEvery: askPhones})
 	if err != nil {
 		return nil, err
 	}
 	a.server = transaction.NewStack(transaction.Config{Log: a.log, Trace: a.options.Trace}, a.Users, udp) // a proxy does not sign what others say
 	return self, nil
+}
+
+// hostNames are what phones of the house may call this machine by, each alone or with a domain behind it.
+func hostNames() []string {
+	names := []string{"localhost"}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	return names
 }
 
 // findPhones has the server know who was registered with the one before: in this process, or in the one
