@@ -617,12 +617,10 @@ func (p *phone) register() { p.bind(3600) }
 func (p *phone) leave() { p.bind(0) }
 
 func (p *phone) bind(expires int) {
-	if p.login.User == "" {
-		p.request("REGISTER", "", "", expires)
-		p.login = digest.Client{User: p.user, Password: "kettle-on-8"}
-		if err := p.login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
-			panic(err)
-		}
+	p.request("REGISTER", "", "", expires)
+	p.login = digest.Client{User: p.user, Password: "kettle-on-8"}
+	if err := p.login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
+		panic(err)
 	}
 	p.request("REGISTER", "", "Authorization", expires)
 	p.Response(200)
