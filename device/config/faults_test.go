@@ -78,6 +78,8 @@ func TestFaults(t *testing.T) {
 		{"version = 1", "version = 1\n[sip]\nlisten = \"5062\"", `3 sip.listen: not an address; ":5062"`},
 		{"version = 1", "version = 1\n[sip]\nlisten = \"box:5062\"", `3 sip.listen: not an address; ":5062"`},
 		{"version = 1", "version = 1\n[sip]\nlisten = \"127.0.0.1:5060\"", `server.listen: same port; :5062`},
+		{"version = 1", "version = 1\n[sip]\nanswers_from = [\"pbx.lan\"]", `3 sip.answers_from[0]: not an IP address or network; 192.0.2.7`},
+		{"version = 1", "version = 1\n[sip]\nanswers_from = [\"0.0.0.0/0\"]", `3 sip.answers_from[0]: whole world; address`},
 		{"version = 1", "version = 1\n[sip]\npublic_address = \"a b\"", `3 sip.public_address: not an IP address; without port`},
 		{"version = 1", "version = 1\n[sip]\npublic_address = \"door.example.org\"", `3 sip.public_address: not an IP address; host name`},
 		{"version = 1", "version = 1\n[sip]\npublic_address = \"203.0.113.5:5062\"", `3 sip.public_address: not an IP address; without port`},

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"portero/sip"
@@ -21,6 +22,8 @@ type Client struct {
 	target transport.Target
 	wire   []byte
 	handle func(*sip.Response, error)
+	only   Answerers      // nil: who knows the branch answers
+	from   netip.AddrPort // of the last response
 
 	res      *sip.Response // the one being handled
 	err      error
@@ -104,6 +107,18 @@ func (s *Stack) Request(req *sip.Request, t transport.Target, handle func(*sip.R
 	tx.start(sip.NewBranch())
 	return tx
 }
+
+// Answerers knows who may answer a request.
+type Answerers interface {
+	Answers(from netip.AddrPort) bool
+}
+
+// OnlyFrom has responses of others passed over and told: who has seen the request knows its branch, and no
+// more than that makes a response match (§17.1.3).
+func (tx *Client) OnlyFrom(known Answerers) { tx.only = known }
+
+// From is where the last response came from.
+func (tx *Client) From() netip.AddrPort { return tx.from }
 
 // Request returns the request as it was sent, with its Via.
 func (tx *Client) Request() *sip.Request { return tx.req }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"portero/sip"
 )
 
 // oddSources is how many sources of messages that could not be read as a whole are told a minute.
@@ -24,4 +26,12 @@ func (s *Stack) tellMalformed(from netip.AddrPort, err error) {
 		return
 	}
 	s.log.Debug("message not understood", "from", from, "err", err)
+}
+
+// tellElsewhere says that a response was passed over.
+func (s *Stack) tellElsewhere(from netip.AddrPort, tx *Client, res *sip.Response) {
+	if s.elsewhere.First(from.Addr(), time.Now()) {
+		s.log.Warn("response from elsewhere passed over", "call", res.CallID, "method", res.CSeq.Method, "status", res.Status,
+			"from", from, "to", tx.target.Addr, "remedy", "if the far end answers from there, write its address into [sip] answers_from")
+	}
 }

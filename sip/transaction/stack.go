@@ -28,6 +28,9 @@ type Config struct {
 	// Lookup finds the servers of a URI, from any goroutine, within seconds. nil: a [transport.Resolver] of
 	// the stack's own.
 	Lookup func(context.Context, sip.URI) ([]transport.Target, error)
+	// AnswersFrom names addresses that may speak for any far end: servers that answer from elsewhere than
+	// where they are asked. nil: none.
+	AnswersFrom func(netip.Addr) bool
 }
 
 // The bounds of a stack.
@@ -55,15 +58,16 @@ type Stack struct {
 	local *fsm.Mailbox
 	ended chan struct{} // closed when the loop is over
 
-	timers   timerHeap
-	clients  map[txKey]*Client
-	servers  map[txKey]*Server
-	byID     map[uint64]owner
-	lastID   uint64
-	fullTold time.Time        // when it was last said that there is no room
-	odd      Told[netip.Addr] // of messages that could not be read as a whole
-	secret   [16]byte         // makes the To tags of stateless answers unguessable
-	wire     []byte           // scratch for stateless messages
+	timers    timerHeap
+	clients   map[txKey]*Client
+	servers   map[txKey]*Server
+	byID      map[uint64]owner
+	lastID    uint64
+	elsewhere Told[netip.Addr] // responses that came from there
+	fullTold  time.Time        // when it was last said that there is no room
+	odd       Told[netip.Addr] // of messages that could not be read as a whole
+	secret    [16]byte         // makes the To tags of stateless answers unguessable
+	wire      []byte           // scratch for stateless messages
 }
 
 // owner is a transaction, which hears of what its transport could not do.
@@ -96,6 +100,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
 		odd:        Told[netip.Addr]{Most: oddSources},
+		elsewhere:  Told[netip.Addr]{Most: oddSources},
 	}
 	if s.cfg.Lookup == nil {
 		s.cfg.Lookup = (&transport.Resolver{Log: s.log}).Lookup
@@ -263,10 +268,20 @@ func (s *Stack) closed(flow transport.Flow, err error) {
 
 func (s *Stack) receiveResponse(flow transport.Flow, res *sip.Response) {
 	if tx := s.clients[clientKey(res.Via[0].Branch(), res.CSeq.Method)]; tx != nil {
+		if tx.only != nil && !tx.only.Answers(flow.Remote) && !s.AnswersFrom(flow.Remote.Addr()) {
+			s.tellElsewhere(flow.Remote, tx, res)
+			return
+		}
+		tx.from = flow.Remote
 		tx.receive(res)
 		return
 	}
 	s.core.Stray(flow, res)
+}
+
+// AnswersFrom reports whether an address may speak for any far end (Config.AnswersFrom).
+func (s *Stack) AnswersFrom(addr netip.Addr) bool {
+	return s.cfg.AnswersFrom != nil && s.cfg.AnswersFrom(addr.Unmap())
 }
 
 func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
@@ -316,7 +331,7 @@ func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
 // receiveCancel answers a CANCEL and tells the INVITE's owner (§9.2).
 func (s *Stack) receiveCancel(flow transport.Flow, req *sip.Request) {
 	invite := s.servers[cancelledKey(req)]
-	if invite == nil {
+	if invite == nil || invite.flow.Remote.Addr() != flow.Remote.Addr() { // who has seen the INVITE knows its branch
 		s.respondStateless(flow, req, 481, "")
 		return
 	}

@@ -37,6 +37,7 @@ type Account struct {
 	first      netip.AddrPort     // which of them to try first
 	home       netip.AddrPort     // where we are registered, whatever a look-up says since
 	asking     []func()           // who waits for the look-up in the background that is under way
+	speaker    netip.Addr         // that completed our registration, whoever was asked
 	public     netip.AddrPort     // our address as the server sees it
 	asUA       bool               // the server challenged a call with a 401
 	reg        *Registration

@@ -37,6 +37,8 @@ type Agent struct {
 	regs  map[*Registration]bool
 	// when INVITEs were sent again, by target
 	repeats map[string][]time.Time
+	// who has spoken in a call that is not theirs
+	strangers transaction.Told[netip.Addr]
 
 	closing func() // set by Shutdown; runs when nothing is left
 }
@@ -45,7 +47,7 @@ type Agent struct {
 func New(cfg Config) *Agent {
 	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	return &Agent{cfg: cfg, log: log.With("part", "sip"), calls: map[string]*Call{}, regs: map[*Registration]bool{},
-		repeats: map[string][]time.Time{}}
+		repeats: map[string][]time.Time{}, strangers: transaction.Told[netip.Addr]{Most: mostStrangers}}
 }
 
 // Bind gives the agent its stack.

@@ -1,6 +1,8 @@
 package ua
 
 import (
+	"net/netip"
+
 	"portero/sip"
 	"portero/sip/transaction"
 	"portero/sip/transport"
@@ -12,6 +14,7 @@ type attempts struct {
 	acct   *Account     // nil: no credentials for anybody
 	req    *sip.Request // without Via and credentials
 	target transport.Target
+	who    answerer // nil: who knows the branch answers
 	handle func(*sip.Response, error)
 	seq    *uint32 // the CSeq counter that the request came from
 
@@ -30,9 +33,14 @@ type attempts struct {
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
 const maxAttempts = 4
 
-func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target,
+// answerer knows who may answer what was sent to an address (see source.go).
+type answerer interface {
+	answers(from, asked netip.AddrPort) bool
+}
+
+func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, who answerer,
 	handle func(*sip.Response, error)) *attempts {
-	o := &attempts{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
+	o := &attempts{a: a, acct: acct, req: req, target: t, who: who, handle: handle, seq: seq}
 	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
 	if acct != nil && !acct.trusts(t.Addr) {
 		o.acct = nil
@@ -54,7 +62,13 @@ func (o *attempts) attempt() {
 		}
 	})
 	o.tx = tx
+	if o.who != nil {
+		tx.OnlyFrom(o)
+	}
 }
+
+// Answers reports whether a response may come from an address.
+func (o *attempts) Answers(from netip.AddrPort) bool { return o.who.answers(from, o.target.Addr) }
 
 // authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the
 // registrar are for REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy

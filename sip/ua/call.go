@@ -123,10 +123,14 @@ func (c *Call) hangup(why ...sip.Header) {
 
 // request handles a request within one of the call's dialogs.
 func (c *Call) request(tx *transaction.Server, req *sip.Request) {
+	l := c.leg(req.From.Tag())
+	if !l.knows(tx.Flow().Remote) {
+		l.stranger(tx, req)
+		return
+	}
 	if turnedAway(tx, req) {
 		return
 	}
-	l := c.leg(req.From.Tag())
 	if req.Method == sip.ACK {
 		l.arrivedACK(req)
 		return

@@ -159,7 +159,7 @@ func (c *Call) offered(t transport.Target, local netip.AddrPort, body []byte, er
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
 	var out *attempts
-	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) {
+	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, c, func(res *sip.Response, err error) {
 		c.response(out, res, err)
 	})
 	c.placed.outs = append(c.placed.outs, out)

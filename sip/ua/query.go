@@ -74,7 +74,7 @@ func (q *query) next() error {
 		q.seq++
 		req := newRegister(q.acct, q.callID, q.tag, q.seq)
 		var out *attempts
-		out = q.a.send(q.acct, req, &q.seq, q.asked, func(res *sip.Response, err error) {
+		out = q.a.send(q.acct, req, &q.seq, q.asked, nil, func(res *sip.Response, err error) {
 			if out == q.out {
 				q.receive(res, err)
 			}

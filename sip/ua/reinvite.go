@@ -35,7 +35,7 @@ func (t turn) reinvite() {
 			l.step(oa300, turn{err: err})
 		default:
 			var out *attempts
-			out = c.a.send(c.acct, req, &l.d.localSeq, to,
+			out = c.a.send(c.acct, req, &l.d.localSeq, to, l,
 				func(res *sip.Response, err error) { l.offerAnswered(out, body, res, err) })
 			l.sent.open = out
 		}
