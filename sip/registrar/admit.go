@@ -19,13 +19,14 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 	if req.URI.Scheme != "sip" { // sips needs TLS all the way, others are not ours
 		return transaction.Refuse(416)
 	}
-	hop, within, forged := s.preprocess(req)
+	from, to, within, forged := s.preprocess(req)
+	elsewhere := within && !s.speaksFrom(from, flow.Remote.Addr())
 	if req.Method == sip.ACK {
-		if !within || req.MaxForwards == 0 {
+		if !within || elsewhere || req.MaxForwards == 0 {
 			return transaction.Verdict{} // for a response of ours that no transaction sent
 		}
 		return transaction.Verdict{Take: func(_ *transaction.Server, ack *sip.Request) {
-			s.forwardACK(ack, hop)
+			s.forwardACK(ack, to.hop)
 		}}
 	}
 	if !within && len(req.Route) == 0 && s.ours(req.URI) {
@@ -41,9 +42,18 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 		return transaction.Refuse(483)
 	case s.unsupported(flow, req, "Proxy-Require", ""):
 		return transaction.Verdict{}
+	case elsewhere: // a user that has moved can show who it is
+		return s.authenticated(flow, req, 407, func(s *Server, tx *transaction.Server, req *sip.Request, user string) {
+			if user != from.user {
+				s.tellAnother(tx.Flow().Remote, req, user, req.From.URI)
+				tx.Respond(sip.NewResponse(req, 403, ""))
+				return
+			}
+			s.proxyWithin(tx, req, to)
+		})
 	case within:
 		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) {
-			s.proxyWithin(tx, req, hop)
+			s.proxyWithin(tx, req, to)
 		},
 			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case forged:

@@ -33,8 +33,10 @@
 // # Requests within a dialog
 //
 // They need no credentials: a phone that was called has none to show at times. In their place the user part
-// of our Record-Route holds a token: the two hops that the INVITE came from and went to, sealed with a keyed
-// hash over them, the Call-ID and the caller's tag. A request within the dialog goes to the other of these
+// of our Record-Route holds a token: the two ends of the INVITE, each with its user and its hop, sealed with a
+// keyed hash over them, the Call-ID and the caller's tag. It serves each end from where it was, or has
+// registered since; from elsewhere its user is challenged, and nobody else gets through, for everybody on the
+// way has seen the token. Likewise a phone's responses count from its own address alone. A request within the dialog goes to the other of these
 // two hops and nowhere else, whatever its Request-URI or further Route says; with a token that does not fit
 // it is answered 481, and an ACK is dropped. So a token relays between the two ends that it was made for, and
 // nothing can be relayed without one. The key lives as long as the process: a server that takes over has it

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -21,9 +22,9 @@ type fork struct {
 	tx       *transaction.Server
 	req      *sip.Request
 	invite   bool
-	caller   transport.Target // of a request that makes a dialog: where its sender is reached
-	record   bool             // it makes one
-	bell     string           // whom a bell rings; "": an INVITE like others
+	caller   end    // of a request that makes a dialog: where its sender is reached
+	record   bool   // it makes one
+	bell     string // whom a bell rings; "": an INVITE like others
 	branches []*branch
 	pending  int // branches without a final response
 
@@ -68,7 +69,7 @@ func (f *fork) add(t target) {
 	b := f.branch(t)
 	var err error
 	if f.record {
-		err = f.s.recordRoute(out, f.caller, t.hop)
+		err = f.s.recordRoute(out, f.caller, end{f.callee(), t.hop})
 	}
 	switch {
 	case f.s.locals.isSelf(t.hop.Proto, t.hop.Addr.Addr(), t.hop.Addr.Port()):
@@ -80,6 +81,9 @@ func (f *fork) add(t target) {
 	}
 }
 
+// callee is the user that is called.
+func (f *fork) callee() string { return f.req.URI.Username() }
+
 func (f *fork) branch(to target) *branch {
 	b := &branch{f: f, to: to}
 	f.branches = append(f.branches, b)
@@ -89,7 +93,13 @@ func (f *fork) branch(to target) *branch {
 
 func (b *branch) send(req *sip.Request, hop transport.Target) {
 	b.tx = b.f.s.stack.Request(req, hop, func(res *sip.Response, err error) { b.f.receive(b, res, err) })
+	b.tx.OnlyFrom(b)
 	b.watch()
+}
+
+// Answers reports whether a response may come from an address: who has seen the request is not the phone.
+func (b *branch) Answers(from netip.AddrPort) bool {
+	return b.f.s.speaksFrom(end{b.f.callee(), b.to.hop}, from.Addr())
 }
 
 // watch starts timer C anew (§16.7 item 2, §16.8).

@@ -20,13 +20,13 @@ func (b *binding) target() target {
 }
 
 // proxyWithin forwards a request within a dialog to the other end of it.
-func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, hop transport.Target) {
+func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, to end) {
 	if s.looped(req) {
 		tx.Respond(sip.NewResponse(req, 482, ""))
 		return
 	}
 	s.withoutCredentials(req)
-	s.forward(newFork(s, tx, req), []target{{uri: req.URI, path: req.Route, hop: hop}})
+	s.forward(newFork(s, tx, req), []target{{uri: req.URI, path: req.Route, hop: to.hop}})
 }
 
 // proxyFor forwards the request of a user, who calls under no name but its own and makes no claims beyond it.
@@ -64,7 +64,7 @@ func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, cl
 		if len(req.Contact) > 0 {
 			contact = req.Contact[0].URI
 		}
-		f.caller = hopOf(tx.Flow(), req, contact)
+		f.caller = end{user, hopOf(tx.Flow(), req, contact)}
 	}
 	s.forward(f, targets)
 }

@@ -15,6 +15,7 @@
 //	         §22          outgoing, package digest
 //	         §8.1.3.4     redirect
 //	         §8.1.3.5     repeat (calls that wait for somebody to be there)
+//	         §12.2.1.2    source (who may speak in a call: by address, since its identifiers are no secret)
 //	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
 //	RFC 3326              cancel (why a phone stops ringing)
 //	RFC 3581              binding (the public address that it shows)
@@ -84,5 +85,7 @@
 //   - After a fork, Progress tells of several legs, Answered of one. Early media belongs to a leg.
 //   - Credentials go to the account's own server only. A phone that is called can challenge the BYE that
 //     comes to it directly, and crack the answer.
+//   - On plain UDP a source address can be forged: source.go keeps out who has seen a message and writes from
+//     his own.
 //   - Config.Allow sees a request before any dialog: an address and a From that anybody can write.
 package ua
