@@ -114,7 +114,7 @@ func (p *Phone) addAccount(a *config.Account) error {
 		return fmt.Errorf("device: account %q: %w", a.Name, err)
 	}
 	ac := ua.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
-		Realm: a.Realm, Expires: a.Expires, Instance: instance(a.AOR())}
+		Realms: a.Realm, Expires: a.Expires, Instance: instance(a.AOR())}
 	ac.PublicAddress = publicAddress(p.cfg)
 	p.add(ua.NewAccount(ac))
 	return nil

@@ -57,7 +57,7 @@ type Account struct {
 	AuthUser      string        `toml:"auth_user"` // "": User
 	Password      Secret        `toml:"password"`  // after Load also the content of PasswordFile
 	PasswordFile  string        `toml:"password_file"`
-	Realm         string        `toml:"realm"`          // "": the first one seen
+	Realm         OneOrMore     `toml:"realm"`          // none: those that the server asks with
 	Domain        string        `toml:"domain"`         // "": Server's host
 	OutboundProxy string        `toml:"outbound_proxy"` // host[:port]
 	Expires       time.Duration `toml:"expires"`

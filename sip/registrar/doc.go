@@ -65,6 +65,8 @@
 //     queued (182) until its CANCEL; who registers meanwhile is rung at once, but for a phone that rings or
 //     has declined; a 6xx ends its own branch alone. It ends when all are asked and somebody has declined.
 //     Where nothing could be sent it gets a 503, since its offer may name an address that is gone.
+//   - 401 and 407 of a phone go up as 403, where §16.7 item 7 would gather them: the answer would show the phone
+//     what to try passwords against.
 //   - 503 of a branch goes up as 500 (§16.7 item 6); a 1xx to a request other than INVITE does not go up (RFC
 //     4320).
 //   - REGISTER with Path needs no Supported: path.

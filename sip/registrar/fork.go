@@ -29,7 +29,6 @@ type fork struct {
 	pending  int // branches without a final response
 
 	best       *sip.Response
-	challenges []sip.Header // of all 401 and 407
 	answered   bool         // a 2xx went up
 	failed     bool         // another final response went up
 	cancelled  bool         // the caller gave up
@@ -182,12 +181,9 @@ func (f *fork) refuse(b *branch, res *sip.Response) {
 	b.end()
 	b.status = res.Status
 	f.declined = f.declined || !absent(res.Status)
-	if res.Status == 401 || res.Status == 407 {
-		for _, h := range res.Other {
-			if h.Name == "WWW-Authenticate" || h.Name == "Proxy-Authenticate" {
-				f.challenges = append(f.challenges, h)
-			}
-		}
+	if res.Status == 401 || res.Status == 407 { // no phone asks for a password that is ours to ask for
+		f.s.tellChallenge(b, res.Status)
+		res = sip.NewResponse(f.req, 403, "")
 	}
 	if f.best == nil || rank(res.Status) < rank(f.best.Status) {
 		f.best = res
@@ -251,10 +247,6 @@ func (f *fork) conclude() {
 		res = sip.NewResponse(f.req, 487, "")
 	case res.Status == 503: // one phone's trouble is not the server's
 		res = sip.NewResponse(f.req, 500, "")
-	case res.Status == 401 || res.Status == 407:
-		res.Del("WWW-Authenticate")
-		res.Del("Proxy-Authenticate")
-		res.Other = append(res.Other, f.challenges...)
 	}
 	f.pass(res)
 }
@@ -276,7 +268,7 @@ func (f *fork) pass(res *sip.Response) {
 // try again, what a person chose, and silence last.
 func rank(status int) int {
 	switch status {
-	case 401, 407, 415, 420, 484:
+	case 415, 420, 484:
 		return 400
 	case 486:
 		return 401

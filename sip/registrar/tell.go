@@ -91,3 +91,11 @@ func (s *Server) tellAnother(from netip.AddrPort, req *sip.Request, user string,
 			"from", from, "method", req.Method, "remedy", "write "+user+" into the phone's user name as into its authentication name")
 	}
 }
+
+// tellChallenge says that a phone wants a password of who rings it.
+func (s *Server) tellChallenge(b *branch, status int) {
+	if user := transaction.Cut(b.f.callee()); s.first("challenge", user, b.to.hop.Addr) {
+		s.log.Warn("phone asks who rings it for a password, refused", "call", b.f.req.CallID, "user", user, "to", b.to.hop.Addr,
+			"status", status, "remedy", "switch off the phone's authentication of incoming calls")
+	}
+}

@@ -1,9 +1,11 @@
 package ua
 
 import (
+	"errors"
 	"net/netip"
 
 	"portero/sip"
+	"portero/sip/digest"
 	"portero/sip/transaction"
 	"portero/sip/transport"
 )
@@ -70,20 +72,18 @@ func (o *attempts) attempt() {
 // Answers reports whether a response may come from an address.
 func (o *attempts) Answers(from netip.AddrPort) bool { return o.who.answers(from, o.target.Addr) }
 
-// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the
-// registrar are for REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy
-// would hand them on to the far end.
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3): those of the
+// registrar are for REGISTER, since a proxy would hand them on to the far end.
 func (o *attempts) authorize(req *sip.Request) {
 	if o.acct == nil {
 		return
 	}
 	uri := req.URI.String()
-	if req.Method == sip.REGISTER || o.acct.asUA {
-		if v := o.acct.www.Authorize(req.Method, uri); v != "" {
-			req.Add("Authorization", v)
-		}
+	auth := o.acct.auth(req.Method)
+	if v := auth.www.Authorize(req.Method, uri); v != "" {
+		req.Add("Authorization", v)
 	}
-	if v := o.acct.proxy.Authorize(req.Method, uri); v != "" {
+	if v := auth.proxy.Authorize(req.Method, uri); v != "" {
 		req.Add("Proxy-Authorization", v)
 	}
 }
@@ -115,22 +115,28 @@ func (o *attempts) retry(res *sip.Response) bool {
 	if o.acct == nil || o.acct.Password == "" || o.gone || o.tries >= maxAttempts {
 		return false
 	}
-	client, name, answered := &o.acct.www, "WWW-Authenticate", &o.answered.www
+	auth := o.acct.auth(o.req.Method)
+	client, name, answered := &auth.www, "WWW-Authenticate", &o.answered.www
 	if res.Status == 407 {
-		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
+		client, name, answered = &auth.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
+	o.acct.challenger = o.tx.From()
 	if err := client.Challenged(res.Values(name), *answered); err != nil {
 		o.unanswered = err
 		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status",
-			res.Status, "err", err)
-		client.Forget()
+			res.Status, "remedy", o.acct.remedy(err), "err", err)
+		if errors.Is(err, digest.ErrRejected) {
+			client.Forget()
+		}
 		return false
 	}
 	if o.once && *answered {
 		return false // it calls the nonce stale
 	}
 	*answered = true
-	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != sip.REGISTER
+	if ch, ok := client.Current(); ok {
+		o.acct.learn(o.req.Method, res.Status, ch)
+	}
 	*o.seq++
 	o.req.CSeq.Seq = *o.seq
 	o.attempt()

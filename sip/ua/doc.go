@@ -12,7 +12,7 @@
 //	         §13          invite_out, invite_in, cancel, leg, call
 //	         §15          bye
 //	         §14          reinvite (ours), invite_in (theirs)
-//	         §22          outgoing, package digest
+//	         §22          attempts, credentials (whose challenges are answered), package digest
 //	         §8.1.3.4     redirect
 //	         §8.1.3.5     repeat (calls that wait for somebody to be there)
 //	         §12.2.1.2    source (who may speak in a call: by address, since its identifiers are no secret)

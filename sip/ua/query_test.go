@@ -109,9 +109,9 @@ func TestQueryUnanswered(t *testing.T) {
 	})
 	t.Run("foreign realm", func(t *testing.T) {
 		bubble(t, func(t *testing.T, n *siptest.Network) {
-			q := ask(t, n, func(c *ua.AccountConfig) { c.Realm = "elsewhere" })
+			q := ask(t, n, func(c *ua.AccountConfig) { c.Realms = []string{"elsewhere"} })
 			q.challenge(q.question(), 401, q.auth.Challenges(time.Now(), false)...)
-			if ans := q.want(); ans.Status != 401 || ans.Proved || ans.Denied || !errors.Is(ans.Err, digest.ErrRealm) {
+			if ans := q.want(); ans.Status != 401 || ans.Proved || ans.Denied || !errors.Is(ans.Err, ua.ErrRealm) {
 				t.Errorf("%+v", ans)
 			}
 		})

@@ -32,6 +32,9 @@ const (
 // refusal after that is an answer. res is nil when there was none.
 func (c *Call) wait(ev CallEvent, res *sip.Response) bool {
 	list := pauses(ev.Status)
+	if (ev.Status == 401 || ev.Status == 407) && c.acct != nil && c.acct.early() {
+		list = pauses(503)
+	}
 	if !c.placed.inv.Waits || c.placed.rang || list == nil {
 		return false
 	}
