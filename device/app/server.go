@@ -54,9 +54,10 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 	return self, nil
 }
 
-// hostNames are what phones of the house may call this machine by, each alone or with a domain behind it.
+// hostNames are what phones of the house may call this machine by, each alone or with a domain behind it: its own
+// name, and the one that a Raspberry Pi had before its owner gave it another.
 func hostNames() []string {
-	names := []string{"localhost"}
+	names := []string{"localhost", "raspberrypi"}
 	if name, err := os.Hostname(); err == nil {
 		names = append(names, name)
 	}
