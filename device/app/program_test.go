@@ -625,3 +625,51 @@ func (p *phone) bind(expires int) {
 	p.request("REGISTER", "", "Authorization", expires)
 	p.Response(200)
 }
+
+// TestStopSilencesPhones: a phone that rings for another one, by the built-in server, gets a CANCEL before the process ends, and so
+// before a reload takes the server from under it.
+func TestStopSilencesPhones(t *testing.T) {
+	for name, stop := range map[string]func(s *station){
+		"stop":   func(s *station) { s.stop() },
+		"reload": func(s *station) { s.reload(`ring_limit = "5s"`, `ring_limit = "6s"`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStation(t, `enabled = "off"`, `enabled = "on"
+listen = "10.0.0.1:5060"
+[[server.user]]
+name = "kitchen"
+password = "kettle-on-8"`)
+				s.mustStart()
+				rings, calls := s.phone("10.0.0.9:5060", "10.0.0.1:5060"), s.phone("10.0.0.8:5060", "10.0.0.1:5060")
+				rings.register()
+				calls.invite()
+				invite := rings.Request("INVITE")
+				rings.Respond(invite, rings.server, 180, nil)
+				calls.Response(180)
+				stop(s)
+				cancel := rings.Request("CANCEL")
+				rings.Respond(cancel, rings.server, 200, nil)
+				rings.Respond(invite, rings.server, 487, nil)
+				rings.Request("ACK")
+				calls.Response(503)
+				s.end()
+			})
+		})
+	}
+}
+
+// invite calls the phones of user kitchen as one of them, after a challenge.
+func (p *phone) invite() {
+	request := func(n uint32, auth string) string {
+		return fmt.Sprintf("INVITE sip:kitchen@portero.local SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKi%d\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:kitchen@portero.local>;tag=i\r\nTo: <sip:kitchen@portero.local>\r\nCall-ID: call\r\nCSeq: %d INVITE\r\n"+
+			"Contact: <sip:kitchen@%s>\r\n%sContent-Length: 0\r\n\r\n", p.Addr, n, n, p.Addr, auth)
+	}
+	p.Send(p.server, []byte(request(1, "")))
+	login := digest.Client{User: "kitchen", Password: "kettle-on-8"}
+	if err := login.Challenged(p.Response(407).Values("Proxy-Authenticate"), false); err != nil {
+		panic(err)
+	}
+	p.Send(p.server, []byte(request(2, "Proxy-Authorization: "+login.Authorize("INVITE", "sip:kitchen@portero.local")+"\r\n")))
+}
