@@ -38,7 +38,10 @@ func Load(path string) (*Config, error) {
 	}
 	c, d := parse(filepath.Base(path), src)
 	if c != nil {
-		if mode&0o004 != 0 && c.hasSecrets() {
+		switch {
+		case mode.IsRegular() && mode&0o002 != 0:
+			d.writable(c, path)
+		case mode&0o004 != 0 && c.hasSecrets():
 			d.add(Fault{Severity: Warning, Problem: "every user of this machine can read the passwords and codes in it",
 				Remedy: fmt.Sprintf("chmod o-rwx %s", path)})
 		}
@@ -52,6 +55,7 @@ func Load(path string) (*Config, error) {
 type snapshot struct {
 	Source    string            `json:"source"`
 	Passwords map[string]string `json:"passwords"` // by password_file
+	Anybodys  bool              `json:"anybodys"`  // everybody could write the file
 }
 
 // Snapshot is c with the files that it names, for [Restore]: it is as secret as they are. It is nil where c
@@ -60,7 +64,7 @@ func (c *Config) Snapshot() []byte {
 	if c.source == nil {
 		return nil
 	}
-	s := snapshot{Source: string(*c.source), Passwords: map[string]string{}}
+	s := snapshot{Source: string(*c.source), Passwords: map[string]string{}, Anybodys: c.anybodys}
 	for _, a := range c.Accounts {
 		if a.PasswordFile != "" {
 			s.Passwords[a.PasswordFile] = string(a.Password)
@@ -81,6 +85,9 @@ func Restore(data []byte) (*Config, error) {
 	}
 	c, d := parse("portero.toml", []byte(s.Source))
 	if c != nil {
+		if s.Anybodys {
+			d.writable(c, "portero.toml")
+		}
 		d.readPasswords(c, func(path string, _ int64) ([]byte, os.FileMode, error) {
 			password, ok := s.Passwords[path]
 			if !ok {
@@ -98,7 +105,42 @@ func finish(c *Config, d *document) (*Config, error) {
 		return nil, d.faults
 	}
 	c.warnings = d.faults
+	c.withoutUnsafe()
 	return c, nil
+}
+
+// writable reports a file that everybody can write.
+func (d *document) writable(c *Config, path string) {
+	c.anybodys = true
+	d.add(Fault{Severity: Unsafe, Problem: "every user of this machine can change it; no code opens a door, and " +
+		"no caller opens one or is answered by itself", Remedy: "look through it, then: chmod o-rwx " + path})
+}
+
+// withoutUnsafe takes out of c what strangers could open the door by or listen in with: it is not there to be
+// asked. Bells and the buttons inside stay.
+func (c *Config) withoutUnsafe() {
+	unsafe := map[string]bool{}
+	for _, f := range c.warnings.Of(Unsafe) {
+		unsafe[f.Key] = true
+	}
+	var codes []Code
+	for i, code := range c.Codes {
+		if !unsafe[fmt.Sprintf("code[%d].code", i)] && !c.anybodys {
+			codes = append(codes, code)
+		}
+	}
+	c.Codes = codes
+	for i := range c.Server.Users {
+		if unsafe[fmt.Sprintf("server.user[%d].password", i)] {
+			c.Server.Users[i].Password = ""
+		}
+	}
+	if c.anybodys {
+		c.Incoming.AutoAnswer = false
+		for i := range c.Incoming.Allow {
+			c.Incoming.Allow[i].AutoAnswer, c.Incoming.Allow[i].MayOpen = false, false
+		}
+	}
 }
 
 // parse returns a nil Config where nothing could be decoded.
@@ -181,10 +223,15 @@ func (d *document) readPasswords(c *Config, read func(path string, limit int64) 
 		if a.Password == "" || strings.ContainsAny(string(a.Password), "\r\n") {
 			d.report(Fault{Key: key, Value: shown(a.PasswordFile), Problem: "not one line of text", Remedy: "write the password alone into it"})
 		}
-		if mode&0o004 != 0 {
+		switch closed := "chmod o-rwx " + a.PasswordFile; {
+		case mode&0o002 != 0:
+			d.report(Fault{Severity: Unsafe, Key: key, Value: shown(a.PasswordFile),
+				Problem: "every user of this machine can change it, and so silence the bell", Remedy: closed})
+		case mode&0o004 != 0:
 			d.report(Fault{Severity: Warning, Key: key, Value: shown(a.PasswordFile), Problem: "every user of this machine can read it",
-				Remedy: "chmod o-rwx " + a.PasswordFile})
+				Remedy: closed})
 		}
+		d.accountPassword(a, key)
 	}
 }
 

@@ -70,6 +70,12 @@ func (c *Config) Target(b *Bell, text string) (Target, error) {
 	return Target{Text: text, URI: "sip:" + user + "@" + a.domain(), User: user, Account: a.Name}, nil
 }
 
+// nearlyURI finds URIs whose parts look right, but which cannot be dialled.
+func nearlyURI(text string) bool {
+	m := sipURI.FindStringSubmatch(text)
+	return m != nil && validHost(m[2]) && (m[3] == "" || validPort(m[3]))
+}
+
 func (c *Config) accountFor(b *Bell, host string) string {
 	for _, a := range c.Accounts {
 		if strings.EqualFold(host, a.domain()) || strings.EqualFold(host, hostPart(a.Server)) {

@@ -209,10 +209,21 @@ func (d *document) audio(c *Config) {
 			d.fault(join("audio.volume", control), percent, "out of range", "write a percentage from 0 to 100")
 		}
 	}
-	if known := audio.ToneCountries(); !slices.Contains(known, a.RingBack) {
-		d.fault("audio.ring_back", a.RingBack, "not a country whose tones are known",
-			`write one of two letters: "`+strings.Join(known, `", "`)+`"`)
+	d.ringBack(a.RingBack)
+}
+
+// ringBack: a country whose tones are not known was taken once, and must not silence a bell now.
+func (d *document) ringBack(country string) {
+	known := audio.ToneCountries()
+	if slices.Contains(known, country) {
+		return
 	}
+	f := Fault{Key: "audio.ring_back", Value: text(country), Problem: "not a country whose tones are known",
+		Remedy: `write one of two letters: "` + strings.Join(known, `", "`) + `"`}
+	if len(country) == 2 && strings.Trim(country, "abcdefghijklmnopqrstuvwxyz") == "" {
+		f.Severity, f.Problem = Ignored, f.Problem+`: the visitor hears those of "de"`
+	}
+	d.report(f)
 }
 
 // suggest is a remedy for a reference to a name that does not exist.

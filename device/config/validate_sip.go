@@ -101,18 +101,29 @@ func (d *document) account(c *Config, i int) {
 	case a.Password == "" && a.PasswordFile == "":
 		d.warn(at+"password", "", "no password: a server that asks for one will refuse the station", "write password or password_file")
 	}
+	d.accountPassword(a, at+"password")
 	d.between(at+"expires", a.Expires, time.Minute, 24*time.Hour)
+}
+
+// accountPassword tells of a password that others can guess. The account is used all the same: what its server
+// takes is the server's affair, and the bell rings.
+func (d *document) accountPassword(a *Account, key string) {
+	f := Fault{Severity: Warning, Key: key, Remedy: "give the station a long random one at the SIP server, and write that here"}
+	why := easyPassword(a.Password, a.User)
+	if why == "" {
+		return
+	}
+	f.Problem = "easily guessed: " + why + "; who knows it can take the station's calls"
+	if ofTheManual(a.Password) {
+		f.Severity = Unsafe
+	}
+	d.report(f)
 }
 
 // StationUser is the station's own user name at the built-in server, and in calls without an account.
 const StationUser = "door"
 
 var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-// trivial are passwords that are long enough and tried first.
-var trivial = map[string]bool{"password": true, "passwort": true, "password1": true, "passw0rd": true, "changeme": true, "12345678": true,
-	"123456789": true, "1234567890": true, "87654321": true, "11223344": true, "qwertyui": true, "qwertzui": true, "asdfghjk": true,
-	"abcdefgh": true, "abcd1234": true, "letmein1": true, "iloveyou": true, "raspberry": true, "portero1": true, "doorbell": true}
 
 func (d *document) server(c *Config) {
 	d.oneOf("server.enabled", c.Server.Enabled, "auto", "on", "off")
@@ -132,23 +143,17 @@ func (d *document) server(c *Config) {
 		case strings.EqualFold(u.Name, StationUser):
 			d.fault(at+"name", u.Name, "the station's own name at the built-in server", "choose another name")
 		}
-		password, name := strings.ToLower(string(u.Password)), strings.ToLower(u.Name)
 		const remedy = "a long random one is typed into the phone only once"
-		switch {
-		case password == "":
+		switch why := easyPassword(u.Password, u.Name); {
+		case u.Password == "":
 			d.fault(at+"password", "", "missing: there is no default password", "write password = \"...\" with at least 8 characters")
-		case len([]rune(password)) < 8:
+		case len([]rune(u.Password)) < 8:
 			d.fault(at+"password", "", "shorter than 8 characters", remedy)
-		case trivial[password] || strings.Trim(password, password[:1]) == "" || nameAndDigits(password, name):
-			d.fault(at+"password", "", "easily guessed", remedy)
+		case why != "":
+			d.report(Fault{Severity: Unsafe, Key: at + "password",
+				Problem: "easily guessed: " + why + "; this user cannot log in", Remedy: remedy})
 		}
 	}
-}
-
-// nameAndDigits finds passwords like kitchen and kitchen2026.
-func nameAndDigits(password, name string) bool {
-	before, after, found := strings.Cut(password, name)
-	return found && name != "" && strings.Trim(before+after, "0123456789") == ""
 }
 
 func (d *document) bell(c *Config, i int) {
@@ -207,6 +212,9 @@ func (d *document) target(c *Config, b *Bell, key, text string) {
 		d.fault(key, text, "SIP over TLS is not supported", "write sip:")
 	case strings.HasPrefix(text, "tel:"):
 		d.fault(key, text, "not a SIP URI", "write the number alone, or sip:number@server")
+	case nearlyURI(text): // taken once: the bell's other targets must ring on
+		d.report(Fault{Severity: Ignored, Key: key, Value: shown(text), Problem: "not a SIP URI, and is not called",
+			Remedy: "write other characters than letters and digits as %XX"})
 	case strings.Contains(text, ":"):
 		d.fault(key, text, "not a SIP URI", `write "sip:user@host" or "sip:host:port"`)
 	case strings.Contains(text, "@"):
