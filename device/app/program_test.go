@@ -629,3 +629,35 @@ func (p *phone) bind(expires int) {
 	p.request("REGISTER", "", "Authorization", expires)
 	p.Response(200)
 }
+
+// TestTrueCauseFirst: where nothing can be run the file's own trouble is told, and its copy's only where there
+// is one.
+func TestTrueCauseFirst(t *testing.T) {
+	dir := t.TempDir()
+	file, copied := filepath.Join(dir, "portero.toml"), filepath.Join(dir, "last-good.toml")
+	told := func() string {
+		t.Helper()
+		_, err := NewProgram(file, dir, nil)
+		if err == nil {
+			t.Fatal("it runs")
+		}
+		return err.Error()
+	}
+	if got := told(); strings.Contains(got, "copy") || !strings.HasPrefix(got, "config: read "+fmt.Sprintf("%q", file)) {
+		t.Errorf("absent: %s", got)
+	}
+	for path, text := range map[string]string{file: "version = 1\nbells = 2\n", copied: "version = 1\ndoors = 2\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := told(); strings.Index(got, "bells") > strings.Index(got, "copy") || strings.Index(got, "copy") > strings.Index(got, "doors") {
+		t.Errorf("both are faulty: %s", got)
+	}
+	if err := os.Remove(copied); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(); strings.Contains(got, "copy") || !strings.Contains(got, "bells") {
+		t.Errorf("faulty: %s", got)
+	}
+}

@@ -7,6 +7,7 @@
 //	relays.go      the relays alone, from a file that may be faulty: to release them
 //	load.go        Load, Parse, the last good copy, versions
 //	document.go    TOML to a tree, with the line of each key
+//	syntax.go      what is wrong with a line that is not TOML
 //	bind.go        tree to Config; unknown keys and wrong types
 //	validate*.go   what the values must be
 //	guessable.go   codes and passwords that strangers know or try first

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"portero/device/durable"
@@ -34,7 +37,7 @@ func Parse(src []byte) (*Config, error) {
 func Load(path string) (*Config, error) {
 	src, mode, err := readFile(path, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("config: read %q: %w", path, err)
+		return nil, fmt.Errorf("config: read %q: %w; %s", path, err, readRemedy(path, err))
 	}
 	c, d := parse(filepath.Base(path), src)
 	if c != nil {
@@ -145,9 +148,9 @@ func (c *Config) withoutUnsafe() {
 
 // parse returns a nil Config where nothing could be decoded.
 func parse(file string, src []byte) (*Config, *document) {
-	if len(src) > maxFile || !utf8.Valid(src) {
+	if f, ok := isText(src); !ok {
 		d := &document{file: file}
-		d.add(Fault{Problem: "not a text file in UTF-8 of at most 64 kB", Remedy: `save it as UTF-8, or start from "portero config"`})
+		d.add(f)
 		return nil, d
 	}
 	src = []byte(strings.TrimPrefix(string(src), "\ufeff")) // Windows editors write a byte order mark
@@ -163,6 +166,24 @@ func parse(file string, src []byte) (*Config, *document) {
 	d.bind("", d.tree, reflect.ValueOf(c).Elem())
 	d.validate(c)
 	return c, d
+}
+
+// isText says whether src is a text of a reasonable size, or why not.
+func isText(src []byte) (why Fault, ok bool) {
+	const encoding = `save it as UTF-8 (the editor's "Save as" has the encoding)`
+	switch {
+	case len(src) > maxFile:
+		return Fault{Problem: "larger than 64 kB", Remedy: `start from "portero config"`}, false
+	case bytes.HasPrefix(src, []byte("\xff\xfe")), bytes.HasPrefix(src, []byte("\xfe\xff")):
+		return Fault{Problem: `saved as UTF-16, which Windows calls "Unicode"`, Remedy: encoding}, false
+	}
+	for i, line := range bytes.Split(src, []byte{'\n'}) {
+		if !utf8.Valid(line) {
+			return Fault{Line: i + 1, Problem: "a letter that is not UTF-8: an umlaut or accent saved by Windows (\"ANSI\")?",
+				Remedy: encoding + ", or type that letter anew"}, false
+		}
+	}
+	return Fault{}, true
 }
 
 // migrations[i] turns a tree of version i+1 into one of version i+2. It may move keys: their faults then name
@@ -216,7 +237,11 @@ func (d *document) readPasswords(c *Config, read func(path string, limit int64) 
 		key := fmt.Sprintf("account[%d].password_file", i)
 		data, mode, err := read(a.PasswordFile, 4096)
 		if err != nil {
-			d.report(Fault{Key: key, Value: shown(a.PasswordFile), Problem: err.Error(), Remedy: "create it, readable by the user Portero runs as"})
+			remedy := "create it, readable by the user portero: chgrp portero, chmod 640"
+			if errors.Is(err, syscall.EISDIR) {
+				remedy = "name a file in this folder"
+			}
+			d.report(Fault{Key: key, Value: shown(a.PasswordFile), Problem: reason(err), Remedy: remedy})
 			continue
 		}
 		a.Password = Secret(strings.TrimRight(string(data), "\r\n"))
@@ -241,7 +266,7 @@ func (d *document) lookForChimes(c *Config) {
 			continue
 		}
 		if f, err := os.Open(b.Chime); err != nil {
-			d.report(Fault{Severity: Warning, Key: fmt.Sprintf("bell[%d].chime", i), Value: shown(b.Chime), Problem: err.Error(),
+			d.report(Fault{Severity: Warning, Key: fmt.Sprintf("bell[%d].chime", i), Value: shown(b.Chime), Problem: reason(err),
 				Remedy: `the bell chimes ding-dong instead; copy the file there, or write "ding-dong"`})
 		} else {
 			f.Close()
@@ -264,6 +289,37 @@ func readFile(path string, limit int64) ([]byte, os.FileMode, error) {
 		err = fmt.Errorf("larger than %d bytes", limit)
 	}
 	return data, fi.Mode(), err
+}
+
+// readRemedy says what to do about a file that cannot be read.
+func readRemedy(path string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if dir := filepath.Dir(path); !isDir(dir) {
+			return fmt.Sprintf("there is no folder %q either: name the file with -config", dir)
+		}
+		return fmt.Sprintf("name the file with -config, or begin one: portero config > %s", path)
+	case errors.Is(err, fs.ErrPermission):
+		dir := filepath.Dir(path)
+		return fmt.Sprintf("read it as the station does, with sudo -u portero portero ..., or, if the station cannot: "+
+			"sudo chgrp portero %s %s; sudo chmod 750 %s; sudo chmod 640 %s", dir, path, dir, path)
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Sprintf("name the file in this folder: %q", filepath.Join(path, "portero.toml"))
+	}
+	return "is the medium in order?"
+}
+
+// reason is an error of the file system without the path, which stands before it.
+func reason(err error) string {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+func isDir(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir() || errors.Is(err, fs.ErrPermission)
 }
 
 const lastGood = "last-good.toml"

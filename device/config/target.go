@@ -76,6 +76,38 @@ func nearlyURI(text string) bool {
 	return m != nil && validHost(m[2]) && (m[3] == "" || validPort(m[3]))
 }
 
+// uriMeant puts the brackets round the IPv6 address of a SIP URI that has none; "" where it is not that.
+func uriMeant(text string) string {
+	user, host, ok := strings.Cut(strings.TrimPrefix(text, "sip:"), "@")
+	if !ok {
+		user, host = "", user
+	} else {
+		user += "@"
+	}
+	if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() || addr.Zone() != "" {
+		return ""
+	}
+	return "sip:" + user + "[" + host + "]"
+}
+
+// scheme is what people put before a host, and may be left out.
+var scheme = regexp.MustCompile(`^[A-Za-z]+:(//)?`)
+
+// serverIn finds the host[:port] in a URI; "" where text is none.
+func serverIn(text string) string {
+	rest := scheme.ReplaceAllString(text, "")
+	if _, host, ok := strings.Cut(rest, "@"); ok {
+		rest = host
+	}
+	if i := strings.IndexAny(rest, ";/?"); i >= 0 {
+		rest = rest[:i]
+	}
+	if rest == text || !validServer(rest) {
+		return ""
+	}
+	return rest
+}
+
 func (c *Config) accountFor(b *Bell, host string) string {
 	for _, a := range c.Accounts {
 		if strings.EqualFold(host, a.domain()) || strings.EqualFold(host, hostPart(a.Server)) {

@@ -79,6 +79,9 @@ func (d *document) boardLines(c *Config) {
 				`write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them`)
 			return
 		}
+		if strings.Trim(line, "0123456789") == "" {
+			d.warn(key, line, "a number alone is hardly the name of a line", fmt.Sprintf("write %q", "GPIO"+line))
+		}
 		d.chipNumber(key, line, what)
 		first, taken := used[name]
 		if !taken {
