@@ -424,8 +424,8 @@ func TestAfterAFailure(t *testing.T) {
 }
 
 // registrations answers every REGISTER at an address with 200, until the test ends, and tells of each whether
-// it takes a binding away.
-func (s *station) registrations(addr string) <-chan bool {
+// it takes a binding away. Whoever it is to call is busy.
+func (s *station) registrations(addr, station string) <-chan bool {
 	peer := s.network.NewPeer(s.t, addr)
 	told, stop, done := make(chan bool, 100), make(chan struct{}), make(chan struct{})
 	s.t.Cleanup(func() {
@@ -441,10 +441,14 @@ func (s *station) registrations(addr string) <-chan bool {
 				return
 			default:
 			}
-			if req == nil {
+			switch {
+			case req == nil, req.Method == sip.ACK:
+				continue
+			case req.Method == sip.INVITE:
+				peer.Respond(req, netip.MustParseAddrPort(station), 486, nil)
 				continue
 			}
-			peer.Respond(req, netip.MustParseAddrPort("10.0.0.1:5062"), 200, func(res *sip.Response) { res.Contact = req.Contact })
+			peer.Respond(req, netip.MustParseAddrPort(station), 200, func(res *sip.Response) { res.Contact = req.Contact })
 			told <- strings.HasSuffix(req.Contact[0].String(), ";expires=0")
 		}
 	}()
@@ -460,7 +464,7 @@ func TestReloadKeepsBindings(t *testing.T) {
 		}
 		goes := account("goes", "10.0.0.4:5060")
 		s := newStation(t, "[[bell]]", account("stays", "10.0.0.3:5060")+goes+"[[bell]]")
-		keeps, leaves := s.registrations("10.0.0.3:5060"), s.registrations("10.0.0.4:5060")
+		keeps, leaves := s.registrations("10.0.0.3:5060", "10.0.0.1:5062"), s.registrations("10.0.0.4:5060", "10.0.0.1:5062")
 		expect := func(from <-chan bool, want bool, when string) {
 			t.Helper()
 			select {
@@ -672,4 +676,36 @@ func (p *phone) invite() {
 		panic(err)
 	}
 	p.Send(p.server, []byte(request(2, "Proxy-Authorization: "+login.Authorize("INVITE", "sip:kitchen@portero.local")+"\r\n")))
+}
+
+// TestTrueCauseFirst: where nothing can be run the file's own trouble is told, and its copy's only where there
+// is one.
+func TestTrueCauseFirst(t *testing.T) {
+	dir := t.TempDir()
+	file, copied := filepath.Join(dir, "portero.toml"), filepath.Join(dir, "last-good.toml")
+	told := func() string {
+		t.Helper()
+		_, err := NewProgram(file, dir, nil)
+		if err == nil {
+			t.Fatal("it runs")
+		}
+		return err.Error()
+	}
+	if got := told(); strings.Contains(got, "copy") || !strings.HasPrefix(got, "config: read "+fmt.Sprintf("%q", file)) {
+		t.Errorf("absent: %s", got)
+	}
+	for path, text := range map[string]string{file: "version = 1\nbells = 2\n", copied: "version = 1\ndoors = 2\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := told(); strings.Index(got, "bells") > strings.Index(got, "copy") || strings.Index(got, "copy") > strings.Index(got, "doors") {
+		t.Errorf("both are faulty: %s", got)
+	}
+	if err := os.Remove(copied); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(); strings.Contains(got, "copy") || !strings.Contains(got, "bells") {
+		t.Errorf("faulty: %s", got)
+	}
 }

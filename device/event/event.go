@@ -53,6 +53,7 @@ const (
 
 	ConfigReloaded Kind = "config.reloaded" //
 	ConfigRejected Kind = "config.rejected" // Reason
+	ConfigUnsafe   Kind = "config.unsafe"   // Reason: what of the file the station does without, and the remedy
 
 	LineLost Kind = "line.lost" // Bell, Door, Input or Lamp; Reason: what fails without it, and the remedy
 
@@ -120,7 +121,7 @@ type RTP struct {
 // Level is the slog level an event is reported at.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
-	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected:
+	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected, ConfigUnsafe:
 		return slog.LevelError
 	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn
