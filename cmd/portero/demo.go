@@ -200,7 +200,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer stop()
 	log := slog.New(slog.DiscardHandler)
 	if d.verbose {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		log = app.NewLogger(os.Stderr, config.Log{Level: "debug"})
 	}
 	if err := d.furnish(log); err != nil {
 		return err

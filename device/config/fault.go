@@ -15,7 +15,7 @@ const (
 	Error   Severity = iota // the file is refused
 	Unsafe                  // a relay on a pin that moves by itself: refused, but not at a start
 	Warning                 // something will not work as its author may think
-	Info                    // worth knowing at every start
+	Info                    // worth knowing: `portero check` tells it
 )
 
 func (s Severity) String() string { return [...]string{"error", "unsafe", "warning", "info"}[s] }
