@@ -120,6 +120,8 @@ func (c *Checker) verdict(i int, ans ua.Answer) config.Fault {
 	status := fmt.Sprintf("%d %s", ans.Status, ans.Reason)
 	challenged := ans.Status == 401 || ans.Status == 407
 	switch {
+	case ans.Status == 0 && ans.Alive:
+		return c.account(i, config.Warning, at+" is there, but says nothing to the question", shows)
 	case ans.Status == 0 && errors.Is(ans.Err, ua.ErrSilent):
 		return c.account(i, config.Error, at+" says nothing", "is it a SIP server, over UDP, at this port, and may this machine reach it?")
 	case ans.Status == 0:
@@ -139,8 +141,10 @@ func (c *Checker) verdict(i int, ans ua.Answer) config.Fault {
 		return c.account(i, config.Error, fmt.Sprintf("%s takes no user %q (%s)", at, a.User, status), "compare with "+ua.LookThere)
 	}
 	return c.account(i, config.Warning, fmt.Sprintf("%s is there, but does not answer the question (%s)", at, status),
-		"whether name and password are right shows when the station registers")
+		shows)
 }
+
+const shows = "whether name and password are right shows when the station registers"
 
 func known(ans ua.Answer) string {
 	if ans.Proved {

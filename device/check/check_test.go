@@ -2,6 +2,7 @@ package check
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,10 +114,10 @@ func (h *house) checker(edits ...string) *Checker {
 	return New(cfg, Options{File: h.file, Running: h.running, ListenSIP: h.listen, Lookup: h.lookup})
 }
 
-// registers lists the REGISTERs that were sent, and checks that none changes a binding.
+// registers lists the REGISTERs that were sent, repetitions aside, and checks that none changes a binding.
 func (h *house) registers() (sent []string) {
 	for _, s := range h.network.Log() {
-		if strings.HasPrefix(s.Wire, "REGISTER ") {
+		if strings.HasPrefix(s.Wire, "REGISTER ") && !slices.Contains(sent, s.Wire) {
 			sent = append(sent, s.Wire)
 			if strings.Contains(s.Wire, "\r\nContact:") || strings.Contains(s.Wire, "\r\nExpires:") {
 				h.Errorf("a binding would change:\n%s", s.Wire)
@@ -154,7 +156,7 @@ func TestAccounts(t *testing.T) {
 			`error: 10.0.0.9:5060 refuses the user name "61" or its password (401 Unauthorized); it was not tried again`}, 2},
 		"no password":   {[]string{`password = "kettle-on-8"`, ""}, []string{"error: asks for a password, and the file has none; write password"}, 1},
 		"another realm": {[]string{"user = ", "realm = \"elsewhere\"\nuser = "}, []string{`error: of another realm`}, 1},
-		"silence":       {[]string{`"10.0.0.9"`, `"10.0.0.8"`}, []string{`error: 10.0.0.8:5060 says nothing; is it a SIP server, over UDP`}, 5},
+		"silence":       {[]string{`"10.0.0.9"`, `"10.0.0.8"`}, []string{`error: 10.0.0.8:5060 says nothing; is it a SIP server, over UDP`}, 1},
 		"no such host": {[]string{`"10.0.0.9"`, `"fritz.bxo"`}, []string{
 			`error: account[0].server "fritz.bxo": no such host; correct the name`}, 0},
 		"lost proxy": {[]string{`user = `, "outbound_proxy = \"sbc.invalid\"\nuser = "}, []string{
@@ -184,14 +186,18 @@ func TestOddRegistrars(t *testing.T) {
 		{200, "info: 10.0.0.5:5060 knows the user name and asks for no password; registered: sip:61@10.0.0.77"},
 		{400, "warning: is there, but does not answer the question (400 Bad Request); whether name and password are right"},
 		{503, "warning: is there, but does not answer the question (503 Service Unavailable)"},
+		{0, "warning: is there, but says nothing to the question; whether name and password are right"},
 		{404, `error: takes no user "61" (404 Not Found)`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			h := newHouse(t)
 			p := h.network.NewPeer(t, "10.0.0.5:5060")
 			go func() {
-				req := p.Request("REGISTER")
-				p.Respond(req, netip.MustParseAddrPort("10.0.0.1:20001"), tt.status, func(res *sip.Response) {
+				req, _ := p.Within(time.Minute)
+				for tt.status == 0 && req != nil && req.Method != "OPTIONS" {
+					req, _ = p.Within(time.Minute)
+				}
+				p.Respond(req, netip.MustParseAddrPort("10.0.0.1:20001"), cmp.Or(tt.status, 404), func(res *sip.Response) {
 					if tt.status == 200 {
 						res.Contact = []sip.Address{{URI: sip.URI{Scheme: "sip", User: "61", Host: "10.0.0.77"}}}
 					}
