@@ -376,17 +376,15 @@ func TestDataDir(t *testing.T) {
 }
 
 func TestCouldWrite(t *testing.T) {
-	const portero, gpio = 107, 997
 	for _, tt := range []struct {
-		mode         fs.FileMode
-		owner, group int
-		want         bool
+		mode             fs.FileMode
+		own, group, want bool
 	}{
-		{0o700, portero, 0, true}, {0o500, portero, 0, false}, {0o070, portero, gpio, false},
-		{0o700, 0, 0, false}, {0o755, 0, 0, false}, {0o777, 0, 0, true},
-		{0o770, 0, gpio, true}, {0o750, 0, gpio, false}, {0o707, 0, gpio, false},
+		{0o700, true, false, true}, {0o500, true, false, false}, {0o070, true, true, false},
+		{0o700, false, false, false}, {0o755, false, false, false}, {0o777, false, false, true},
+		{0o770, false, true, true}, {0o750, false, true, false}, {0o707, false, true, false},
 	} {
-		if got := couldWrite(tt.mode, tt.owner, tt.group, portero, []int{portero, gpio}); got != tt.want {
+		if got := couldWrite(tt.mode, tt.own, tt.group); got != tt.want {
 			t.Errorf("%+v: %v", tt, got)
 		}
 	}

@@ -50,8 +50,8 @@ func (c *Checker) DataDir() config.Faults {
 		if err != nil {
 			return nil
 		}
-		id, groups := ids(u)
-		if stat := info.Sys().(*syscall.Stat_t); !couldWrite(info.Mode(), int(stat.Uid), int(stat.Gid), id, groups) {
+		stat := info.Sys().(*syscall.Stat_t)
+		if !couldWrite(info.Mode(), u.Uid == fmt.Sprint(stat.Uid), u.Gid == fmt.Sprint(stat.Gid)) {
 			return warn(fmt.Sprintf("belongs to %s, and the service runs as %s", userOf(owner), service),
 				fmt.Sprintf("sudo chown -R %s:%[1]s %s", service, dir))
 		}
@@ -69,26 +69,15 @@ func tryWrite(dir string) error {
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
-// couldWrite reports whether a user may make files in a directory.
-func couldWrite(mode fs.FileMode, owner, group, uid int, groups []int) bool {
+// couldWrite reports whether a user may make files in a directory that is its own, its group's or neither.
+func couldWrite(mode fs.FileMode, own, group bool) bool {
 	switch {
-	case owner == uid:
+	case own:
 		return mode&0o300 == 0o300
-	case slices.Contains(groups, group):
+	case group:
 		return mode&0o030 == 0o030
 	}
 	return mode&0o003 == 0o003
-}
-
-func ids(u *user.User) (uid int, groups []int) {
-	uid, _ = strconv.Atoi(u.Uid)
-	list, _ := u.GroupIds()
-	for _, g := range append(list, u.Gid) {
-		if n, err := strconv.Atoi(g); err == nil {
-			groups = append(groups, n)
-		}
-	}
-	return uid, groups
 }
 
 // ownerOf is the owner of a file, -1 where that is not known.
