@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,7 +51,8 @@ const devDir = "/dev"
 var enumerate = sync.OnceValue(func() map[node]*gpioioctl.GPIOChip {
 	nodes, _ := chipNodes(devDir)
 	_ = keepStdin(func() error {
-		_, err := driverreg.Init()
+		var err error
+		quietly(func() { _, err = driverreg.Init() })
 		return err // what periph cannot list is read without it
 	})
 	known := map[node]*gpioioctl.GPIOChip{}
@@ -62,6 +65,15 @@ var enumerate = sync.OnceValue(func() map[node]*gpioioctl.GPIOChip {
 	}
 	return known
 })
+
+// quietly keeps what f says by package log, as periph does of each chip that it may not open, off the station's
+// log: whoever needs the chip is told by its own error.
+func quietly(f func()) {
+	was := log.Writer()
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(was)
+	f()
+}
 
 // keepStdin puts descriptor 0 back if f closes it, as periph's gpioioctl does for the second of two links to
 // a chip: the next open would get number 0.

@@ -14,6 +14,7 @@
 //	snapshot.go    the one document that says how the station stands
 //	visit.go       a visit in the order it goes: press, call, ring, answer, talk, end
 //	unheard.go     why nobody came, in one sentence
+//	words.go       why a call has failed, in plain words
 //	incoming.go    calls that others place: only callers on the list, each only from where it belongs
 //	microphone.go  the one rule for who may hear the door, and the signal that somebody does
 //	digits.go      digits, codes, and what an opened door means to a talk

@@ -1,7 +1,6 @@
 package device
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,24 +24,21 @@ func (s *Station) tellUnheard() {
 
 // absence is why nobody has answered a call of the bell. since: when its user's last registration ended.
 func (p *party) absence(since time.Time) string {
-	silent := "no response: is it switched on, and on the network?"
 	switch {
 	case p.absent && p.status == 182:
 		return notRegistered(since)
 	case p.absent && p.status == 408:
-		return silent
-	case p.absent && p.status == 0:
-		return p.refusal
+		return noResponse
+	case p.absent && p.status != 0:
+		return inWords(p.status, p.refusal)
 	case p.absent:
-		return strconv.Itoa(p.status) + " " + p.refusal
-	case !p.ended && p.rang, p.refusal == notAnswered && p.rang:
+		return p.refusal
+	case !p.ended && p.rang, p.refusal == event.NotAnswered && p.rang:
 		return "rang, not answered"
-	case !p.ended && p.alerts, p.refusal == notAnswered:
+	case !p.ended && p.alerts, p.refusal == event.NotAnswered:
 		return "reached, did not ring"
 	case !p.ended:
-		return silent
-	case p.status != 0:
-		return strconv.Itoa(p.status) + " " + p.refusal
+		return noResponse
 	}
 	return p.refusal
 }
@@ -58,6 +54,3 @@ func notRegistered(since time.Time) string {
 	}
 	return "not registered since " + at.Format("15:04")
 }
-
-// notAnswered is the refusal of a target that the bell has given up.
-const notAnswered = "not answered"

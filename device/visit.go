@@ -186,11 +186,7 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 			s.step(onBye, on)
 			return
 		}
-		reason := ev.Reason
-		if ev.Err != nil {
-			reason = ev.Err.Error()
-		}
-		s.partyFailed(p, ev.Status, reason)
+		s.partyFailed(p, ev.Status, reasonOf(ev))
 	}
 }
 
@@ -253,8 +249,8 @@ func (s *Station) hunt() {
 func (s *Station) huntOn() {
 	p := s.in.party
 	s.dropParty(p, (*ua.Call).Hangup)
-	p.refusal = notAnswered
-	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Reason: notAnswered})
+	p.refusal = event.NotAnswered
+	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Reason: event.NotAnswered})
 	s.callNext(s.visit)
 }
 
@@ -296,7 +292,7 @@ func (s *Station) connect() {
 	for _, other := range v.parties {
 		if other != p && !other.ended {
 			s.dropParty(other, (*ua.Call).AnsweredElsewhere)
-			s.tell(event.Event{Kind: event.CallRefused, Call: other.id(), Target: other.target.Text, Reason: "answered elsewhere"})
+			s.tell(event.Event{Kind: event.CallRefused, Call: other.id(), Target: other.target.Text, Reason: event.AnsweredElsewhere})
 		}
 	}
 	s.sounds.stop()
@@ -434,7 +430,7 @@ func (s *Station) nobody() {
 
 func (s *Station) unanswered() {
 	s.tellUnheard()
-	s.endVisit(notAnswered, true)
+	s.endVisit(event.NotAnswered, true)
 }
 
 func (s *Station) giveUp() { s.endVisit(s.in.reason, true) }

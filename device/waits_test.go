@@ -40,7 +40,7 @@ func TestPressAsksAgain(t *testing.T) {
 		}
 		kitchen.Silence(500 * time.Millisecond)
 		refuse(kitchen, d, 486)
-		if ev := d.want(event.CallEnded); ev.Reason != "Busy Here" {
+		if ev := d.want(event.CallEnded); ev.Reason != "busy (486 Busy Here)" {
 			t.Errorf("%+v", ev)
 		}
 	})
@@ -64,7 +64,7 @@ func TestVisitorHearsRinging(t *testing.T) {
 			t.Errorf("the visitor hears no tone: %.0f dB", level)
 		}
 		ev := d.want(event.BellUnheard)
-		if ev.Reason != "sip:kitchen@10.0.0.2: 480 Temporarily Unavailable" || time.Since(pressed) < 12*time.Second {
+		if ev.Reason != "sip:kitchen@10.0.0.2: not registered there, or not to be disturbed (480 Temporarily Unavailable)" || time.Since(pressed) < 12*time.Second {
 			t.Errorf("%+v after %v", ev, time.Since(pressed))
 		}
 	})

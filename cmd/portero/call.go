@@ -53,7 +53,7 @@ func callVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	}
 	log := slog.New(slog.DiscardHandler)
 	if *verbose {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		log = app.NewLogger(os.Stderr, config.Log{Level: "debug"})
 	}
 	return benchCall(ctx, cfg, log, fs.Arg(0), *listen, *digits, *length, *within)
 }

@@ -6,37 +6,62 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"portero/audio/alsa"
 	"portero/board"
 	"portero/device/app"
+	"portero/device/check"
 	"portero/device/config"
 )
 
-func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
+func checkVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
-	if err := parse(fs, args, 0); err != nil {
+	offline := fs.Bool("offline", false, "look for no host and ask no server; and as a reload does, take a relay on an unsafe pin, "+
+		"or a sound card that is not there, where the station has it so already")
+	if err := parse(fs, args, len(args)); err != nil {
 		return err
+	}
+	if fs.NArg() > 0 {
+		*file = fs.Arg(0)
+		if err := parse(fs, fs.Args()[1:], 0); err != nil { // flags behind it
+			return err
+		}
 	}
 	cfg, err := config.Load(*file)
 	var faults config.Faults
 	switch {
 	case errors.As(err, &faults):
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w; run it as the station's user: sudo -u portero portero check", err)
 	case err != nil:
 		return err
 	default:
 		faults = cfg.Warnings()
 	}
+	var before *config.Config // what the station has already
+	if *offline {
+		before, _ = config.LoadLastGood(*file, "")
+	}
 	errorsFound := 0
-	for _, f := range faults {
-		fmt.Println(f.Error())
-		if f.Severity <= config.Unsafe {
-			errorsFound++
+	tell := func(faults config.Faults) {
+		for _, f := range faults {
+			fmt.Println(f.Error())
+			if f.Severity <= config.Unsafe && !hasUnsafe(before, cfg, f) {
+				errorsFound++
+			}
 		}
 	}
+	tell(faults)
 	if cfg != nil {
-		errorsFound += checkHardware(cfg, *file)
+		errorsFound += checkHardware(cfg, *file, before)
+		c := check.New(cfg, check.Options{File: *file})
+		tell(c.Station())
+		tell(c.DataDir())
+		if !*offline {
+			tell(c.Network(ctx))
+		}
 	}
 	if errorsFound > 0 {
 		fmt.Println(count(errorsFound, "fault"))
@@ -46,8 +71,22 @@ func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// checkHardware looks for the lines and the card without moving or playing anything.
-func checkHardware(cfg *config.Config, file string) (faults int) {
+// hasUnsafe reports whether a fault is a relay on an unsafe pin that the configuration before has there too.
+func hasUnsafe(before, cfg *config.Config, f config.Fault) bool {
+	if before == nil || cfg == nil || f.Severity != config.Unsafe {
+		return false
+	}
+	for i, d := range cfg.Doors {
+		if f.Key == fmt.Sprintf("door[%d].line", i) {
+			return before.HasRelay(d.Line, d.ActiveLow)
+		}
+	}
+	return false
+}
+
+// checkHardware looks for the lines and the card without moving or playing anything. What the configuration
+// before has as well is told, and no fault.
+func checkHardware(cfg *config.Config, file string, before *config.Config) (faults int) {
 	for _, err := range board.Check(app.BoardConfig(cfg)) {
 		var busy *board.BusyError
 		var pin *board.PinError
@@ -57,7 +96,7 @@ func checkHardware(cfg *config.Config, file string) (faults int) {
 			continue
 		case errors.As(err, &pin) && pin.Spelt: // among the file's faults already
 			continue
-		case errors.As(err, &pin) && !pin.Refused:
+		case errors.As(err, &pin) && (!pin.Refused || hasRelay(before, cfg, pin.Relay)):
 			fmt.Printf("%s: warning: %v\n", file, err)
 			continue
 		}
@@ -71,11 +110,23 @@ func checkHardware(cfg *config.Config, file string) (faults int) {
 	}
 	if c := cfg.Audio.Card; c != "none" && !strings.HasPrefix(c, "wav:") {
 		if err := alsa.Check(alsa.Config{Card: c, Rate: cfg.Audio.Rate, Period: cfg.Audio.Period, Volumes: cfg.Audio.Volume}); err != nil {
-			fmt.Printf("%s: audio.card %q: %v; `portero tone -list` lists the cards, card = \"none\" does without\n", file, c, err)
-			faults++
+			severity := ""
+			if before != nil && before.Audio.Card == c {
+				severity = "warning: "
+			} else {
+				faults++
+			}
+			fmt.Printf("%s: %saudio.card %q: %v; `portero tone -list` lists the cards, card = \"none\" does without\n", file, severity, c, err)
 		}
 	}
 	return faults
+}
+
+// hasRelay reports whether the configuration before has the relay, by its name on the board, as cfg has it.
+func hasRelay(before, cfg *config.Config, relay string) bool {
+	return before != nil && slices.ContainsFunc(cfg.Doors, func(d config.Door) bool {
+		return config.DoorRelay(d.Name) == relay && before.HasRelay(d.Line, d.ActiveLow)
+	})
 }
 
 // keptOutputs says what becomes of an energised relay whose process is killed.

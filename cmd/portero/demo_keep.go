@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"portero/device"
+	"portero/device/app"
+	"portero/device/config"
 	"portero/device/event"
 	"portero/sip/registrar"
 )
@@ -21,7 +23,7 @@ import (
 func (d *demo) logger() *slog.Logger {
 	var to slog.Handler = slog.DiscardHandler
 	if d.verbose {
-		to = slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})
+		to = app.NewLogger(os.Stderr, config.Log{Level: "debug"}).Handler()
 	}
 	refused := make(chan refusal, 16)
 	d.refused = refused

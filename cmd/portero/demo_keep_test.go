@@ -133,6 +133,7 @@ func TestDemoKeep(t *testing.T) {
 	defer stdin.Close()
 	defer stdout.Close()
 	defer stop()
+	defer time.AfterFunc(time.Minute, func() { stdout.Close() }).Stop() // what is not said is not waited for for ever
 	lines := bufio.NewScanner(stdout)
 	var seen []string
 	find := func(pattern string) []string {
@@ -209,5 +210,5 @@ func TestDemoKeep(t *testing.T) {
 		}
 		break
 	}
-	find("Your phone does not take the call: Decline")
+	find("Your phone does not take the call: declined")
 }

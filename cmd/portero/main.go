@@ -32,7 +32,7 @@ type verb struct {
 var verbs = []verb{
 	{"run", "-config FILE", "run the door station", runVerb},
 	{"demo", "[-json] [-keep] [-listen ADDR:PORT]", "ring, talk and open on a simulated board, with a phone that answers", demoVerb},
-	{"check", "-config FILE", "check the configuration and the hardware; list every fault", checkVerb},
+	{"check", "[-offline] [FILE]", "check the configuration, the hardware and every server; list every fault", checkVerb},
 	{"config", "", "print the sample configuration, which is the manual", configVerb},
 	{"pins", "[-config FILE] [-live]", "list GPIO chips and lines and what uses them; watch the inputs", pinsVerb},
 	{"tone", "[-card CARD] [-loop] [-list]", "play a tone and meter the microphone, or test both together", toneVerb},

@@ -2,6 +2,7 @@ package app
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,16 +113,21 @@ hunt_after = "4s"`)
 // TestLinkFlap: a network that is away for half a second when the bell is pressed costs no press.
 func TestLinkFlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, kitchen, _ := household(t, `"kitchen"]`)
-		kitchen.register()
-		time.Sleep(time.Second)
-		pressed := time.Now()
+		s := newStation(t, append(ownServer, `"sip:kitchen@10.0.0.9"]`, `"kitchen"]`)...)
+		var away atomic.Bool
 		s.network.Fail = func(int) error {
-			if time.Since(pressed) < 500*time.Millisecond {
+			if away.Load() {
 				return siptest.ErrUnreachable
 			}
 			return nil
 		}
+		kitchen := s.phone("10.0.0.9:5060", "10.0.0.1:5060")
+		s.mustStart()
+		kitchen.register()
+		time.Sleep(time.Second)
+		pressed := time.Now()
+		away.Store(true)
+		time.AfterFunc(500*time.Millisecond, func() { away.Store(false) })
 		s.program.Press()
 		kitchen.rung(t, pressed)
 		s.end()

@@ -131,7 +131,7 @@ func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, 
 
 func (p *Program) tellStart() {
 	for _, w := range p.config.Warnings() {
-		if w.Severity != config.Unsafe && w.Severity != config.Ignored { // events of their own
+		if w.Severity == config.Warning { // what is unsafe is an event of its own, and check alone informs
 			p.log.Warn("configuration in doubt", "part", "config", "err", w)
 		}
 	}

@@ -69,7 +69,7 @@ type Account struct {
 type Server struct {
 	Enabled string       `toml:"enabled"` // "auto", "on", "off"; see Config.ServerOn
 	Listen  string       `toml:"listen"`  // host:port over UDP
-	Domain  string       `toml:"domain"`  // "": any local address and portero.local
+	Domain  string       `toml:"domain"`  // besides any name and address of this machine and portero.local
 	Users   []ServerUser `toml:"user"`
 }
 

@@ -16,7 +16,7 @@ const (
 	Ignored                 // refused by check; the station does without this value
 	Unsafe                  // refused by check; the station runs, without what strangers could open the door by
 	Warning                 // something will not work as its author may think
-	Info                    // worth knowing at every start
+	Info                    // worth knowing: `portero check` tells it
 )
 
 func (s Severity) String() string {

@@ -43,7 +43,7 @@ const (
 	TamperOver  Kind = "tamper.over"  // they do again
 
 	RegistrationUp     Kind = "registration.up"     // Account
-	RegistrationDown   Kind = "registration.down"   // Account, Reason
+	RegistrationDown   Kind = "registration.down"   // Account: the station has left its server
 	RegistrationFailed Kind = "registration.failed" // Account, Status, Reason
 
 	CardOpened    Kind = "card.opened"    // Mic
@@ -118,12 +118,22 @@ type RTP struct {
 	RemoteLost float64 `json:"remote_lost"` // share of our packets that the far end missed lately, 0 to 1
 }
 
+// The Reasons of a [CallRefused] that are no failure.
+const (
+	AnsweredElsewhere = "answered elsewhere"
+	NotAnswered       = "not answered" // and the next one's turn
+)
+
 // Level is the slog level an event is reported at.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
+	case CallRefused: // to a caller it is an answer
+		if e.Target != "" && e.Reason != AnsweredElsewhere && e.Reason != NotAnswered {
+			return slog.LevelWarn
+		}
 	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected, ConfigUnsafe:
 		return slog.LevelError
-	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
+	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationFailed, EventsLost:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

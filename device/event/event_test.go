@@ -130,3 +130,23 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// TestLevels: what somebody has to see to is a warning, what is as it should be is not.
+func TestLevels(t *testing.T) {
+	for _, c := range []struct {
+		e    Event
+		want slog.Level
+	}{
+		{Event{Kind: CallRefused, Target: "kitchen", Status: 486, Reason: "busy"}, slog.LevelWarn},
+		{Event{Kind: CallRefused, Target: "kitchen", Reason: "no response"}, slog.LevelWarn},
+		{Event{Kind: CallRefused, Target: "kitchen", Reason: AnsweredElsewhere}, slog.LevelInfo},
+		{Event{Kind: CallRefused, Target: "kitchen", Reason: NotAnswered}, slog.LevelInfo},
+		{Event{Kind: CallRefused, Who: "sip:a@b", Status: 486, Reason: "busy"}, slog.LevelInfo},
+		{Event{Kind: RegistrationDown, Account: "home"}, slog.LevelInfo},
+		{Event{Kind: RegistrationFailed, Account: "home", Status: 403}, slog.LevelWarn},
+	} {
+		if got := c.e.Level(); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.e, got, c.want)
+		}
+	}
+}

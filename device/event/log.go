@@ -122,10 +122,18 @@ func (s *Subscription) Close() {
 	s.log.subs = slices.DeleteFunc(s.log.subs, func(x *Subscription) bool { return x == s })
 }
 
-// Report writes each event to logger, message "event", until ctx ends, then what is still queued. It closes
-// the subscription.
+// Report writes each event to logger, message "event", until ctx ends, then what is still queued. That the
+// clock is unknown stands in the first line alone for which that is so. It closes the subscription.
 func (s *Subscription) Report(ctx context.Context, logger *slog.Logger) error {
-	write := func(e Event) { logger.LogAttrs(context.WithoutCancel(ctx), e.Level(), "event", e.LogAttrs()...) }
+	clock := ""
+	write := func(e Event) {
+		if e.Clock == clock {
+			e.Clock = ""
+		} else {
+			clock = e.Clock
+		}
+		logger.LogAttrs(context.WithoutCancel(ctx), e.Level(), "event", e.LogAttrs()...)
+	}
 	for {
 		e, err := s.Next(ctx)
 		if err != nil {

@@ -112,6 +112,31 @@ func TestReportDrainsAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestReportTellsTheClockOnce: an unknown time stands in one line, not in each, and again when it was known
+// meanwhile. The events keep it.
+func TestReportTellsTheClockOnce(t *testing.T) {
+	knowTime(t)
+	l := NewLog(10)
+	s := l.Subscribe(10)
+	for _, clock := range []string{ClockUnknown, ClockUnknown, "", ClockUnknown} {
+		l.Emit(Event{Kind: BellPressed, Clock: clock})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var buf bytes.Buffer
+	if err := s.Report(ctx, slog.New(slog.NewTextHandler(&buf, nil))); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(buf.String()), "\n") {
+		if got, want := strings.Contains(line, "clock=unknown"), i == 0 || i == 3; got != want {
+			t.Errorf("line %d: %s", i, line)
+		}
+	}
+	if e := l.Recent()[1]; e.Clock != ClockUnknown {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestConcurrentEmit(t *testing.T) {
 	l := NewLog(10)
 	s := l.Subscribe(10000)

@@ -26,6 +26,7 @@ type Server struct {
 	Realm    string
 	Lifetime time.Duration                    // of a nonce; 0: 5 minutes
 	Password func(user string) (string, bool) // false: unknown user
+	Also     func(realm string) bool          // further realms that it challenges for; nil: none
 
 	key  [32]byte
 	seen map[string]*nonceUse
@@ -46,8 +47,13 @@ func NewServer(realm string, password func(user string) (string, bool)) *Server 
 // Challenges returns the header values of a 401 or 407: SHA-256 first, then MD5 for phones that know nothing
 // better (RFC 8760 §2.3).
 func (s *Server) Challenges(now time.Time, stale bool) []string {
+	return s.ChallengesFor(s.Realm, now, stale)
+}
+
+// ChallengesFor are those of one of the further realms.
+func (s *Server) ChallengesFor(realm string, now time.Time, stale bool) []string {
 	nonce := s.nonce(now)
-	c := Challenge{Realm: s.Realm, Nonce: nonce, Algorithm: SHA256, QOP: true, Stale: stale}
+	c := Challenge{Realm: realm, Nonce: nonce, Algorithm: SHA256, QOP: true, Stale: stale}
 	d := c
 	d.Algorithm = MD5
 	return []string{c.String(), d.String()}
@@ -85,7 +91,7 @@ func (s *Server) fresh(nonce string, now time.Time) bool {
 // mine reports whether credentials answer a challenge of this server: by its realm, or by its nonce, as a
 // phone answers whose owner has typed another realm into it.
 func (s *Server) mine(f map[string]string) bool {
-	if f["realm"] == s.Realm {
+	if f["realm"] == s.Realm || s.Also != nil && s.Also(f["realm"]) {
 		return true
 	}
 	_, ok := s.made(f["nonce"])

@@ -151,7 +151,7 @@ func (s *Server) challenge(flow transport.Flow, req *sip.Request, status int, er
 	if status == 407 {
 		name = "Proxy-Authenticate"
 	}
-	challenges := s.digest.Challenges(now, errors.Is(err, digest.ErrStale)) // SHA-256, MD5
+	challenges := s.digest.ChallengesFor(s.realm(req), now, errors.Is(err, digest.ErrStale)) // SHA-256, MD5
 	if s.md5Only.challenged(flow.Remote, req, errors.Is(err, digest.ErrNoCredentials), now) {
 		challenges = challenges[1:]
 	}
@@ -159,6 +159,15 @@ func (s *Server) challenge(flow transport.Flow, req *sip.Request, status int, er
 		res.Add(name, c)
 	}
 	s.stack.RespondStateless(flow, req, res)
+}
+
+// realm is the one that a phone is asked in: its own domain, as it wrote that. Phones whose owner had to fill in
+// a realm have it there, and answer for no other.
+func (s *Server) realm(req *sip.Request) string {
+	if u := req.From.URI; len(u.Host) <= 64 && s.isNamed(u.Host, 0) {
+		return u.Host
+	}
+	return s.digest.Realm
 }
 
 // withoutCredentials removes what was shown to us: no phone shall see it, to crack or to replay (§22.3).

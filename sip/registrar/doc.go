@@ -20,7 +20,8 @@
 //	RFC 8760, RFC 7616     admit.go      digest with SHA-256 and MD5 (package digest)
 //	                       md5_only.go   MD5 alone for phones that give up at the sight of SHA-256
 //	                       guard.go      how many wrong passwords a source may show
-//	                       local.go      which addresses are the server's own
+//	                       tell.go       what is said of refused log-ins
+//	                       local.go      which names and addresses are the server's own
 //
 // # Who may do what
 //
@@ -52,6 +53,8 @@
 //
 // # Choices
 //
+//   - A phone is challenged in the realm of its own domain, as it wrote that, if that names us: apps that ask
+//     their owner for a realm are given the domain. An answer to a nonce of ours is taken in any realm.
 //   - All contacts ring at once; q only orders the list, since nobody at a door waits for a second round.
 //   - 3xx are passed on, not followed; other domains and foreign routes get 403.
 //   - A request that already bears a Via of ours is a loop (482): there is no spiral that a home would need.

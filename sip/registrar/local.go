@@ -65,15 +65,16 @@ func (l *locals) isOwn(addr netip.Addr, port uint16) bool {
 // ours reports whether a URI names this server: one of its domains, a name of this machine, or an address of
 // its own with our port or none, as phones write it that have the port in another field.
 func (s *Server) ours(u sip.URI) bool {
-	if !u.IsSIP() {
-		return false
-	}
-	host := canonicalHost(u.Host)
+	return u.IsSIP() && s.isNamed(u.Host, u.Port)
+}
+
+func (s *Server) isNamed(host string, port uint16) bool {
+	host = canonicalHost(host)
 	if s.domains[host] {
 		return true
 	}
 	if addr, ok := literalHost(host); ok {
-		return s.locals.isOwn(addr, u.Port)
+		return s.locals.isOwn(addr, port)
 	}
 	first, _, _ := strings.Cut(host, ".")
 	return s.hosts[first]

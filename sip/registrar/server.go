@@ -22,7 +22,7 @@ type User struct{ Name, Password string }
 type Config struct {
 	Domains []string // names it is responsible for besides its own addresses, such as "portero.local"
 	Hosts   []string // names of this machine: each is ours alone and with any domain behind it ("pi": pi.local, pi.fritz.box)
-	Realm   string   // of challenges; "": the first domain, else "portero"
+	Realm   string   // of challenges to those who name another server; "": the first domain, else "portero"
 	Users   []User
 	Log     *slog.Logger // nil: silent
 
@@ -105,6 +105,7 @@ func New(cfg Config) (*Server, error) {
 		p, ok := s.passwords[user]
 		return p, ok
 	})
+	s.digest.Also = func(realm string) bool { return s.isNamed(realm, 0) }
 	return s, nil
 }
 

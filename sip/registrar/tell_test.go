@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"portero/sip"
+	"portero/sip/digest"
 )
 
 // warned is a log that keeps its warnings.
@@ -131,10 +132,20 @@ func TestNamesOfThisMachine(t *testing.T) {
 			r := h.raw("anna", fmt.Sprintf("10.0.0.1:%d", 6000+i))
 			req := r.register("<sip:anna@" + r.Addr.String() + ">")
 			req.URI.Host, req.To.URI.Host, req.From.URI.Host = host, host, host
+			r.cred.Accepts = func(c digest.Challenge) error { // as apps do that ask their owner for a realm
+				if c.Realm != host {
+					return fmt.Errorf("realm %q", c.Realm)
+				}
+				return nil
+			}
 			r.wantStatus(200, req)
 			call := r.request("INVITE", "sip:ben@"+host)
 			call.From.URI.Host = host
 			r.wantStatus(480, call)
+			time.Sleep(10 * time.Minute)
+			if v := r.finalOf(r.send(req)).Values("WWW-Authenticate"); len(v) == 0 || !strings.Contains(v[0], "stale=true") {
+				t.Errorf("%s: an old nonce is told as %q", host, v)
+			}
 		}
 	})
 }

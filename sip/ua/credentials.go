@@ -130,7 +130,7 @@ func (acct *Account) early() bool {
 func (acct *Account) remedy(err error) string {
 	switch {
 	case errors.Is(err, digest.ErrRejected):
-		return "compare user name and password: " + lookThere
+		return "compare user name and password: " + LookThere
 	case errors.Is(err, ErrRealm):
 		return "if it is the provider's, list both: realm = [\"...\", \"...\"] below [[account]] " + strconv.Quote(acct.Name)
 	case errors.Is(err, ErrWeaker):

@@ -17,8 +17,8 @@ const (
 	deniedIn     = 10 * time.Minute // servers lock accounts that keep trying
 )
 
-// lookThere is where the user name and password of an account stand.
-const lookThere = "FRITZ!Box: Telephony > Telephony Devices > (the door) > Login Data; " +
+// LookThere is where the user name and password of an account stand.
+const LookThere = "FRITZ!Box: Telephony > Telephony Devices > (the door) > Login Data; " +
 	"Asterisk: the auth section of the endpoint in pjsip.conf; " +
 	"3CX: the extension's Authentication ID and password"
 
@@ -48,7 +48,7 @@ func (r *Registration) patience() time.Duration {
 
 func (r *Registration) tellDenied(wait time.Duration) time.Duration {
 	r.log.Warn("user name or password refused", "call", r.callID, "user", r.acct.AuthUser,
-		"status", r.res.Status, "retry", wait.Round(time.Second), "compare", lookThere)
+		"status", r.res.Status, "retry", wait.Round(time.Second), "compare", LookThere)
 	return wait
 }
 

@@ -19,6 +19,7 @@ type Answer struct {
 	Proved   bool             // what it answers had credentials
 	Denied   bool             // the credentials were rejected
 	Err      error            // why there is no status, or why a challenge was not answered
+	Alive    bool             // without a status: the server has answered something else (OPTIONS)
 }
 
 // ErrSilent is the Err of servers that say nothing.
@@ -28,6 +29,7 @@ var ErrSilent = errors.New("ua: no answer")
 const (
 	queryNext   = 3 * time.Second // before the next address is asked
 	queryWithin = 8 * time.Second // at the last one: four repetitions of Timer E
+	aliveWithin = 4 * time.Second // to OPTIONS, after that
 )
 
 // query is one question; the stack's loop owns it.
@@ -42,12 +44,13 @@ type query struct {
 	asked   transport.Target
 	out     *attempts
 	timer   *transaction.Timer
+	probed  bool // OPTIONS was sent
 	settled bool
 }
 
 // Query asks the account's registrar where the account is registered, and calls done once, on the loop: a
 // REGISTER without a Contact changes no binding (RFC 3261 §10.2.3). Of several addresses the first that speaks
-// is the one. A password is shown once, whatever comes back: servers lock accounts that keep trying. Any
+// is the one; if none does, the last is asked by OPTIONS whether it is there. A password is shown once, whatever comes back: servers lock accounts that keep trying. Any
 // goroutine may call it.
 func (a *Agent) Query(acct *Account, done func(Answer)) {
 	q := &query{a: a, acct: acct, done: done, callID: sip.NewCallID(), tag: sip.NewTag()}
@@ -120,9 +123,28 @@ func (q *query) receive(res *sip.Response, err error) {
 // failed goes on to another address. What the one before says from now on is not answered.
 func (q *query) failed(err error) {
 	q.out.gone = true
-	if q.next() != nil {
+	switch {
+	case q.next() == nil:
+	case errors.Is(err, ErrSilent) && !q.probed:
+		q.probe()
+	default:
 		q.settle(Answer{Server: q.asked, Err: err})
 	}
+}
+
+// probe finds out whether a server that leaves the question alone is there (§11): some drop REGISTERs that
+// they do not like.
+func (q *query) probe() {
+	q.probed = true
+	req := sip.NewRequest(sip.OPTIONS, sip.URI{Scheme: "sip", Host: q.acct.AOR.Host, Port: q.acct.AOR.Port})
+	req.To = sip.Address{URI: req.URI}
+	req.From = sip.Address{URI: q.acct.AOR}.WithTag(q.tag)
+	req.CallID = sip.NewCallID()
+	req.CSeq = sip.CSeq{Seq: 1, Method: sip.OPTIONS}
+	seq := uint32(1)
+	told := func(alive bool) { q.settle(Answer{Server: q.asked, Err: ErrSilent, Alive: alive}) }
+	q.out = q.a.send(nil, req, &seq, q.asked, nil, func(res *sip.Response, _ error) { told(res != nil) })
+	q.timer = q.a.s.After(aliveWithin, func() { told(false) })
 }
 
 func (q *query) settle(ans Answer) {

@@ -120,8 +120,8 @@ func TestQueryUnanswered(t *testing.T) {
 		bubble(t, func(t *testing.T, n *siptest.Network) {
 			q := ask(t, n)
 			q.question()
-			time.Sleep(10 * time.Second)
-			if ans := q.want(); ans.Status != 0 || !errors.Is(ans.Err, ua.ErrSilent) {
+			time.Sleep(13 * time.Second)
+			if ans := q.want(); ans.Status != 0 || !errors.Is(ans.Err, ua.ErrSilent) || ans.Alive {
 				t.Errorf("%+v", ans)
 			}
 			time.Sleep(time.Minute) // the transaction's own end tells nothing more
@@ -129,6 +129,27 @@ func TestQueryUnanswered(t *testing.T) {
 				t.Errorf("told again: %+v", <-q.told)
 			}
 		})
+	})
+}
+
+// TestQueryLeftAlone: a server that drops the question is told from one that is not there.
+func TestQueryLeftAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		q := ask(t, n)
+		req := q.question()
+		for req.Method == "REGISTER" {
+			if req, _ = q.Within(5 * time.Second); req == nil {
+				t.Fatal("no OPTIONS")
+			}
+		}
+		q.hasNone(req)
+		if req.Method != "OPTIONS" || req.URI.String() != "sip:example.net" {
+			t.Fatalf("got\n%s", req)
+		}
+		q.answer(req, 404, "o")
+		if ans := q.want(); ans.Status != 0 || !errors.Is(ans.Err, ua.ErrSilent) || !ans.Alive {
+			t.Errorf("%+v", ans)
+		}
 	})
 }
 
