@@ -43,7 +43,7 @@ func (s *Station) microphone() {
 			continue
 		}
 		s.renewSignal(p)
-		if err := p.media.Mute(!p.hearing().mayHear()); err != nil {
+		if err := p.media.Mute(!p.hearing().mayHear(), false); err != nil {
 			s.log.Error("microphone not switched", "call", p.id(), "err", err)
 		}
 		if p.sounds {

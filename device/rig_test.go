@@ -347,7 +347,7 @@ func (p *phone) quiet(d time.Duration) {
 // leg is one whose microphone is open.
 func (p *phone) leg(onDigit func(audio.Digit)) *media.Leg {
 	m := p.media.NewLeg(onDigit)
-	if err := m.Mute(false); err != nil {
+	if err := m.Mute(false, false); err != nil {
 		p.t.Error(err)
 	}
 	return m

@@ -137,12 +137,12 @@ func (s *Stream) takeControl(b []byte, from netip.AddrPort, at time.Duration) {
 		s.stats.Foreign++
 		return
 	}
+	s.alive(at)
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		s.stats.Invalid++
 		return
 	}
-	s.alive(at)
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.SenderReport:

@@ -53,6 +53,9 @@ func (s *Stream) Stats() Stats {
 // Hears reports whether packets of that SSRC pass at present, if only events.
 func (s *Stream) Hears(ssrc uint32) bool { return s.source.Hears(ssrc) }
 
+// Signs counts the far end's first sign of life, and each that came after more than 1 s of nothing.
+func (s *Stream) Signs() uint64 { return s.signs }
+
 // Strangers returns who sent last from an address that is not let in, where the far end should be, and how
 // many such packets came.
 func (s *Stream) Strangers() (from, expected netip.AddrPort, packets uint64) {

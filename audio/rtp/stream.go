@@ -71,8 +71,8 @@ type Stats struct {
 	Quiet  time.Duration // since the last sign of life of the far end (see Heard), or since Start
 
 	// What the far end is like. Heard: anything came at all from where it is, RTP, RTCP, a keep-alive,
-	// comfort noise. Noise: comfort noise (RFC 3389) came. Paused: its sound went on after more than 1 s of
-	// none. Either says that it suppresses silence.
+	// comfort noise. Noise: comfort noise (RFC 3389) came. Paused: something came after more than 1 s of
+	// nothing. Either says that it suppresses silence.
 	Heard, Noise, Paused bool
 
 	RTT          time.Duration // by RTCP; 0: not known
@@ -108,8 +108,8 @@ type Stream struct {
 	latch    latch
 	source   Source
 	heard    time.Duration // the far end, or Start
-	sound    time.Duration // its latest packet that was no event
-	sounded  bool
+	signs    uint64        // see Signs
+	excused  bool          // the gap at hand began before the latest Update, perhaps on hold
 	rtcpRead time.Duration
 
 	// Sending.
@@ -172,7 +172,7 @@ func (s *Stream) Update(p Params) error {
 		s.latch = latch{}
 		s.source.Welcome()
 	}
-	s.params, s.payload = p, payload
+	s.params, s.payload, s.excused = p, payload, true
 	s.idle = unused(payload, p.Send)
 	return nil
 }

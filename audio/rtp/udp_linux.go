@@ -165,9 +165,7 @@ func (c *udpConn) ReadPacket(b []byte) (n int, from netip.AddrPort, at time.Dura
 		default:
 			return 0, netip.AddrPort{}, 0, os.NewSyscallError("recvmsg", errno)
 		}
-		if r > 0 {
-			return int(r), c.source(), c.arrival(), nil
-		}
+		return int(r), c.source(), c.arrival(), nil
 	}
 }
 

@@ -121,3 +121,36 @@ func TestListenRange(t *testing.T) {
 		t.Error("a foreign address accepted")
 	}
 }
+
+// An empty datagram is a keep-alive (RFC 6263, 4.1): it has a source, and is told from nothing at all.
+func TestUDPEmptyDatagram(t *testing.T) {
+	conn, rtcp, err := Listen(netip.MustParseAddr("127.0.0.1"), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	defer rtcp.Close()
+	far, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(conn.LocalAddr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	var b [100]byte
+	if _, from, _, err := conn.ReadPacket(b[:]); from.IsValid() || err != nil {
+		t.Fatalf("nothing was sent, but %v, %v", from, err)
+	}
+	if _, err := far.Write(nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		n, from, _, err := conn.ReadPacket(b[:])
+		if from.IsValid() {
+			if want := far.LocalAddr().(*net.UDPAddr).AddrPort(); n != 0 || from != want || err != nil {
+				t.Errorf("%d octets from %v, %v, want none from %v", n, from, err, want)
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("it did not come")
+}
