@@ -21,6 +21,7 @@ const (
 	Acked   CallEventKind = "acked"   // incoming: the 2xx arrived; Body is the answer to an offer of ours
 	Info    CallEventKind = "info"    // an INFO within the call
 	Refused CallEventKind = "refused" // an own re-INVITE failed; the session goes on as it was
+	Asked   CallEventKind = "asked"   // what Leg.Ask has asked was answered with Status; 408: it was not
 	Ended   CallEventKind = "ended"   // the last event of every call
 )
 
@@ -28,7 +29,7 @@ const (
 type CallEvent struct {
 	Kind        CallEventKind
 	Leg         *Leg // nil: before there is one, or Ended of the whole call
-	Status      int  // Progress, Ended: the SIP status, 0 when none tells
+	Status      int  // Progress, Refused, Asked, Ended: the SIP status, 0 when none tells
 	Reason      string
 	ContentType string // Info: of Body
 	Body        []byte // the session description, wherever in the message it stands; of Info, the whole body

@@ -7,7 +7,7 @@
 //
 //	RFC 3261 §8.2         agent (what is refused, and how)
 //	         §10          register, binding (what is granted), patience (back-off)
-//	         §11          options
+//	         §11          options (those of others, and whether a far end is there still)
 //	         §12          dialog, reach (where its requests go)
 //	         §13          invite_out, invite_in, cancel, leg, call
 //	         §15          bye
@@ -63,7 +63,7 @@
 // is not tried the other way. No PRACK, UPDATE, session timers, REFER or
 // SUBSCRIBE; a redirection (3xx) is followed once, and where Config.Redirect allows it, else the call ends
 // with its status. A far end that disappears within a call is
-// not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
+// not noticed here: media is the witness, and the call's owner may have it asked ([Leg.Ask]). An unanswered INVITE rings until Hangup; there is no timer C in a
 // user agent.
 //
 // # Traps
