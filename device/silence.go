@@ -1,0 +1,245 @@
+package device
+
+import (
+	"time"
+
+	"portero/device/config"
+	"portero/device/event"
+	"portero/device/media"
+	"portero/sip/ua"
+)
+
+// How long the far end of a talk may say nothing at all before a press of the bell rings all phones again. A
+// far end that sends comfort noise, or that is muted and sends RTCP, may take longer.
+const (
+	aliveFor     = 3 * time.Second
+	aliveForGaps = 7 * time.Second
+)
+
+// vanishedAfter is how many silence limits end a talk, whatever the far end's signalling says: a server that
+// stands between may answer for a phone that is gone.
+const vanishedAfter = 4
+
+// silence is by what a party's far end is known to be there, and what came of its saying nothing.
+type silence struct {
+	word  time.Time // its latest within the dialog, or its answer
+	shown time.Time // when the dialog last showed that it is there; zero: never
+	there bool      // somebody is known to be there: see hearing
+
+	greeted bool // it was asked because it has never been heard
+	asked   int  // silence limits at whose end it was asked
+	warned  bool
+	stop    func()
+}
+
+func patience(l media.Life) time.Duration {
+	if l.Gaps {
+		return aliveForGaps
+	}
+	return aliveFor
+}
+
+// quiet is how long nothing has come from the far end, neither sound nor a request within the dialog.
+func (p *party) quiet(l media.Life) time.Duration { return min(l.Quiet, time.Since(p.silent.word)) }
+
+// lookForLife decides whether anybody is known to be at the far end of the talk. An answer alone does not say
+// where its sound goes: the first packet does, as the ACK does of a caller. An answered OPTIONS is worth an
+// ACK: it bears the tags of the dialog.
+func (s *Station) lookForLife(p *party) {
+	l := p.media.Life()
+	known := l.Heard || p.acked || !p.silent.shown.IsZero()
+	p.silent.there = known && min(p.quiet(l), time.Since(p.silent.shown)) < s.cfg.SIP.SilenceLimit
+}
+
+// watch looks at the silence of a talk, and again when it is long enough for something. On hold nothing is due,
+// and nobody hears the door.
+func (s *Station) watch(p *party) {
+	if p.ended || p.v != s.visit {
+		return
+	}
+	x := &p.silent
+	if x.stop != nil {
+		x.stop()
+	}
+	l := p.media.Life()
+	quiet, patience, limit := p.quiet(l), patience(l), s.cfg.SIP.SilenceLimit
+	wait := limit - quiet%limit
+	if quiet < patience {
+		wait = min(wait, patience-quiet)
+	}
+	x.stop = s.after(wait, func() { s.watch(p) })
+	if !l.Hears {
+		return
+	}
+	limits := int(quiet / limit)
+	switch {
+	case l.Due && limits >= vanishedAfter:
+		s.step(onVanished, input{reason: vanished})
+		return
+	case limits > x.asked:
+		x.asked = limits
+		p.sip.Ask()
+	case !l.Heard && x.shown.IsZero() && !x.greeted && (quiet >= aliveFor || !l.Due):
+		x.greeted = true // a phone that is muted from the first is told from one that is not there
+		p.sip.Ask()
+	}
+	if !l.Due || quiet < patience {
+		return
+	}
+	s.tellSilence(p, l)
+	if v := p.v; v.pressed != nil && v.again == nil && time.Since(v.pressedAt) <= quiet {
+		s.step(onSilent, input{bell: v.pressed})
+	}
+}
+
+const vanished = "the far end has vanished"
+
+// tellSilence says, once in a silence, that nothing comes.
+func (s *Station) tellSilence(p *party, l media.Life) {
+	if p.silent.warned {
+		return
+	}
+	p.silent.warned = true
+	remedy := "let UDP from the phone to the ports of rtp_ports through, and have the phone tell an address of its own"
+	if l.Heard {
+		remedy = "see to the phone's network; if it is muted, have it send comfort noise or RTCP"
+	}
+	s.log.Warn("nothing is heard of the phone", "call", p.id(), "phone", p.target.Text, "for", patience(l), "before", l.Heard,
+		"remedy", remedy)
+}
+
+// word takes a request of the far end's within the dialog.
+func (s *Station) word(p *party) {
+	p.silent.word = time.Now()
+	p.silent.shown = p.silent.word
+	s.alive(p)
+}
+
+// alive takes the end of a silence.
+func (s *Station) alive(p *party) {
+	if p.ended || p.v != s.visit || p != p.v.talk {
+		return
+	}
+	p.silent.asked, p.silent.warned = 0, false
+	if p.v.again != nil {
+		s.step(onHeard, input{party: p})
+	}
+}
+
+// asked takes the answer to the question whether the far end is there. It changes nothing for one that has been
+// heard meanwhile.
+func (s *Station) asked(p *party, ev ua.CallEvent) {
+	l := p.media.Life()
+	if p != p.v.talk || !l.Hears {
+		return
+	}
+	switch quiet := p.quiet(l); {
+	case ev.Status != 408 && ev.Status != 481: // RFC 3261 §12.2.1.2
+		p.silent.shown = time.Now()
+	case ev.Status == 481 && quiet >= aliveFor:
+		s.step(onVanished, input{reason: "the far end has lost the call"})
+	case ev.Status == 408 && quiet >= s.cfg.SIP.SilenceLimit:
+		s.step(onVanished, input{reason: vanished})
+	}
+}
+
+// The bell rings again beside a talk that nobody hears: a visit of its own, that nobody has answered yet. The old
+// leg keeps the talk, with its code entry, until somebody answers, and alone if it is heard again.
+
+// remember keeps a press in a talk for the moment at which its silence is long enough.
+func (s *Station) remember(b *config.Bell) {
+	if v := s.visit; s.state == Talking && v.again == nil {
+		v.pressed, v.pressedAt = b, time.Now()
+	}
+}
+
+// nobodyHeard: the talk has been silent for so long that a press rings.
+func (s *Station) nobodyHeard() bool {
+	v := s.visit
+	if v.again != nil || !s.sameBell() && s.replaces() {
+		return false
+	}
+	l := v.talk.media.Life()
+	return l.Due && v.talk.quiet(l) >= patience(l)
+}
+
+func (s *Station) ringsBeside() bool { return s.visit.again != nil }
+
+// ringBeside calls the targets of the bell that was pressed beside the talk.
+func (s *Station) ringBeside() {
+	talk := s.visit
+	talk.pressed = nil
+	s.ring()
+	talk.again, s.visit = s.visit, talk
+}
+
+// aside runs an action of a ringing visit on the one beside the talk.
+func (s *Station) aside(act func(*Station)) {
+	talk := s.visit
+	s.visit = talk.again
+	act(s)
+	s.visit = talk
+}
+
+func (s *Station) progressBeside() { s.aside((*Station).progress) }
+func (s *Station) huntBeside()     { s.aside((*Station).hunt) }
+func (s *Station) huntOnBeside()   { s.aside((*Station).huntOn) }
+
+func (s *Station) othersLeftBeside() (left bool) {
+	s.aside(func(s *Station) { left = s.othersLeft() })
+	return left
+}
+
+// nobodyBeside ends a ring beside the talk that nobody has answered.
+func (s *Station) nobodyBeside() {
+	s.aside((*Station).tellUnheard)
+	s.stopBeside(notAnswered)
+}
+
+// heardAgain: the old leg wins.
+func (s *Station) heardAgain() { s.stopBeside("the talk is heard again") }
+
+// stopBeside ends the ring beside the talk, if there is one.
+func (s *Station) stopBeside(reason string) {
+	again := s.visit.again
+	if again == nil {
+		return
+	}
+	s.visit.again = nil
+	again.stopTimers()
+	s.sounds.stop()
+	for _, p := range again.parties {
+		if !p.ended {
+			s.dropParty(p)
+			s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Reason: reason})
+		}
+	}
+}
+
+// leaveTalk ends the talk; what rings beside it is the visit now.
+func (s *Station) leaveTalk(reason string) {
+	again := s.visit.again
+	s.visit.again = nil
+	s.endVisit(reason, false)
+	s.visit = again
+}
+
+// takeOver gives the talk to who has answered beside the silent one.
+func (s *Station) takeOver() {
+	s.leaveTalk("another phone has answered")
+	s.connect()
+}
+
+// ringOn goes on ringing after the end of the silent talk.
+func (s *Station) ringOn() {
+	s.leaveTalk(s.in.reason)
+	if v := s.visit; v.early == nil {
+		v.tones = false // its end has stopped the ring-back
+		s.ringBack(v)
+	}
+}
+
+// current says whether a party is of the visit, or of the ring beside it.
+func (s *Station) current(p *party) bool {
+	return s.visit != nil && (p.v == s.visit || p.v == s.visit.again)
+}
