@@ -3,6 +3,7 @@ package device
 import (
 	"time"
 
+	"portero/audio"
 	"portero/device/config"
 	"portero/device/event"
 	"portero/device/media"
@@ -29,6 +30,7 @@ type silence struct {
 	greeted bool // it was asked because it has never been heard
 	asked   int  // silence limits at whose end it was asked
 	warned  bool
+	deaf    bool // it was told that it hears nothing
 	stop    func()
 }
 
@@ -71,6 +73,7 @@ func (s *Station) watch(p *party) {
 	if !l.Hears {
 		return
 	}
+	s.tellDeaf(p, l)
 	limits := int(quiet / limit)
 	switch {
 	case l.Due && limits >= vanishedAfter:
@@ -106,6 +109,36 @@ func (s *Station) tellSilence(p *party, l media.Life) {
 	}
 	s.log.Warn("nothing is heard of the phone", "call", p.id(), "phone", p.target.Text, "for", patience(l), "before", l.Heard,
 		"remedy", remedy)
+}
+
+// tellDeaf says, once each time, that the door is not heard.
+func (s *Station) tellDeaf(p *party, l media.Life) {
+	was := p.silent.deaf
+	p.silent.deaf = l.Deaf
+	switch {
+	case was || !l.Deaf:
+	case l.Refusal != nil:
+		s.log.Warn("nothing of the door reaches the phone", "call", p.id(), "phone", p.target.Text, "remedy",
+			"see that the phone still runs, and that the network lets UDP to it through", "err", l.Refusal)
+	default:
+		s.log.Warn("nothing of the door reaches the phone", "call", p.id(), "phone", p.target.Text, "remedy",
+			"let UDP from the ports of rtp_ports to the phone through; behind a router, have the phone register by it")
+	}
+}
+
+// soundOf says which ways sound went in a talk: "both", "in", "out" or "none". Out is what was sent, unless the far
+// end has reported that nothing of it came.
+func soundOf(st audio.Stats) string {
+	in, out := st.SoundIn > 0, st.SoundOut > 0 && (st.RemoteGot || st.RemoteReports < 2)
+	switch {
+	case in && out:
+		return "both"
+	case in:
+		return "in"
+	case out:
+		return "out"
+	}
+	return "none"
 }
 
 // word takes a request of the far end's within the dialog.

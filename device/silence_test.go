@@ -721,3 +721,85 @@ func TestSilenceIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestDeafPhoneIsTold: a phone whose reports know nothing of the door's packets, or stand still, hears nothing.
+func TestDeafPhoneIsTold(t *testing.T) {
+	block := func(ssrc uint32, lost byte, high uint32) []byte {
+		b := make([]byte, 24)
+		binary.BigEndian.PutUint32(b, ssrc)
+		b[4] = lost
+		binary.BigEndian.PutUint32(b[8:], high)
+		return b
+	}
+	for name, tt := range map[string]struct {
+		reports func(ssrc, i uint32) []byte
+		told    int
+		sound   string
+	}{
+		"no block":     {func(_, _ uint32) []byte { return nil }, 1, "in"},
+		"another's":    {func(ssrc, _ uint32) []byte { return block(ssrc+1, 0, 7) }, 1, "in"},
+		"all lost":     {func(ssrc, i uint32) []byte { return block(ssrc, 255, i) }, 1, "in"},
+		"stands still": {func(ssrc, i uint32) []byte { return block(ssrc, 0, min(i, 2)) }, 1, "both"},
+		"goes on":      {func(ssrc, i uint32) []byte { return block(ssrc, 0, i) }, 0, "both"},
+		"half lost":    {func(ssrc, i uint32) []byte { return block(ssrc, 128, i) }, 0, "both"},
+		"twice": {func(ssrc, i uint32) []byte {
+			if i < 3 || i > 5 {
+				return nil
+			}
+			return block(ssrc, 0, i)
+		}, 2, "both"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				var log bytes.Buffer
+				r.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+				d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", ""), r.bare("sendrecv", 200)
+				b.talk(d)
+				b.voice(200 * time.Millisecond)
+				var ssrc uint32
+				buf := make([]byte, 1500)
+				for ssrc == 0 {
+					time.Sleep(20 * time.Millisecond)
+					if n, _, _, _ := b.rtp.ReadPacket(buf); n > 12 {
+						ssrc = binary.BigEndian.Uint32(buf[8:])
+					}
+				}
+				for i := range uint32(8) {
+					b.voice(5 * time.Second)
+					b.report(tt.reports(ssrc, i)...)
+				}
+				b.voice(4 * time.Second)
+				d.do(HangUp{})
+				if ev := d.want(event.CallEnded); ev.Sound != tt.sound {
+					t.Errorf("sound %q, want %q", ev.Sound, tt.sound)
+				}
+				if n := strings.Count(log.String(), "nothing of the door reaches the phone"); n != tt.told {
+					t.Errorf("told %d times, want %d:\n%s", n, tt.told, log.String())
+				}
+			})
+		})
+	}
+}
+
+// TestSoundOfACall: the event of its end says which ways sound went.
+func TestSoundOfACall(t *testing.T) {
+	for want, do := range map[string]func(*bare){
+		"both": func(b *bare) { b.voice(time.Second) },
+		"out":  func(b *bare) { b.say(13, 64); time.Sleep(time.Second) },
+		"none": func(*bare) { time.Sleep(2 * time.Second) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", ""), r.bare("sendrecv", 0)
+				b.talk(d)
+				do(b)
+				d.do(HangUp{})
+				if ev := d.want(event.CallEnded); ev.Sound != want {
+					t.Errorf("sound %q", ev.Sound)
+				}
+			})
+		})
+	}
+}

@@ -421,7 +421,7 @@ func (s *Station) endVisit(reason string, tone bool) {
 			ev.Call = p.id()
 		}
 		if st, codec, ok := p.media.Stats(); ok && p == v.talk {
-			ev.RTP = rtpStats(st, codec)
+			ev.RTP, ev.Sound = rtpStats(st, codec), soundOf(st)
 		}
 		if !p.ended {
 			s.dropParty(p)

@@ -75,6 +75,14 @@ type Stats struct {
 	// nothing. Either says that it suppresses silence.
 	Heard, Noise, Paused bool
 
+	// What the far end reports of us. RemoteReports counts those that came after we had sent. RemoteGot: one
+	// said that something had come. RemoteDeaf: the latest two said that nothing has, since the ones before.
+	RemoteReports         uint64
+	RemoteGot, RemoteDeaf bool
+
+	SendErr error         // the latest refusal, by this host or by ICMP, of a packet sent; nil: none
+	SendAgo time.Duration // since SendErr
+
 	RTT          time.Duration // by RTCP; 0: not known
 	RemoteLost   float64       // share of our packets that the far end missed lately
 	RemoteJitter time.Duration
@@ -117,6 +125,7 @@ type Stream struct {
 	header   pion.Header
 	out      [mtu]byte
 	keepNext time.Duration // when the next keep-alive is due
+	refused  time.Duration // when stats.SendErr came
 
 	control control
 	stats   Stats

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // receive waits for a datagram: a real socket delivers when it likes.
@@ -153,4 +155,46 @@ func TestUDPEmptyDatagram(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Error("it did not come")
+}
+
+// A port that nobody listens at refuses what is sent there by ICMP: it is told, sending and receiving go on, and
+// the messages fill no buffer.
+func TestUDPRefused(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		conn, rtcp, err := Listen(netip.MustParseAddr(host), 0, 0)
+		if err != nil {
+			t.Logf("%s: %v", host, err)
+			continue
+		}
+		defer conn.Close()
+		gone := rtcp.LocalAddr()
+		rtcp.Close()
+		far, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(host), 0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer far.Close()
+		refused, b := 0, make([]byte, 100)
+		for i := range 3000 {
+			if err := conn.WritePacket([]byte("anybody?"), gone); err != nil {
+				if refused++; !errors.Is(err, unix.ECONNREFUSED) {
+					t.Fatal(err)
+				}
+			}
+			if i%2 == 0 { // either call may meet the message
+				if _, from, _, err := conn.ReadPacket(b); from.IsValid() || err != nil {
+					t.Fatalf("read from %v, %v", from, err)
+				}
+			}
+		}
+		if refused == 0 {
+			t.Errorf("%s: no refusal was told", host)
+		}
+		if _, err := far.WriteToUDPAddrPort([]byte("hello"), conn.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, _ := receive(t, conn, b); string(b[:n]) != "hello" {
+			t.Errorf("%s: after the refusals %q", host, b[:n])
+		}
+	}
 }

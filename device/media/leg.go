@@ -347,7 +347,13 @@ type Life struct {
 	Gaps  bool          // it has sent comfort noise, or gone on after more than 1 s of nothing
 	Due   bool          // it was agreed that both hear each other: nothing but a fault, or mute, keeps it silent
 	Hears bool          // it was agreed that it hears the microphone
+
+	Deaf    bool  // it hears nothing of what is sent: it reports so, or Refusal
+	Refusal error // why packets were not sent lately, or came back; nil: they were not
 }
+
+// refusedFor is how long a refusal counts. A host may tell of one in a second, or fewer (RFC 1812, 4.3.2.8).
+const refusedFor = 5 * time.Second
 
 // Life tells whether the far end is there. Before the start nothing is known.
 func (m *Leg) Life() Life {
@@ -357,8 +363,13 @@ func (m *Leg) Life() Life {
 		return Life{}
 	}
 	st := m.session.Stats()
-	return Life{Heard: st.Heard, Quiet: st.Quiet, Gaps: st.Noise || st.Paused, Due: m.agreed.Direction == sdp.SendRecv,
+	l := Life{Heard: st.Heard, Quiet: st.Quiet, Gaps: st.Noise || st.Paused, Due: m.agreed.Direction == sdp.SendRecv,
 		Hears: m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.SendOnly}
+	if l.Hears && st.SendErr != nil && st.SendAgo < refusedFor {
+		l.Refusal = st.SendErr
+	}
+	l.Deaf = l.Hears && st.RemoteDeaf || l.Refusal != nil
+	return l
 }
 
 // Addr is where far ends are told to send sound; the zero value as long as no ports are bound.
