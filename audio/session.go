@@ -325,6 +325,18 @@ func (s *Session) Close() error {
 	return s.stream.Close(s.clock)
 }
 
+// Rebind goes on over other connections, as rtp.Stream.Rebind does. A closed session closes them.
+func (s *Session) Rebind(conn, control rtp.PacketConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		conn.Close()
+		control.Close()
+		return
+	}
+	s.stream.Rebind(conn, control)
+}
+
 // needs tells the engine what the session wants of the card; alive is false once it is closed.
 func (s *Session) needs() (mic, speaker, alive bool) {
 	s.mu.Lock()

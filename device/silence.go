@@ -1,12 +1,15 @@
 package device
 
 import (
+	"net/netip"
 	"time"
 
 	"portero/audio"
 	"portero/device/config"
 	"portero/device/event"
 	"portero/device/media"
+	"portero/sip"
+	"portero/sip/transport"
 	"portero/sip/ua"
 )
 
@@ -31,6 +34,7 @@ type silence struct {
 	asked   int  // silence limits at whose end it was asked
 	warned  bool
 	deaf    bool // it was told that it hears nothing
+	moving  bool // it was told another address of ours, and has not answered
 	stop    func()
 }
 
@@ -68,6 +72,13 @@ func (s *Station) watch(p *party) {
 	wait := limit - quiet%limit
 	if quiet < patience {
 		wait = min(wait, patience-quiet)
+	}
+	if shown := time.Since(x.shown); shown < limit {
+		wait = min(wait, limit-shown) // the microphone's
+	}
+	if quiet >= aliveFor || l.Refusal != nil {
+		wait = min(wait, aliveFor)
+		s.follow(p)
 	}
 	x.stop = s.after(wait, func() { s.watch(p) })
 	if !l.Hears {
@@ -139,6 +150,44 @@ func soundOf(st audio.Stats) string {
 		return "out"
 	}
 	return "none"
+}
+
+// follow offers a silent talk anew when this host is not reached any more where it was: its address towards the
+// far end is another one, as after a new lease or over another link.
+func (s *Station) follow(p *party) {
+	was, peer := p.media.Ends()
+	if !was.IsValid() || p.silent.moving {
+		return
+	}
+	now, err := s.phone.LocalFor(transport.Flow{Proto: sip.UDP, Remote: netip.AddrPortFrom(peer, 5060)})
+	if err != nil || now.Unmap() == was.Unmap() || now.Unmap().Is4() != was.Unmap().Is4() {
+		return // no route for the moment, or the same
+	}
+	body, err := p.media.Move(now)
+	if err != nil {
+		s.log.Warn("new address of the station not offered", "call", p.id(), "from", was, "to", now, "err", err)
+		return
+	}
+	s.log.Info("talk offered from the station's new address", "call", p.id(), "from", was, "to", now)
+	p.silent.moving = true
+	p.sip.Moved(was, body)
+}
+
+// followed takes the answer to what follow has offered.
+func (s *Station) followed(p *party, ev ua.CallEvent) {
+	p.silent.moving = false
+	if ev.Kind == ua.Refused {
+		s.log.Warn("new address of the station refused, the phone may hear nothing", "call", p.id(), "phone", p.target.Text,
+			"status", ev.Status, "reason", ev.Reason)
+		return
+	}
+	s.word(p)
+	if len(ev.Body) == 0 {
+		return
+	}
+	if err := p.media.Accept(ev.Body); err != nil {
+		s.log.Warn("answer of sound refused", "call", p.id(), "phone", p.target.Text, "err", err)
+	}
 }
 
 // word takes a request of the far end's within the dialog.

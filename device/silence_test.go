@@ -36,6 +36,8 @@ type bare struct {
 	options int            // status of the answer to OPTIONS; 0: none
 	asked   []time.Time
 	byes    int
+	invites []*sip.Request
+	refuses int           // status of the answer to a re-INVITE; 0: 200
 	early   time.Duration // it plays early media for so long first
 	number  uint16
 }
@@ -63,7 +65,7 @@ func (r *rig) bare(direction string, options int) *bare {
 	return b
 }
 
-var mediaPort = regexp.MustCompile(`m=audio (\d+)`)
+var mediaPort = regexp.MustCompile(`(?s)c=IN IP4 (\S+).*m=audio (\d+)`)
 
 func (b *bare) take(req *sip.Request) {
 	b.mu.Lock()
@@ -71,12 +73,17 @@ func (b *bare) take(req *sip.Request) {
 	status := 200
 	switch req.Method {
 	case sip.INVITE:
+		b.invites = append(b.invites, req)
+		if b.refuses > 0 && len(b.invites) > 1 {
+			status = b.refuses
+			break
+		}
 		if m := mediaPort.FindSubmatch(req.Body); m != nil {
-			port, _ := strconv.Atoi(string(m[1]))
-			b.door = netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(port))
+			port, _ := strconv.Atoi(string(m[2]))
+			b.door = netip.AddrPortFrom(netip.MustParseAddr(string(m[1])), uint16(port))
 		}
 		answer := func(status int) {
-			b.peer.Respond(req, netip.MustParseAddrPort(doorSIP), status, func(res *sip.Response) {
+			b.peer.Respond(req, sentBy(req), status, func(res *sip.Response) {
 				res.To = req.To.WithTag("bare")
 				res.Contact = []sip.Address{{URI: sip.URI{Scheme: "sip", User: "kitchen", Host: "10.0.0.2", Port: 5060}}}
 				res.ContentType, res.Body = "application/sdp", fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\n"+
@@ -100,7 +107,12 @@ func (b *bare) take(req *sip.Request) {
 	case sip.ACK:
 		return
 	}
-	b.peer.Respond(req, netip.MustParseAddrPort(doorSIP), status, nil)
+	b.peer.Respond(req, sentBy(req), status, nil)
+}
+
+// sentBy is where a response goes.
+func sentBy(req *sip.Request) netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(req.Via[0].Host), req.Via[0].Port)
 }
 
 // say sends one packet of RTP under a payload type.
@@ -802,4 +814,129 @@ func TestSoundOfACall(t *testing.T) {
 			})
 		})
 	}
+}
+
+// move gives the door another address: nothing comes or goes at the old one any more.
+func (r *rig) move(d *door, to string) {
+	old := d.transport.Addr()
+	host := old.Addr()
+	r.moved.Store(&host)
+	r.sip.Move(old, netip.MustParseAddrPort(to))
+}
+
+// TestNewAddressIsOffered: when the station's address towards the phone changes in a talk, as after a new lease, the
+// talk goes on from there, both ways, and ends from there. A phone that refuses costs no more than itself.
+func TestNewAddressIsOffered(t *testing.T) {
+	for name, tt := range map[string]struct {
+		call    func(r *rig, d *door) *bare
+		refuses int
+	}{
+		"a phone that was called": {func(r *rig, d *door) *bare { b := r.bare("sendrecv", 200); b.talk(d); return b }, 0},
+		"one that refuses":        {func(r *rig, d *door) *bare { b := r.bare("sendrecv", 200); b.talk(d); return b }, 488},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.rtp.Drop = func(p audiotest.Packet) bool {
+					gone := r.moved.Load()
+					return gone != nil && (p.From.Addr() == *gone || p.To.Addr() == *gone)
+				}
+				d := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", "")
+				d.card.Mic = audiotest.Player(audiotest.Sine(700, cardRate, cardRate*60, 8000), true)
+				b := tt.call(r, d)
+				b.mu.Lock()
+				b.refuses = tt.refuses
+				b.mu.Unlock()
+				b.voice(2 * time.Second)
+				r.move(d, "10.0.0.9:5062")
+				moved := time.Now()
+				b.voice(4 * time.Second)
+				b.mu.Lock()
+				if len(b.invites) != 2 {
+					t.Fatalf("%d INVITEs", len(b.invites))
+				}
+				again, first := b.invites[1], b.invites[0]
+				b.mu.Unlock()
+				if again.To.Tag() == "" || again.Contact[0].URI.Host != "10.0.0.9" || again.Contact[0].URI.Port != 5062 ||
+					again.Contact[0].URI.User != first.Contact[0].URI.User || !strings.Contains(string(again.Body), "c=IN IP4 10.0.0.9\r\n") {
+					t.Errorf("re-INVITE after %v:\n%s", time.Since(moved), again)
+				}
+				before, _, _ := d.visitMedia()
+				b.hears()
+				b.voice(2 * time.Second)
+				after, _, _ := d.visitMedia()
+				packets, sound := b.hears()
+				if tt.refuses == 0 && after.Received-before.Received < 95 {
+					t.Errorf("the door got %d packets in 2 s", after.Received-before.Received)
+				}
+				if packets < 95 || sound < 95 {
+					t.Errorf("the phone got %d packets, %d of sound", packets, sound)
+				}
+				if s := d.Snapshot(); s.State != Talking {
+					t.Errorf("%s", s.State)
+				}
+				d.do(HangUp{})
+				time.Sleep(time.Second)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if len(b.invites) != 2 || b.byes != 1 {
+					t.Errorf("%d INVITEs, %d BYEs", len(b.invites), b.byes)
+				}
+			})
+		})
+	}
+}
+
+// visitMedia asks the loop for the counters of the talk.
+func (d *door) visitMedia() (st audio.Stats, codec string, ok bool) {
+	done := make(chan struct{})
+	d.box.Put(func() { st, codec, ok = d.visit.talk.media.Stats(); close(done) })
+	<-done
+	return st, codec, ok
+}
+
+// TestRefusedIsTold: packets that this host cannot send, or that come back by ICMP, are told with their error, once
+// each time.
+func TestRefusedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var log bytes.Buffer
+		r.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", ""), r.bare("sendrecv", 200)
+		b.talk(d)
+		b.voice(5 * time.Second)
+		for range 2 {
+			r.refused.Store(true)
+			b.voice(10 * time.Second)
+			r.refused.Store(false)
+			b.voice(10 * time.Second)
+		}
+		synctest.Wait()
+		if n := strings.Count(log.String(), "nothing of the door reaches the phone"); n != 2 || !strings.Contains(log.String(), `err="connection refused"`) {
+			t.Errorf("told %d times:\n%s", n, log.String())
+		}
+	})
+}
+
+// TestSilenceAfterAnAnswer: what an answered question gives is 15 s, and not until the next one has failed.
+func TestSilenceAfterAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", ""), r.bare("sendrecv", 200)
+		d.card.Mic = audiotest.Player(audiotest.Sine(700, cardRate, cardRate*60, 8000), true)
+		b.talk(d)
+		b.voice(time.Second)
+		last := time.Now()
+		time.Sleep(20 * time.Second)
+		if !d.Snapshot().Visit.Parties[0].Hears {
+			t.Error("it has said that it is there, and hears nothing")
+		}
+		b.mu.Lock()
+		b.options = 0
+		b.mu.Unlock()
+		time.Sleep(time.Until(last.Add(30*time.Second + 500*time.Millisecond)))
+		if d.Snapshot().Visit.Parties[0].Hears || d.card.Use() == audio.FullDuplex {
+			t.Error("it has said nothing for 15 s, and hears the door")
+		}
+	})
 }

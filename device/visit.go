@@ -150,7 +150,13 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 		if ev.Status > 100 {
 			s.step(onProgress, on)
 		}
+	case ua.Refused:
+		s.followed(p, ev)
 	case ua.Answered:
+		if ev.Renewed {
+			s.followed(p, ev)
+			return
+		}
 		// The answer may have come with a provisional response of the same dialog, and is not always said
 		// twice.
 		if len(ev.Body) == 0 && p.early != nil && p.early == ev.Leg {

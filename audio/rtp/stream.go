@@ -186,6 +186,17 @@ func (s *Stream) Update(p Params) error {
 	return nil
 }
 
+// Rebind goes on over other connections, as after a change of this host's address, and closes those it had. Its
+// sequence numbers and SSRC go on, and so does what it knows of the far end.
+func (s *Stream) Rebind(conn, control PacketConn) {
+	s.cfg.Conn.Close()
+	if s.cfg.RTCP != nil {
+		s.cfg.RTCP.Close()
+	}
+	s.cfg.Conn, s.cfg.RTCP = conn, control
+	s.stats.SendErr = nil
+}
+
 // unused returns a dynamic payload type that nobody has negotiated.
 func unused(receive [128]Payload, send []uint8) uint8 {
 	for pt := uint8(127); pt > dynamicMin; pt-- {

@@ -71,6 +71,7 @@ type Leg struct {
 	closed    bool
 	local     sdp.Local
 	rtp, rtcp rtp.PacketConn
+	bound     netip.Addr // that far ends see; their addresses are of local
 	session   *audio.Session
 	attached  bool // to the engine
 	agreed    sdp.Result
@@ -94,20 +95,54 @@ func (m *Leg) open(local netip.Addr) error {
 	if m.rtp != nil {
 		return nil
 	}
-	rtp, rtcp, err := m.c.Listen(local)
-	if err != nil {
-		return fmt.Errorf("media: no port for sound: %w", err)
+	if err := m.bind(local); err != nil {
+		return err
 	}
-	m.rtp, m.rtcp = rtp, rtcp
-	told := local
-	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
-		told = p
-	}
-	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: EventsPayload}
+	m.local.Events = EventsPayload
 	for _, c := range m.c.Codecs {
 		m.local.Codecs = append(m.local.Codecs, sdp.Codec{Name: c.Name, ClockRate: c.ClockRate, PayloadType: c.PayloadType})
 	}
 	return nil
+}
+
+func (m *Leg) bind(local netip.Addr) error {
+	rtp, rtcp, err := m.c.Listen(local)
+	if err != nil {
+		return fmt.Errorf("media: no port for sound: %w", err)
+	}
+	m.rtp, m.rtcp, m.bound = rtp, rtcp, local
+	told := local
+	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
+		told = p
+	}
+	m.local.Addr = netip.AddrPortFrom(told, rtp.LocalAddr().Port())
+	return nil
+}
+
+// Ends are the local address that the ports are bound to, and where the signalling comes from: whether that is
+// reached from there still, Move is for. Both are invalid before the session is made.
+func (m *Leg) Ends() (local, peer netip.Addr) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.session == nil || m.closed {
+		return netip.Addr{}, netip.Addr{}
+	}
+	return m.bound, *m.peer.Load()
+}
+
+// Move takes new ports on another address of this host, for the same session, and makes the offer that tells the
+// far end of them; Accept takes its answer. On error nothing has changed.
+func (m *Leg) Move(local netip.Addr) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.session == nil {
+		return nil, ErrEnded
+	}
+	if err := m.bind(local); err != nil {
+		return nil, err
+	}
+	m.session.Rebind(m.rtp, m.rtcp)
+	return m.local.Offer()
 }
 
 // Offer makes the offer of an INVITE, or of a 2xx to an INVITE without one, and gives it to done: once, at

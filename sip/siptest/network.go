@@ -90,7 +90,25 @@ type Transport struct {
 func (t *Transport) Proto() sip.Proto { return t.proto }
 
 // Addr returns the address of the transport.
-func (t *Transport) Addr() netip.AddrPort { return t.at }
+func (t *Transport) Addr() netip.AddrPort {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	return t.at
+}
+
+// Move gives the UDP transport at an address another one, as a new lease does to a host: packets to the old one
+// are lost. It panics like Listen.
+func (n *Network) Move(from, to netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t := n.nodes[from]
+	if t == nil || n.nodes[to] != nil {
+		panic("siptest: no such address, or in use: " + from.String() + " to " + to.String())
+	}
+	delete(n.nodes, from)
+	t.at = to
+	n.nodes[to] = t
+}
 
 // Close gives the address back; what is under way to it is lost.
 func (t *Transport) Close() error {
@@ -103,7 +121,7 @@ func (t *Transport) Close() error {
 }
 
 // Local returns the address of the transport.
-func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.at, nil }
+func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.Addr(), nil }
 
 // ErrUnreachable is a failure for Fail, as an ICMP message would tell it, and that of a stream to nobody.
 var ErrUnreachable = errors.New("siptest: unreachable")
