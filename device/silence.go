@@ -20,6 +20,13 @@ const (
 	aliveForGaps = 7 * time.Second
 )
 
+// askAhead is how long before the end of a silence limit the question is asked, so that an answer in time leaves the
+// microphone open.
+const askAhead = 200 * time.Millisecond
+
+// silenceEvery bounds how often silence is told: a muted phone may be heard every 15 s alone.
+const silenceEvery = time.Minute
+
 // vanishedAfter is how many silence limits end a talk, whatever the far end's signalling says: a server that
 // stands between may answer for a phone that is gone.
 const vanishedAfter = 4
@@ -32,7 +39,8 @@ type silence struct {
 
 	greeted bool // it was asked because it has never been heard
 	asked   int  // silence limits at whose end it was asked
-	warned  bool
+	told    bool // that it is silent
+	warned  time.Time
 	deaf    bool // it was told that it hears nothing
 	moving  bool // it was told another address of ours, and has not answered
 	stop    func()
@@ -69,7 +77,7 @@ func (s *Station) watch(p *party) {
 	}
 	l := p.media.Life()
 	quiet, patience, limit := p.quiet(l), patience(l), s.cfg.SIP.SilenceLimit
-	wait := limit - quiet%limit
+	wait := min(limit-quiet%limit, limit-(quiet+askAhead)%limit)
 	if quiet < patience {
 		wait = min(wait, patience-quiet)
 	}
@@ -85,11 +93,12 @@ func (s *Station) watch(p *party) {
 		return
 	}
 	s.tellDeaf(p, l)
-	limits := int(quiet / limit)
+	limits := int((quiet + askAhead) / limit)
 	switch {
-	case l.Due && limits >= vanishedAfter:
+	case l.Due && quiet >= vanishedAfter*limit:
 		s.step(onVanished, input{reason: vanished})
 		return
+	case l.Due && limits >= vanishedAfter:
 	case limits > x.asked:
 		x.asked = limits
 		p.sip.Ask()
@@ -110,10 +119,11 @@ const vanished = "the far end has vanished"
 
 // tellSilence says, once in a silence, that nothing comes.
 func (s *Station) tellSilence(p *party, l media.Life) {
-	if p.silent.warned {
+	x := &p.silent
+	if x.told || time.Since(x.warned) < silenceEvery {
 		return
 	}
-	p.silent.warned = true
+	x.told, x.warned = true, time.Now()
 	remedy := "let UDP from the phone to the ports of rtp_ports through, and have the phone tell an address of its own"
 	if l.Heard {
 		remedy = "see to the phone's network; if it is muted, have it send comfort noise or RTCP"
@@ -202,7 +212,7 @@ func (s *Station) alive(p *party) {
 	if p.ended || p.v != s.visit || p != p.v.talk {
 		return
 	}
-	p.silent.asked, p.silent.warned = 0, false
+	p.silent.asked, p.silent.told = 0, false
 	if p.v.again != nil {
 		s.step(onHeard, input{party: p})
 	}

@@ -713,7 +713,7 @@ func TestSilenceIsTold(t *testing.T) {
 		r := newRig(t)
 		var log bytes.Buffer
 		r.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", ""), r.bare("sendrecv", 200)
+		d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, `talk_limit = "10m"`, ""), r.bare("sendrecv", 200)
 		answered := b.talk(d)
 		told := func() int { synctest.Wait(); return strings.Count(log.String(), "nothing is heard of the phone") }
 		time.Sleep(time.Until(answered.Add(aliveFor - 100*time.Millisecond)))
@@ -726,9 +726,16 @@ func TestSilenceIsTold(t *testing.T) {
 		if text := log.String(); !strings.Contains(text, "before=false") || !strings.Contains(text, `remedy="let UDP`) {
 			t.Error(text)
 		}
-		b.voice(time.Second)
+		for range 8 { // a muted phone's keep-alives
+			time.Sleep(10 * time.Second)
+			b.say(120)
+		}
+		if n := told(); n != 2 {
+			t.Errorf("told %d times in 80 s of keep-alives, want once more", n)
+		}
+		b.voice(time.Minute)
 		time.Sleep(20 * time.Second)
-		if n := told(); n != 2 || !strings.Contains(log.String(), `before=true remedy="see to the phone's network; if it is muted`) {
+		if n := told(); n != 3 || !strings.Contains(log.String(), `before=true remedy="see to the phone's network; if it is muted`) {
 			t.Errorf("told %d times:\n%s", n, log.String())
 		}
 	})
@@ -937,6 +944,25 @@ func TestSilenceAfterAnAnswer(t *testing.T) {
 		time.Sleep(time.Until(last.Add(30*time.Second + 500*time.Millisecond)))
 		if d.Snapshot().Visit.Parties[0].Hears || d.card.Use() == audio.FullDuplex {
 			t.Error("it has said nothing for 15 s, and hears the door")
+		}
+	})
+}
+
+// TestRareKeepAlives: a muted phone that is heard every 20 s, and answers, hears the door without a break: the sound
+// card is not opened anew each time.
+func TestRareKeepAlives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, `talk_limit = "10m"`, ""), r.bare("sendrecv", 200)
+		b.talk(d)
+		b.voice(time.Second)
+		opened := len(d.card.Opens())
+		for range 6 {
+			time.Sleep(20 * time.Second)
+			b.say(120)
+		}
+		if n := len(d.card.Opens()); n != opened || d.Snapshot().State != Talking {
+			t.Errorf("the card was opened %d times more; %s", n-opened, d.Snapshot().State)
 		}
 	})
 }
