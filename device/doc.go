@@ -14,7 +14,8 @@
 //	snapshot.go    the one document that says how the station stands
 //	visit.go       a visit in the order it goes: press, call, ring, answer, talk, end
 //	unheard.go     why nobody came, in one sentence
-//	silence.go     a talk whose far end is not heard: who may hear, when it is asked, and the ring beside it
+//	silence.go     a talk whose far end is not heard: who may hear, when it is asked and told, a new address
+//	beside.go      the ring beside such a talk
 //	incoming.go    calls that others place: only callers on the list, each only from where it belongs
 //	microphone.go  the one rule for who may hear the door, and the signal that somebody does
 //	digits.go      digits, codes, and what an opened door means to a talk

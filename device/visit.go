@@ -33,7 +33,7 @@ type visit struct {
 	stops    []func()
 	stopHunt func()
 
-	// See silence.go.
+	// See beside.go.
 	pressed   *config.Bell // the bell that was pressed last, at pressedAt, in the talk
 	pressedAt time.Time
 	again     *visit // that rings beside the talk
