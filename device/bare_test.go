@@ -31,6 +31,7 @@ type bare struct {
 	options int            // status of the answer to OPTIONS; 0: none
 	asked   []time.Time
 	byes    int
+	ignores bool // further INVITEs
 	invites []*sip.Request
 	refuses int           // status of the answer to a re-INVITE; 0: 200
 	early   time.Duration // it plays early media for so long first
@@ -87,6 +88,9 @@ func (b *bare) take(req *sip.Request) {
 	switch req.Method {
 	case sip.INVITE:
 		b.invites = append(b.invites, req)
+		if b.ignores {
+			return
+		}
 		if b.refuses > 0 && len(b.invites) > 1 {
 			status = b.refuses
 			break

@@ -5,6 +5,7 @@ import (
 
 	"portero/device/config"
 	"portero/device/event"
+	"portero/sip/ua"
 )
 
 // The bell rings again beside a talk that nobody hears: a visit of its own, that nobody has answered yet. The old
@@ -40,6 +41,9 @@ func (s *Station) ringBeside() {
 // aside runs an action of a ringing visit on the one beside the talk.
 func (s *Station) aside(act func(*Station)) {
 	talk := s.visit
+	if talk.again == nil {
+		return // a straggler of the talk's own
+	}
 	s.visit = talk.again
 	act(s)
 	s.visit = talk
@@ -74,7 +78,7 @@ func (s *Station) stopBeside(reason string) {
 	s.sounds.stop()
 	for _, p := range again.parties {
 		if !p.ended {
-			s.dropParty(p)
+			s.dropParty(p, (*ua.Call).Hangup)
 			s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Reason: reason})
 		}
 	}
@@ -90,6 +94,9 @@ func (s *Station) leaveTalk(reason string) {
 
 // takeOver gives the talk to who has answered beside the silent one.
 func (s *Station) takeOver() {
+	if s.visit.again == nil {
+		return
+	}
 	s.leaveTalk("another phone has answered")
 	s.connect()
 }

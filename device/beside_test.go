@@ -9,6 +9,7 @@ import (
 
 	"portero/audio/audiotest"
 	"portero/device/event"
+	"portero/sip"
 	"portero/sip/ua"
 )
 
@@ -330,4 +331,55 @@ func TestCallerFallsSilent(t *testing.T) {
 		d.want(event.CallEnded)
 		d.want(event.CallAnswered)
 	})
+}
+
+// TestAbsentBesideATalk: the next phone is called beside one that says nothing, as in the first ring.
+func TestAbsentBesideATalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, b, hall := r.door(doorSIP, kitchenAndHall, "strategy = \"serial\"\nhunt_after = \"20s\"", ""), r.bare("sendrecv", 200), r.phone("10.0.0.3:5060")
+		b.talk(d)
+		b.voice(time.Second)
+		b.mu.Lock()
+		b.ignores = true
+		b.mu.Unlock()
+		time.Sleep(4 * time.Second)
+		d.press("front")
+		if _, after := hall.ringsIn(time.Now()); after != absentAfter {
+			t.Errorf("the hall rings after %v", after)
+		}
+		if s := d.Snapshot(); s.State != Talking {
+			t.Errorf("%s", s.State)
+		}
+	})
+}
+
+// TestStragglersChangeNoTalk: a provisional response without a tag that comes after the answer is of no ring beside it.
+func TestStragglersChangeNoTalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, b := r.door(doorSIP, `"sip:kitchen@10.0.0.2"`, "", ""), r.bare("sendrecv", 200)
+		b.talk(d)
+		b.mu.Lock()
+		b.peer.Respond(b.invites[0], sentBy(b.invites[0]), 180, func(res *sip.Response) { res.To.Params = "" })
+		b.mu.Unlock()
+		b.voice(time.Second)
+		p := &party{v: d.visitOf()}
+		d.box.Put(func() {
+			d.step(onProgress, input{party: p})
+			d.step(onAnswered, input{party: p})
+			d.step(onLimit, input{})
+		})
+		b.voice(time.Second)
+		if s := d.Snapshot(); s.State != Talking || !s.Visit.Parties[0].Talks {
+			t.Errorf("%s, %+v", s.State, s.Visit)
+		}
+	})
+}
+
+// visitOf asks the loop for the visit.
+func (d *door) visitOf() *visit {
+	done := make(chan *visit)
+	d.box.Put(func() { done <- d.visit })
+	return <-done
 }

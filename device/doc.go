@@ -21,7 +21,8 @@
 //	digits.go      digits, codes, and what an opened door means to a talk
 //	inputs.go      request to exit, door contact, tamper contact
 //	lamps.go       what the lamps show
-//	phone.go       accounts, targets, and who may call
+//	phone.go       accounts and targets
+//	callers.go     who may call, and what to write for those who may not
 //	sounds.go      chime, ring-back and the other tones
 //	hang*.go       a loop that hangs on purpose, only with the build tag hangtest
 //
@@ -38,8 +39,11 @@
 //     bell that was pressed, one that was answered by itself does so at the press.
 //   - Digits open doors only in calls that the station placed, or whose caller the configuration trusts with it. A phone that sends
 //     each key twice, as RTP event and as INFO, presses it once: the first way that brings a digit is the call's way.
-//   - A bell pressed while its own visit lasts is answered with the chime and nothing else. In a talk whose far end has not been
-//     heard for 3 s it rings all phones again; the old leg keeps the talk if it is heard before another answers.
+//   - A bell waits for phones until its limit: one that registers meanwhile rings at once, a server that refuses for now is
+//     asked again, a moment without a network loses nothing. Only when all have declined is the visitor told at once.
+//   - A bell pressed while its own visit lasts is answered with the chime, and asks once more for those who were not there.
+//   - In a talk whose far end has not been heard for 3 s a press rings all phones again; the old leg keeps the talk if it is heard
+//     before another answers.
 //   - A talk that is silent for 15 s goes on only if its far end says that it is there, and for a minute at most.
 //   - A request-to-exit button opens its door in every state of the station, without network, while codes are
 //     locked out, and where no code names the door. It has to be held for its debounce time, so that a spike

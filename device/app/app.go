@@ -117,7 +117,8 @@ func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (
 	if o.Tap != nil {
 		wire = o.Tap(listener)
 	}
-	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.About.Version, Log: log, Trace: o.Trace}, a.phone.Agent, wire)
+	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.About.Version, Log: log, Trace: o.Trace,
+		AnswersFrom: cfg.SIP.Admits}, a.phone.Agent, wire)
 	if a.Station, err = device.New(device.Parts{Config: cfg, Board: a.board, Phone: a.phone, Engine: a.engine, Events: events, Log: log,
 		About: o.About, ListenRTP: o.ListenRTP, Ready: o.Ready, Alive: o.Alive, AliveEvery: o.AliveEvery}); err != nil {
 		return a, err
@@ -174,6 +175,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	part(a.engine.Run)
 	part(a.audit.Run)
+	part(func(ctx context.Context) error {
+		return giveBack(ctx, func() bool { return a.Station.Snapshot().Visit == nil })
+	})
 	part(a.stack.Run)
 	if a.server != nil {
 		part(a.server.Run)
@@ -184,7 +188,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer context.AfterFunc(inner, stopStation)()
 	err := a.Station.Run(stationCtx)
 	err = errors.Join(err, a.board.Close())
-	goodbye, within := make(chan struct{}), GoodbyeWithin
+	goodbye, silent, within := make(chan struct{}), make(chan struct{}), GoodbyeWithin
 	if next := a.next.Load(); next != nil && err == nil && ctx.Err() == nil && inner.Err() == nil {
 		within, a.left = changeWithin, next
 		var boardErr error
@@ -196,16 +200,24 @@ func (a *App) Run(ctx context.Context) error {
 	} else {
 		a.phone.Agent.Shutdown(func() { close(goodbye) })
 	}
-	select {
-	case <-goodbye:
-	case <-time.After(within):
-	case <-inner.Done():
+	if a.Users != nil {
+		a.Users.Shutdown(within/2, func() { close(silent) })
+	} else {
+		close(silent)
+	}
+	over, cancel := context.WithTimeout(inner, within)
+	defer cancel()
+	for _, told := range []chan struct{}{goodbye, silent} {
+		select {
+		case <-told:
+		case <-over.Done():
+		}
 	}
 	stop()
 	return errors.Join(err, g.Wait())
 }
 
-// How long far ends may take to answer BYE and un-REGISTER.
+// How long far ends may take to answer BYE and un-REGISTER, and CANCEL in half of that.
 const (
 	GoodbyeWithin = 2 * time.Second        // at the end
 	changeWithin  = 200 * time.Millisecond // before the next configuration: nobody can be called meanwhile

@@ -96,18 +96,22 @@ func (t *Transport) Addr() netip.AddrPort {
 	return t.at
 }
 
-// Move gives the UDP transport at an address another one, as a new lease does to a host: packets to the old one
-// are lost. It panics like Listen.
+// Move gives the transport another address, as a lease that was not renewed does; what is under way to the old
+// one is lost.
+func (t *Transport) Move(addr string) {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	delete(t.n.nodes, t.at)
+	t.at = netip.MustParseAddrPort(addr)
+	t.n.nodes[t.at] = t
+}
+
+// Move moves the transport at an address to another one, as Transport.Move does.
 func (n *Network) Move(from, to netip.AddrPort) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	t := n.nodes[from]
-	if t == nil || n.nodes[to] != nil {
-		panic("siptest: no such address, or in use: " + from.String() + " to " + to.String())
-	}
-	delete(n.nodes, from)
-	t.at = to
-	n.nodes[to] = t
+	n.mu.Unlock()
+	t.Move(to.String())
 }
 
 // Close gives the address back; what is under way to it is lost.

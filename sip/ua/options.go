@@ -33,14 +33,22 @@ func (l *Leg) ask() {
 	if !l.phase.up() || l.call.over {
 		return // Ended was told
 	}
-	q := &question{leg: l}
-	q.late = l.call.a.s.After(askWithin, func() { q.answered(408, sip.ReasonPhrase(408)) })
+	l.question(askWithin, func(status int, reason string) {
+		l.call.tell(CallEvent{Kind: Asked, Leg: l, Status: status, Reason: reason})
+	})
+}
+
+// question asks, and calls done once: with 408 when there was no answer in time.
+func (l *Leg) question(within time.Duration, done func(status int, reason string)) {
+	q := &question{leg: l, done: done}
+	q.late = l.call.a.s.After(within, func() { q.answered(408, sip.ReasonPhrase(408)) })
 	q.send()
 }
 
 // question is one OPTIONS, however often and by whatever way it is sent.
 type question struct {
 	leg  *Leg
+	done func(status int, reason string)
 	late *transaction.Timer
 	over bool
 }
@@ -59,7 +67,7 @@ func (q *question) send() {
 			return
 		}
 		var doubt *transaction.Timer
-		out := c.a.send(c.acct, req, &l.d.localSeq, to, func(res *sip.Response, err error) {
+		out := c.a.send(c.acct, req, &l.d.localSeq, to, l, func(res *sip.Response, err error) {
 			doubt.Stop()
 			switch {
 			case err != nil:
@@ -91,5 +99,5 @@ func (q *question) answered(status int, reason string) {
 	}
 	q.over = true
 	q.late.Stop()
-	q.leg.call.tell(CallEvent{Kind: Asked, Leg: q.leg, Status: status, Reason: reason})
+	q.done(status, reason)
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"portero/scripts/support/voices"
 )
 
 // Linphone is linphonec told what to do on its standard input; it plays a file into the call and records what it hears.
@@ -15,6 +18,8 @@ type Linphone struct {
 	*Process
 	Port   int
 	record string
+	said   string // what a linphonec with settings of its own logs, whole messages among it
+	rate   int    // Hz, of the recording
 }
 
 const linphoneConfig = `[sip]
@@ -52,14 +57,16 @@ passwd=%[5]s
 domain=127.0.0.1
 `
 
-// StartLinphone starts linphonec as user of the registrar on 127.0.0.1:port; it says the clip in sayPath.
-func StartLinphone(t *testing.T, name, user, password string, port int, sayPath string) *Linphone {
+// StartLinphone starts linphonec as user of the registrar on 127.0.0.1:port; it says the clip in sayPath. More are further sections of
+// its configuration, or keys of sections that it has.
+func StartLinphone(t *testing.T, name, user, password string, port int, sayPath string, more ...string) *Linphone {
 	t.Helper()
 	need(t, "linphonec")
 	dir := t.TempDir()
-	l := &Linphone{Port: freePort(t), record: filepath.Join(dir, "heard.wav")}
+	l := &Linphone{Port: freePort(t), record: filepath.Join(dir, "heard.wav"), said: filepath.Join(dir, "debug.log")}
 	path := filepath.Join(dir, "linphonerc")
-	if err := os.WriteFile(path, fmt.Appendf(nil, linphoneConfig, l.Port, freePorts(t, 2), port, user, password), 0o600); err != nil {
+	text := fmt.Sprintf(linphoneConfig, l.Port, freePorts(t, 2), port, user, password) + strings.Join(more, "")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, sub := range []string{".local/share/linphone", ".config/linphone"} { // liblinphone does not make them
@@ -67,10 +74,14 @@ func StartLinphone(t *testing.T, name, user, password string, port int, sayPath 
 			t.Fatal(err)
 		}
 	}
-	l.Process = Start(t, name, dir, []string{"HOME=" + dir}, "linphonec", "-c", path, "-S")
-	l.WaitLog(`linphonec>`, 15*time.Second)
+	argv := []string{"linphonec", "-c", path, "-S"}
+	if len(more) > 0 {
+		argv = append(argv, "-d", "6", "-l", l.said)
+	}
+	l.Process = Start(t, name, dir, []string{"HOME=" + dir}, argv...)
+	l.WaitLog(`linphonec>`, patience)
 	l.Say("soundcard use files")
-	l.WaitLog(`Using wav files`, 5*time.Second)
+	l.WaitLog(`Using wav files`, patience)
 	l.Say("play " + sayPath)
 	l.Say("record " + l.record)
 	l.Codec(linphonePCMA)
@@ -87,21 +98,47 @@ const (
 func (l *Linphone) Codec(place int) {
 	l.Say("codec disable all")
 	l.Say(fmt.Sprintf("codec enable %d", place))
+	l.rate = 8000
+	if place == linphoneG722 {
+		l.rate = 16000
+	}
 }
 
 // Registered waits until the registrar has accepted the account. linphonec does not announce it, it must be asked.
 func (l *Linphone) Registered() {
 	l.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		l.Say("status register")
-		if l.WaitLog(`(registered, identity|registered=)(\S*)`, 5*time.Second)[1] == "registered, identity" {
+		if l.WaitLog(`(registered, identity|registered=)(\S*)`, patience)[1] == "registered, identity" {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	l.t.Fatalf("interop: %s: not registered within 15 s", l.name)
+	l.t.Fatalf("interop: %s: not registered within %v", l.name, patience)
 }
 
-// Heard is the recording of what the phone heard; complete once linphonec has ended.
-func (l *Linphone) Heard() string { return l.record }
+// Type types the family's code, one key after the other, and once more when it is not taken: two keys that a phone short of time
+// sends as one are a wrong code, as under a finger.
+func (l *Linphone) Type(st *Station, code string) {
+	l.t.Helper()
+	for attempt := 1; attempt <= 2; attempt++ {
+		for _, key := range strings.Split(code, "") {
+			l.Say(key)
+			time.Sleep(400 * time.Millisecond) // linphonec sends a key of its own length at once; two in a row would overlap
+		}
+		if _, ok := st.Try("code.accepted", patience/2, "who=family"); ok {
+			return
+		}
+	}
+	l.t.Fatalf("interop: %s: its code was not accepted; events: %v", l.name, st.kinds())
+}
+
+// SoFar is what the phone has heard. Until the call is over the file's head is 44 zeros, and the samples are at the codec's rate.
+func (l *Linphone) SoFar() voices.Clip {
+	raw, err := os.ReadFile(l.record)
+	if err != nil || len(raw) < 44 || raw[0] != 0 {
+		return sofar(l.record)
+	}
+	return pcm(raw[44:], l.rate)
+}
