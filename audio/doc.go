@@ -17,8 +17,8 @@
 //
 // # Privacy
 //
-// The microphone is opened (Use FullDuplex) only while an attached session may send. It is closed with the
-// block after the last such session was held, detached or closed. Each opening and closing is a CardEvent.
+// The microphone is opened (Use FullDuplex) only while an attached session may send what it hears. It is closed
+// with the block after the last such session was held, made Silent, detached or closed. Each opening and closing is a CardEvent.
 //
 // # Map
 //

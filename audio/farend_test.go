@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,8 @@ type house struct {
 	mu        sync.Mutex
 	digits    []audio.Digit
 	strangers []audio.Stranger
+	signs     atomic.Int64
+	card      *audiotest.Card
 }
 
 func (h *house) farEnd(addr string, ssrc uint32) *farEnd {
@@ -100,6 +103,7 @@ func inHouse(t *testing.T, edit func(*audio.Media), allow func(netip.Addr) bool,
 				defer h.mu.Unlock()
 				h.digits = append(h.digits, d)
 			},
+			OnSign: func() { h.signs.Add(1) },
 			OnStranger: func(s audio.Stranger) {
 				h.mu.Lock()
 				defer h.mu.Unlock()
@@ -109,6 +113,7 @@ func inHouse(t *testing.T, edit func(*audio.Media), allow func(netip.Addr) bool,
 			t.Fatal(err)
 		}
 		a := newParty(t, h.net, 48000, 480, "192.0.2.1:4100", media(addrB, audio.PCMU))
+		h.card = a.card
 		stop := run(t, a)
 		defer stop()
 		a.engine.Attach(h.session)
@@ -331,6 +336,12 @@ func TestStrangersAreTold(t *testing.T) {
 	})
 }
 
+// raw sends what is no RTP.
+func (f *farEnd) raw(b ...byte) { f.WritePacket(b, netip.MustParseAddrPort(addrA)) }
+
+// stunIndication is a binding indication (RFC 8489, 5): type 0x0011, no attributes, the magic cookie.
+var stunIndication = []byte{0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+
 // What the counters say of a far end that is muted, pauses, or is not there.
 func TestSignsOfLife(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -344,8 +355,15 @@ func TestSignsOfLife(t *testing.T) {
 			true, false, true, 10},
 		"is muted": {func(p, _ *farEnd) { p.send(13, 0, 64) }, true, true, false, 0},
 		"keeps alive": {func(p, _ *farEnd) { p.voice(5); time.Sleep(time.Minute); p.send(120, 0) },
-			true, false, false, 5},
-		"presses": {func(p, _ *farEnd) { p.key(101, 1, true) }, true, false, false, 0},
+			true, false, true, 5},
+		"keeps alive by an empty datagram":   {func(p, _ *farEnd) { p.raw() }, true, false, false, 0},
+		"keeps alive by a line feed":         {func(p, _ *farEnd) { p.raw([]byte("\r\n\r\n")...) }, true, false, false, 0},
+		"keeps alive by a STUN indication":   {func(p, _ *farEnd) { p.raw(stunIndication...) }, true, false, false, 0},
+		"keeps alive by RTP of version 0":    {func(p, _ *farEnd) { p.raw(make([]byte, 12)...) }, true, false, false, 0},
+		"keeps alive by RTCP nobody has":     {func(p, _ *farEnd) { p.raw(0x80, 201, 0, 1, 0, 0, 0, 7) }, true, false, false, 0},
+		"a stranger sends an empty datagram": {func(_, x *farEnd) { x.raw() }, false, false, false, 0},
+		"a stranger sends line feeds":        {func(_, x *farEnd) { x.raw([]byte("\r\n\r\n")...) }, false, false, false, 0},
+		"presses":                            {func(p, _ *farEnd) { p.key(101, 1, true) }, true, false, false, 0},
 	} {
 		inHouse(t, nil, nil, func(h *house) {
 			time.Sleep(300 * time.Millisecond)
@@ -364,4 +382,93 @@ func TestSignsOfLife(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The first sign of life is told at once, and the next one after a silence; a stream that goes on is not.
+func TestSignsAreTold(t *testing.T) {
+	inHouse(t, nil, nil, func(h *house) {
+		p := h.farEnd(addrB, 7)
+		for i, step := range []struct {
+			do   func()
+			told int64
+		}{
+			{func() { time.Sleep(3 * time.Second) }, 0},
+			{func() { p.voice(100) }, 1},
+			{func() { time.Sleep(900 * time.Millisecond); p.voice(10) }, 1},
+			{func() { time.Sleep(4 * time.Second) }, 1},
+			{func() { p.raw() }, 2},
+			{func() { time.Sleep(15 * time.Second); p.send(13, 0, 64) }, 3},
+		} {
+			step.do()
+			time.Sleep(50 * time.Millisecond)
+			if got := h.signs.Load(); got != step.told {
+				t.Fatalf("after step %d: told %d times, want %d", i, got, step.told)
+			}
+		}
+	})
+}
+
+// A gap that began under another agreement, on hold for one, does not say that silence is suppressed.
+func TestHoldIsNoPause(t *testing.T) {
+	inHouse(t, nil, nil, func(h *house) {
+		p, m := h.farEnd(addrB, 7), media(addrB, audio.PCMU)
+		p.voice(5)
+		for _, d := range []audio.Direction{audio.RecvOnly, audio.SendRecv} {
+			m.Direction = d
+			if err := h.session.Update(m); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		p.voice(5)
+		if st := h.session.Stats(); st.Paused || !st.Heard {
+			t.Errorf("paused %v, heard %v", st.Paused, st.Heard)
+		}
+	})
+}
+
+// A silent session sends at real pace, needs no microphone, and holds nothing that it has heard before.
+func TestSilentSession(t *testing.T) {
+	inHouse(t, func(m *audio.Media) { m.Silent, m.PTime = true, 60 }, nil, func(h *house) {
+		p, m := h.farEnd(addrB, 7), media(addrB, audio.PCMU)
+		m.PTime = 60
+		h.card.Mic = audiotest.Player(audiotest.Sine(700, 48000, 48000, 8000), true)
+		uses := map[bool]bool{}
+		var loud [2]int
+		b := make([]byte, 1500)
+		time.Sleep(3 * time.Millisecond) // never at the moment of a block
+		for range 20 {
+			for i, silent := range []bool{true, false} {
+				if m.Silent = silent; h.session.Update(m) != nil {
+					t.Fatal("not updated")
+				}
+				packets := 0
+				for range 47 { // not a whole number of packets
+					time.Sleep(20 * time.Millisecond)
+					for {
+						n, from, _, _ := p.ReadPacket(b)
+						if !from.IsValid() {
+							break
+						}
+						packets++
+						for _, v := range b[12:n] {
+							if v != 0xff && v != 0x7f {
+								loud[i]++
+							}
+						}
+					}
+				}
+				if packets < 14 || packets > 17 {
+					t.Fatalf("silent %v: %d packets of 60 ms in 940 ms", silent, packets)
+				}
+				uses[silent] = h.card.Use() == audio.FullDuplex
+			}
+		}
+		if uses[true] || !uses[false] {
+			t.Errorf("the microphone is open: silent %v, else %v", uses[true], uses[false])
+		}
+		if loud[0] != 0 || loud[1] == 0 {
+			t.Errorf("%d octets of sound while silent, %d else", loud[0], loud[1])
+		}
+	})
 }

@@ -55,7 +55,8 @@ type Media struct {
 	EventRate   int   // Hz of their time stamps; 0: the sound's
 
 	Direction Direction
-	PTime     int // ms of sound per packet sent: 10, 20 ... 60; 0 means 20
+	Silent    bool // the packets sent are of silence, and the microphone is not needed
+	PTime     int  // ms of sound per packet sent: 10, 20 ... 60; 0 means 20
 }
 
 // SessionConfig describes one RTP stream.
@@ -72,6 +73,10 @@ type SessionConfig struct {
 	// OnStranger is told, on the engine's thread and at most once a minute, of packets from an address that
 	// is not let in; it must not block. nil: nobody is.
 	OnStranger func(Stranger)
+
+	// OnSign is told, on the engine's thread, of the first sign of life (see rtp.Stats.Heard), and of each that
+	// comes after more than 1 s of nothing; it must not block. nil: nobody is.
+	OnSign func()
 }
 
 // Stranger is who sends from another address than the far end should.
@@ -110,6 +115,7 @@ type Session struct {
 	counted  uint64        // strangers that were told
 	told     time.Duration // when
 	stranger Stranger      // to be told when the lock is free
+	signs    uint64        // of life, that were told
 
 	// Sending.
 	clock   uint32 // RTP time stamp of the current block
@@ -129,7 +135,7 @@ type Stats struct {
 	Late, Duplicates uint64
 	Digits           uint64
 
-	SoundIn, SoundOut uint64        // packets of sound that were taken, in agreed directions, and sent
+	SoundIn, SoundOut uint64        // packets of sound that were taken, in agreed directions, and sent of the microphone
 	SoundQuiet        time.Duration // since the last of SoundIn, or since the attachment
 
 	Concealed time.Duration // sound made up for what was lost or late
@@ -247,6 +253,10 @@ func (s *Session) Update(m Media) error {
 	if !m.Direction.sends() {
 		s.filled = 0
 	}
+	if m.Silent {
+		clear(s.frame) // of what the microphone has left in it
+		s.fromMic = fromMic
+	}
 	current := Format{}
 	if s.buffer != nil {
 		current = old.Receive[s.format]
@@ -315,11 +325,23 @@ func (s *Session) Close() error {
 	return s.stream.Close(s.clock)
 }
 
+// Rebind goes on over other connections, as rtp.Stream.Rebind does. A closed session closes them.
+func (s *Session) Rebind(conn, control rtp.PacketConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		conn.Close()
+		control.Close()
+		return
+	}
+	s.stream.Rebind(conn, control)
+}
+
 // needs tells the engine what the session wants of the card; alive is false once it is closed.
 func (s *Session) needs() (mic, speaker, alive bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.media.Direction.sends(), s.media.Direction.receives(), !s.closed
+	return s.media.Direction.sends() && !s.media.Silent, s.media.Direction.receives(), !s.closed
 }
 
 // period moves the session on by one block of 10 ms: it takes what has arrived, adds its sound to mix and
@@ -335,7 +357,12 @@ func (s *Session) period(mic []int16, mix []int32, now time.Duration) {
 	digits, n := s.digits, s.nDigits
 	s.nDigits = 0
 	stranger := s.strangers(now)
+	sign := s.cfg.OnSign != nil && s.stream.Signs() != s.signs
+	s.signs = s.stream.Signs()
 	s.mu.Unlock()
+	if sign {
+		s.cfg.OnSign()
+	}
 	if stranger {
 		s.cfg.OnStranger(s.stranger) // which this thread alone writes
 	}

@@ -38,6 +38,10 @@ func (s *Session) send(mic []int16, now time.Duration) {
 		s.clock += uint32(unit)
 		return
 	}
+	if s.media.Silent {
+		mic = s.block[:]
+		clear(mic)
+	}
 	if tones {
 		mic = s.sendTone(unit)
 	}
@@ -55,7 +59,9 @@ func (s *Session) send(mic []int16, now time.Duration) {
 func (s *Session) transmit() {
 	n := s.encoder.Encode(s.stream.Payload(), s.frame)
 	s.stream.Send(s.media.Send.PayloadType, s.clock, !s.talking, n)
-	s.stats.SoundOut++
+	if !s.media.Silent {
+		s.stats.SoundOut++
+	}
 	s.talking, s.filled = true, 0
 }
 

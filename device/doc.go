@@ -15,6 +15,8 @@
 //	visit.go       a visit in the order it goes: press, call, ring, answer, talk, end
 //	unheard.go     why nobody came, in one sentence
 //	words.go       why a call has failed, in plain words
+//	silence.go     a talk whose far end is not heard: who may hear, when it is asked and told, a new address
+//	beside.go      the ring beside such a talk
 //	incoming.go    calls that others place: only callers on the list, each only from where it belongs
 //	microphone.go  the one rule for who may hear the door, and the signal that somebody does
 //	digits.go      digits, codes, and what an opened door means to a talk
@@ -30,6 +32,8 @@
 //   - The microphone is open only while a call talks. Ringing opens the card for playback alone, early media is heard but not
 //     answered, and an idle station has no card open. (Other stations send the visitor's voice as early media; this one does not,
 //     because nobody at the door can know who listens before somebody answers.)
+//   - While nobody is known to be at the far end of a talk, the microphone is closed: before the first packet (or a caller's ACK),
+//     and after 15 s without any sign of life. Packets of silence go on, since some far ends wait for them.
 //   - An incoming call is sent nothing before its ACK, which bears a tag that only its true sender has seen. One that is answered by
 //     itself, or taken back from hold, hears the door only after the door has heard a signal, however late the card comes.
 //   - No forged call swallows a bell: a call that was picked up and is not acknowledged within 2 s makes room for the phones of the
@@ -39,6 +43,9 @@
 //   - A bell waits for phones until its limit: one that registers meanwhile rings at once, a server that refuses for now is
 //     asked again, a moment without a network loses nothing. Only when all have declined is the visitor told at once.
 //   - A bell pressed while its own visit lasts is answered with the chime, and asks once more for those who were not there.
+//   - In a talk whose far end has not been heard for 3 s a press rings all phones again; the old leg keeps the talk if it is heard
+//     before another answers.
+//   - A talk that is silent for 15 s goes on only if its far end says that it is there, and for a minute at most.
 //   - A request-to-exit button opens its door in every state of the station, without network, while codes are
 //     locked out, and where no code names the door. It has to be held for its debounce time, so that a spike
 //     on the wire opens nothing. Held down since before the start it opens nothing; stuck, it opens once. A

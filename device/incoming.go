@@ -130,7 +130,7 @@ func (s *Station) answerWith(p *party, body []byte, err error) {
 	}
 	v := p.v
 	p.sip.Answer(body)
-	s.watchSound(p)
+	s.box.Put(func() { s.watch(p) })
 	if v.picked != nil {
 		v.stops = append(v.stops, s.after(ackWithin, func() {
 			if !p.acked {

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"slices"
+
 	"portero/audio"
 	"portero/device/media"
 )
@@ -9,25 +11,33 @@ import (
 type hearing struct {
 	talks     bool // it is the one that the visit's call was given to
 	ended     bool // the call is over
+	there     bool // somebody is known to be there (see silence.go)
 	placed    bool // the station called it, because a bell was pressed
 	acked     bool // as a caller, it has shown that it is there and where it says (RFC 3261 §13.2.2.4: the ACK)
 	signalled bool // as a caller: those at the door know that somebody listens
 }
 
-// mayHear is the one rule. Nobody hears the door while it rings, or after the end. Whom a bell has called
-// hears it from the answer on; a caller, from when it is known to be there and the door has been told.
+// mayHear is the one rule. Nobody hears the door while it rings, or after the end, or when nobody is known to be
+// there. Whom a bell has called hears it from the answer on; a caller, from when the door has been told.
 func (h hearing) mayHear() bool {
-	return h.talks && !h.ended && (h.placed || h.acked && h.signalled)
+	return h.talks && !h.ended && h.there && (h.placed || h.acked && h.signalled)
+}
+
+// getsSilence says whether silence is sent to one who may not hear: there are far ends that wait for our first
+// packet. A caller gets nothing before it has shown that it is where it says.
+func (h hearing) getsSilence() bool {
+	return h.talks && !h.ended && !h.mayHear() && (h.placed || h.acked)
 }
 
 func (p *party) hearing() hearing {
-	return hearing{talks: p == p.v.talk, ended: p.ended, placed: p.v.bell != nil, acked: p.acked, signalled: p.signalled}
+	return hearing{talks: p == p.v.talk, ended: p.ended, there: p.silent.there, placed: p.v.bell != nil, acked: p.acked, signalled: p.signalled}
 }
 
 // newMedia makes a party's side of the sound: muted, as every leg is made.
 func (s *Station) newMedia(p *party) *media.Leg {
 	m := s.media.NewLeg(func(d audio.Digit) { s.box.Put(func() { s.keyHeard(p, d) }) })
 	m.OnStranger = func(x audio.Stranger) { s.box.Put(func() { s.strangerHeard(p, x) }) }
+	m.OnSign = func() { s.box.Put(func() { s.alive(p) }) }
 	m.OnName = func(name string) { s.box.Put(func() { s.findSound(p, name) }) }
 	return m
 }
@@ -38,18 +48,28 @@ func (s *Station) microphone() {
 	if s.visit == nil {
 		return
 	}
-	for _, p := range s.visit.parties {
+	for _, p := range s.visit.everybody() {
 		if p.ended {
 			continue
 		}
 		s.renewSignal(p)
-		if err := p.media.Mute(!p.hearing().mayHear()); err != nil {
+		s.lookForLife(p)
+		h := p.hearing()
+		if err := p.media.Mute(!h.mayHear(), h.getsSilence()); err != nil {
 			s.log.Error("microphone not switched", "call", p.id(), "err", err)
 		}
 		if p.sounds {
 			p.media.Start()
 		}
 	}
+}
+
+// everybody is the parties of the visit, and of the ring beside it.
+func (v *visit) everybody() []*party {
+	if v.again == nil {
+		return v.parties
+	}
+	return slices.Concat(v.parties, v.again.parties)
 }
 
 // renewSignal has a caller that took the door off hold heard of again before it hears: those at the door may

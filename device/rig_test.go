@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,9 @@ import (
 
 // rig is a house in a bubble: a network for SIP, one for RTP, and what lives on them.
 type rig struct {
+	moved   atomic.Pointer[netip.Addr] // that a door has left; see move
+	refused atomic.Bool                // what the door at 10.0.0.1 sends of sound
+
 	t   *testing.T
 	sip *siptest.Network
 	rtp *audiotest.Net
@@ -74,9 +78,25 @@ const cardRate = 16000
 
 var nextPort atomic.Uint32
 
+// refuser is a connection whose packets can be refused.
+type refuser struct {
+	rtp.PacketConn
+	refused *atomic.Bool
+}
+
+func (r refuser) WritePacket(b []byte, to netip.AddrPort) error {
+	if r.refused.Load() {
+		return syscall.ECONNREFUSED
+	}
+	return r.PacketConn.WritePacket(b, to)
+}
+
 // listen gives pairs of ports of the test network.
 func (r *rig) listen(addr netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
 	port := 10000 + 2*nextPort.Add(1)%20000
+	if addr == netip.MustParseAddr("10.0.0.1") {
+		return refuser{r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port)), &r.refused}, r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port+1)), nil
+	}
 	return r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port)), r.rtp.Listen(fmt.Sprintf("%s:%d", addr, port+1)), nil
 }
 
@@ -347,7 +367,7 @@ func (p *phone) quiet(d time.Duration) {
 // leg is one whose microphone is open.
 func (p *phone) leg(onDigit func(audio.Digit)) *media.Leg {
 	m := p.media.NewLeg(onDigit)
-	if err := m.Mute(false); err != nil {
+	if err := m.Mute(false, false); err != nil {
 		p.t.Error(err)
 	}
 	return m

@@ -115,7 +115,7 @@ func (v *visit) picture() *Visit {
 	if v.bell != nil {
 		p.Bell = v.bell.Name
 	}
-	for _, x := range v.parties {
+	for _, x := range v.everybody() {
 		if !x.ended {
 			p.Parties = append(p.Parties, Party{Call: x.id(), Target: x.target.Text, Rings: x.rang && x != v.talk, Talks: x == v.talk,
 				Hears: x.hearing().mayHear() && x.media.Sends()})

@@ -304,5 +304,6 @@ func (s *Station) ready() {
 
 func (s *Station) press(b *config.Bell) {
 	s.tell(event.Event{Kind: event.BellPressed, Bell: b.Name})
+	s.remember(b)
 	s.step(onPress, input{bell: b})
 }

@@ -36,6 +36,9 @@ const (
 	onBye      trigger = "peer hung up"
 	onHangUp   trigger = "hang up"
 	onToneOver trigger = "tone over"
+	onSilent   trigger = "silence after a press"
+	onHeard    trigger = "heard again"
+	onVanished trigger = "far end vanished"
 )
 
 // stationTable is the whole behaviour of the station. The door has a table of its own (package access).
@@ -64,6 +67,16 @@ var stationTable = fsm.New("station", []fsm.Row[State, trigger, *Station]{
 	{State: RingingIn, Event: onHangUp, Next: Idle, Does: "603", Action: (*Station).endQuietly},
 	{State: RingingIn, Event: onOffered, Next: RingingIn, Does: "486", Action: (*Station).busyHere},
 
+	{State: Talking, Event: onPress, When: "nobody is heard", Guard: (*Station).nobodyHeard, Next: Talking, Does: "chime, call the targets beside the talk", Action: (*Station).ringBeside},
+	{State: Talking, Event: onSilent, Next: Talking, Does: "chime, call the pressed bell's targets beside the talk", Action: (*Station).ringBeside},
+	{State: Talking, Event: onHeard, Next: Talking, Does: "cancel the calls beside the talk", Action: (*Station).heardAgain},
+	{State: Talking, Event: onProgress, Next: Talking, Does: "ring-back or early media", Action: (*Station).progressBeside},
+	{State: Talking, Event: onAnswered, Next: Talking, Does: "end the old talk, cancel the others, talk", Action: (*Station).takeOver},
+	{State: Talking, Event: onFailed, When: "others left", Guard: (*Station).othersLeftBeside, Next: Talking, Does: "call the next", Action: (*Station).huntBeside},
+	{State: Talking, Event: onFailed, Next: Talking, Does: "tell that nobody came", Action: (*Station).nobodyBeside},
+	{State: Talking, Event: onAbsent, Next: Talking, Does: "ring-back, call the next", Action: (*Station).huntBeside},
+	{State: Talking, Event: onHunt, Next: Talking, Does: "give up this target, call the next", Action: (*Station).huntOnBeside},
+	{State: Talking, Event: onLimit, Next: Talking, Does: "give up the calls beside the talk", Action: (*Station).nobodyBeside},
 	{State: Talking, Event: onPress, When: "same bell", Guard: (*Station).sameBell, Next: Talking, Does: "chime only", Action: (*Station).pressAgain},
 	{State: Talking, Event: onPress, When: "not acked", Guard: (*Station).notAcked, Next: Calling, Does: "give up, call the targets", Action: (*Station).replace},
 	{State: Talking, Event: onPress, When: "replace", Guard: (*Station).replaces, Next: Calling, Does: "give up, call the new targets", Action: (*Station).replace},
@@ -73,7 +86,11 @@ var stationTable = fsm.New("station", []fsm.Row[State, trigger, *Station]{
 	{State: Talking, Event: onUnacked, Next: Calling, Does: "give up, call the pressed bell's targets", Action: (*Station).ringInstead},
 	{State: Talking, Event: onDigit, Next: Talking, Does: "code entry", Action: (*Station).digit},
 	{State: Talking, Event: onOpened, Next: Talking, Does: "tone, hang up later", Action: (*Station).opened},
+	{State: Talking, Event: onVanished, When: "phones ring", Guard: (*Station).ringsBeside, Next: Calling, Does: "hang up, ring on", Action: (*Station).ringOn},
+	{State: Talking, Event: onVanished, Next: Ending, Does: "hang up, tone", Action: (*Station).farewell},
+	{State: Talking, Event: onBye, When: "phones ring", Guard: (*Station).ringsBeside, Next: Calling, Does: "ring on", Action: (*Station).ringOn},
 	{State: Talking, Event: onBye, Next: Ending, Does: "tone", Action: (*Station).farewell},
+	{State: Talking, Event: onTalk, When: "phones ring", Guard: (*Station).ringsBeside, Next: Calling, Does: "hang up, ring on", Action: (*Station).ringOn},
 	{State: Talking, Event: onTalk, Next: Ending, Does: "hang up, tone", Action: (*Station).farewell},
 	{State: Talking, Event: onHangUp, Next: Ending, Does: "hang up, tone", Action: (*Station).farewell},
 	{State: Talking, Event: onOffered, Next: Talking, Does: "486", Action: (*Station).busyHere},

@@ -33,6 +33,11 @@ type visit struct {
 	stops    []func()
 	stopHunt func()
 	asked    time.Time // when absent targets were last asked again for a press
+
+	// See beside.go.
+	pressed   *config.Bell // the bell that was pressed last, at pressedAt, in the talk
+	pressedAt time.Time
+	again     *visit // that rings beside the talk
 }
 
 // party is one call of a visit: a phone that rings, or talks, or that calls the door.
@@ -51,9 +56,9 @@ type party struct {
 	early   *ua.Leg // the dialog whose provisional response brought the answer
 	offered bool    // the far end owes the answer to our late offer
 	info    infoReader
-	unasked bool      // it was told that keys come as nobody agreed
-	sounds  bool      // its sound is to run
-	onHold  time.Time // when the far end was last known to have the door on hold
+	unasked bool // it was told that keys come as nobody agreed
+	sounds  bool // its sound is to run
+	silent  silence
 
 	// Incoming calls: see hearing.
 	acked      bool
@@ -77,6 +82,9 @@ func (v *visit) stopTimers() {
 	v.stops = nil
 	if v.stopHunt != nil {
 		v.stopHunt()
+	}
+	if v.talk != nil && v.talk.silent.stop != nil {
+		v.talk.silent.stop()
 	}
 }
 
@@ -139,10 +147,14 @@ const absentAfter = 5 * time.Second
 
 // callEvent takes what the SIP stack tells of a leg. Legs of earlier visits tell nothing any more.
 func (s *Station) callEvent(p *party, ev ua.CallEvent) {
-	if p.ended || p.v != s.visit {
+	if p.ended || !s.current(p) {
 		return
 	}
 	on := input{party: p, sip: ev}
+	switch ev.Kind {
+	case ua.Offered, ua.Acked, ua.Info:
+		s.word(p)
+	}
 	switch ev.Kind {
 	case ua.Progress:
 		switch {
@@ -151,9 +163,15 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 		case ev.Status > 100:
 			s.step(onProgress, on)
 		}
+	case ua.Refused:
+		s.followed(p, ev)
 	case ua.Waiting:
 		s.notThere(p, ev)
 	case ua.Answered:
+		if ev.Renewed {
+			s.followed(p, ev)
+			return
+		}
 		// The answer may have come with a provisional response, and is not always said twice: not even by a
 		// server that gives the 200 another tag.
 		if len(ev.Body) == 0 && p.early != nil {
@@ -176,6 +194,8 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 		for _, key := range p.info.keys(ev.ContentType, ev.Body) {
 			s.digitHeard(p, access.ByINFO, key)
 		}
+	case ua.Asked:
+		s.asked(p, ev)
 	case ua.Ended:
 		if p == p.v.talk || p.v.bell == nil {
 			p.ended = true
@@ -202,7 +222,7 @@ func (s *Station) notThere(p *party, ev ua.CallEvent) {
 
 // partyFailed ends one leg of a ringing visit.
 func (s *Station) partyFailed(p *party, status int, reason string) {
-	if p.ended || p.v != s.visit {
+	if p.ended || !s.current(p) {
 		return
 	}
 	s.dropParty(p, (*ua.Call).Hangup)
@@ -297,27 +317,12 @@ func (s *Station) connect() {
 	}
 	s.sounds.stop()
 	p.sounds = true
-	s.watchSound(p)
+	p.silent.word = v.answered
+	s.box.Put(func() { s.watch(p) })
 	v.entry = s.codes.NewEntry(p.id())
 	v.stops = append(v.stops, s.after(v.bell.TalkLimit, func() { s.step(onTalk, input{reason: "talk limit"}) }))
 	s.tell(event.Event{Kind: event.CallAnswered, Call: p.id(), Bell: v.bell.Name, Target: p.target.Text})
 }
-
-// watchSound ends a talk whose far end has vanished without a word: a microphone is not left open for nobody.
-// RTCP counts as a word, so a phone that suppresses silence is safe; so does the time on hold, when no
-// microphone is open.
-func (s *Station) watchSound(p *party) {
-	if !p.media.Sends() {
-		p.onHold = time.Now()
-	}
-	if st, _, ok := p.media.Stats(); ok && st.Quiet > vanishedAfter && time.Since(p.onHold) > vanishedAfter {
-		s.step(onHangUp, input{reason: "the far end has vanished"})
-		return
-	}
-	p.v.stops = append(p.v.stops, s.after(vanishedAfter/4, func() { s.watchSound(p) }))
-}
-
-const vanishedAfter = time.Minute
 
 // renew answers a re-INVITE: hold, resume, a new address, another codec.
 func (s *Station) renew() {
@@ -376,7 +381,10 @@ func (s *Station) acked() {
 
 // The same bell again, another bell, another caller.
 
-func (s *Station) sameBell() bool { return s.visit.bell == s.in.bell }
+func (s *Station) sameBell() bool {
+	v := s.visit
+	return v.bell == s.in.bell || v.again != nil && v.again.bell == s.in.bell
+}
 
 func (s *Station) replaces() bool { return s.in.bell.WhenBusy == "replace" }
 
@@ -384,7 +392,11 @@ func (s *Station) pressAgain() {
 	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.in.bell.Name, Reason: "pressed again"})
 	s.sounds.load()
 	s.sounds.overlay(s.sounds.chimes[s.in.bell.Name])
-	s.askAgain(s.visit)
+	if v := s.visit; v.again != nil {
+		s.askAgain(v.again)
+	} else {
+		s.askAgain(v)
+	}
 }
 
 // askAgain has targets that are waited for called at once: the visitor asks for them again.
@@ -444,6 +456,7 @@ func (s *Station) endVisit(reason string, tone bool) {
 	if v == nil {
 		return
 	}
+	s.stopBeside(reason)
 	s.visit = nil
 	v.stopTimers()
 	s.sounds.stop()
@@ -456,7 +469,7 @@ func (s *Station) endVisit(reason string, tone bool) {
 			ev.Call = p.id()
 		}
 		if st, codec, ok := p.media.Stats(); ok && p == v.talk {
-			ev.RTP = rtpStats(st, codec)
+			ev.RTP, ev.Sound = rtpStats(st, codec), soundOf(st)
 		}
 		if !p.ended {
 			s.dropParty(p, (*ua.Call).Hangup)

@@ -9,9 +9,10 @@ import (
 // Close may come from any.
 type PacketConn interface {
 	// ReadPacket copies the next datagram into b and tells its source and when it arrived, on the clock of
-	// Monotonic. n is 0 if nothing is there. An empty datagram is passed over.
+	// Monotonic. An empty datagram has a source, too; where nothing is there, n is 0 and from is invalid.
 	ReadPacket(b []byte) (n int, from netip.AddrPort, at time.Duration, err error)
-	// WritePacket sends one datagram; what does not fit into the socket's buffer is lost, as on the wire.
+	// WritePacket sends one datagram; what does not fit into the socket's buffer is lost, as on the wire. An
+	// error may be an earlier one's, which an ICMP message has refused.
 	WritePacket(b []byte, to netip.AddrPort) error
 	// LocalAddr returns the bound address and port.
 	LocalAddr() netip.AddrPort

@@ -10,7 +10,7 @@ import (
 func (s *Stream) Receive(now time.Duration, take func(*Packet)) {
 	for range maxDrain {
 		n, from, at, err := s.cfg.Conn.ReadPacket(s.in[:])
-		if n == 0 || err != nil {
+		if !from.IsValid() || err != nil {
 			break
 		}
 		if s.admit(s.in[:n], unmap(from), min(at, now)) {
@@ -23,7 +23,7 @@ func (s *Stream) Receive(now time.Duration, take func(*Packet)) {
 	s.rtcpRead = now
 	for range maxDrain / 8 {
 		n, from, at, err := s.cfg.RTCP.ReadPacket(s.in[:])
-		if n == 0 || err != nil {
+		if !from.IsValid() || err != nil {
 			break
 		}
 		s.takeControl(s.in[:n], unmap(from), min(at, now))
@@ -48,12 +48,12 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 		if s.params.Mux {
 			s.takeControl(b, from, at)
 		} else {
-			s.stats.Invalid++
+			s.strange(from, at)
 		}
 		return false
 	}
 	if len(b) < headerLen || b[0]>>6 != 2 || s.parsed.Unmarshal(b) != nil {
-		s.stats.Invalid++
+		s.strange(from, at)
 		return false
 	}
 	p := &s.parsed
@@ -78,8 +78,6 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 	s.stats.ReceivedBytes += uint64(len(p.Payload))
 	if !kind.Event {
 		s.source.Timed(p.Timestamp, at, kind.ClockRate)
-		s.stats.Paused = s.stats.Paused || s.sounded && at-s.sound > time.Second
-		s.sound, s.sounded = at, true
 	}
 	s.packet = Packet{
 		PayloadType: p.PayloadType, SSRC: p.SSRC, Marker: p.Marker, Epoch: s.source.epoch, Seq: seq,
@@ -88,7 +86,32 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 	return true
 }
 
-func (s *Stream) alive(at time.Duration) { s.heard, s.stats.Heard = at, true }
+// alive takes a sign of life.
+func (s *Stream) alive(at time.Duration) {
+	gap := at-s.heard > gapFrom
+	if !s.stats.Heard || gap {
+		s.signs++
+	}
+	s.stats.Paused = s.stats.Paused || gap && s.stats.Heard && !s.excused
+	s.heard, s.stats.Heard, s.excused = at, true, false
+}
+
+// gapFrom is how long a stream that goes on may say nothing.
+const gapFrom = time.Second
+
+// isFarEnd says whether a datagram comes from where the far end's RTP comes from, or should.
+func (s *Stream) isFarEnd(from netip.AddrPort) bool {
+	return from == s.latch.addr || !s.latch.addr.IsValid() && same(from, s.params.Remote)
+}
+
+// strange takes what cannot be read. From the far end it is a sign of life, whatever it is: keep-alives are
+// empty, a STUN indication, RTP of another version (RFC 6263, 4.1, 4.4, 4.5) or a line feed.
+func (s *Stream) strange(from netip.AddrPort, at time.Duration) {
+	s.stats.Invalid++
+	if s.isFarEnd(from) {
+		s.alive(at)
+	}
+}
 
 // unasked knows an event of RFC 4733, 2.3, by its looks: a code of a key, no reserved bit, some duration.
 func unasked(payloadType uint8, b []byte) bool {
@@ -103,7 +126,7 @@ func comfortNoise(payloadType uint8) bool { return payloadType == 13 || payloadT
 func (s *Stream) passOver(size int, from netip.AddrPort, at time.Duration) {
 	p := &s.parsed
 	latched := from == s.latch.addr
-	if latched || !s.latch.addr.IsValid() && same(from, s.params.Remote) {
+	if s.isFarEnd(from) {
 		s.alive(at)
 		s.stats.Noise = s.stats.Noise || comfortNoise(p.PayloadType)
 	}

@@ -16,6 +16,11 @@ type control struct {
 	next     time.Duration
 	lastSR   uint32        // middle 32 bits of the far end's NTP stamp, RFC 3550, 6.4.1
 	lastSRAt time.Duration // when it came
+
+	// Of the far end's latest report of us.
+	sent uint64 // by us, when it came
+	high uint32 // sequence number
+	deaf int    // reports in a row that say that nothing has come
 }
 
 // start plans the first report: half the interval, randomised (6.2).
@@ -137,12 +142,12 @@ func (s *Stream) takeControl(b []byte, from netip.AddrPort, at time.Duration) {
 		s.stats.Foreign++
 		return
 	}
+	s.alive(at)
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		s.stats.Invalid++
 		return
 	}
-	s.alive(at)
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.SenderReport:
@@ -161,10 +166,13 @@ func (s *Stream) takeControl(b []byte, from netip.AddrPort, at time.Duration) {
 }
 
 func (s *Stream) takeReports(reports []rtcp.ReceptionReport, at time.Duration) {
+	got := false
 	for _, r := range reports {
 		if r.SSRC != s.header.SSRC {
 			continue
 		}
+		got = r.FractionLost < 255 && (r.LastSequenceNumber != s.control.high || !s.stats.RemoteGot)
+		s.control.high = r.LastSequenceNumber
 		s.stats.RemoteLost = float64(r.FractionLost) / 256
 		s.stats.RemoteJitter = time.Duration(r.Jitter) * time.Second / time.Duration(s.params.SendClockRate)
 		if r.LastSenderReport != 0 {
@@ -177,6 +185,26 @@ func (s *Stream) takeReports(reports []rtcp.ReceptionReport, at time.Duration) {
 			}
 		}
 	}
+	s.judge(got)
+}
+
+// fewSent are packets of which a report need not know.
+const fewSent = 50
+
+// judge takes whether a report says that the far end gets what we send. A report tells of all that were heard
+// since the one before (RFC 3550, 6.4): without a block about us, nothing was.
+func (s *Stream) judge(got bool) {
+	switch c := &s.control; {
+	case got:
+		c.deaf, s.stats.RemoteGot = 0, true
+	case s.stats.Sent-c.sent < fewSent:
+		return
+	default:
+		c.deaf++
+	}
+	s.control.sent = s.stats.Sent
+	s.stats.RemoteReports++
+	s.stats.RemoteDeaf = s.control.deaf >= 2
 }
 
 // ntp is the 64-bit time of RFC 3550, section 4: seconds since 1900 and their fraction.

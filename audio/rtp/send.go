@@ -17,12 +17,14 @@ func (s *Stream) Start(now time.Duration) {
 // Payload is the room for the next packet's payload.
 func (s *Stream) Payload() []byte { return s.out[headerLen:] }
 
-// Send sends n octets of Payload. A far end that cannot be reached is no error: Stats.Quiet tells, and RTCP.
+// Send sends n octets of Payload. A far end that cannot be reached is told by Stats.Quiet, by RTCP, and by
+// Stats.SendErr.
 func (s *Stream) Send(payloadType uint8, stamp uint32, marker bool, n int) {
 	s.header.PayloadType, s.header.Timestamp, s.header.Marker = payloadType, stamp, marker
 	h, _ := s.header.MarshalTo(s.out[:]) // fails on a short buffer alone
 	s.header.SequenceNumber++
-	if s.cfg.Conn.WritePacket(s.out[:h+n], s.target()) != nil {
+	if err := s.cfg.Conn.WritePacket(s.out[:h+n], s.target()); err != nil {
+		s.stats.SendErr, s.refused = err, Monotonic()
 		return
 	}
 	s.stats.Sent++
@@ -47,11 +49,17 @@ func (s *Stream) Stats() Stats {
 	if s.started {
 		st.Quiet = Monotonic() - s.heard
 	}
+	if st.SendErr != nil {
+		st.SendAgo = Monotonic() - s.refused
+	}
 	return st
 }
 
 // Hears reports whether packets of that SSRC pass at present, if only events.
 func (s *Stream) Hears(ssrc uint32) bool { return s.source.Hears(ssrc) }
+
+// Signs counts the far end's first sign of life, and each that came after more than 1 s of nothing.
+func (s *Stream) Signs() uint64 { return s.signs }
 
 // Strangers returns who sent last from an address that is not let in, where the far end should be, and how
 // many such packets came.

@@ -71,9 +71,17 @@ type Stats struct {
 	Quiet  time.Duration // since the last sign of life of the far end (see Heard), or since Start
 
 	// What the far end is like. Heard: anything came at all from where it is, RTP, RTCP, a keep-alive,
-	// comfort noise. Noise: comfort noise (RFC 3389) came. Paused: its sound went on after more than 1 s of
-	// none. Either says that it suppresses silence.
+	// comfort noise. Noise: comfort noise (RFC 3389) came. Paused: something came after more than 1 s of
+	// nothing. Either says that it suppresses silence.
 	Heard, Noise, Paused bool
+
+	// What the far end reports of us. RemoteReports counts those that came after we had sent. RemoteGot: one
+	// said that something had come. RemoteDeaf: the latest two said that nothing has, since the ones before.
+	RemoteReports         uint64
+	RemoteGot, RemoteDeaf bool
+
+	SendErr error         // the latest refusal, by this host or by ICMP, of a packet sent; nil: none
+	SendAgo time.Duration // since SendErr
 
 	RTT          time.Duration // by RTCP; 0: not known
 	RemoteLost   float64       // share of our packets that the far end missed lately
@@ -108,8 +116,8 @@ type Stream struct {
 	latch    latch
 	source   Source
 	heard    time.Duration // the far end, or Start
-	sound    time.Duration // its latest packet that was no event
-	sounded  bool
+	signs    uint64        // see Signs
+	excused  bool          // the gap at hand began before the latest Update, perhaps on hold
 	rtcpRead time.Duration
 
 	// Sending.
@@ -117,6 +125,7 @@ type Stream struct {
 	header   pion.Header
 	out      [mtu]byte
 	keepNext time.Duration // when the next keep-alive is due
+	refused  time.Duration // when stats.SendErr came
 
 	control control
 	stats   Stats
@@ -172,9 +181,20 @@ func (s *Stream) Update(p Params) error {
 		s.latch = latch{}
 		s.source.Welcome()
 	}
-	s.params, s.payload = p, payload
+	s.params, s.payload, s.excused = p, payload, true
 	s.idle = unused(payload, p.Send)
 	return nil
+}
+
+// Rebind goes on over other connections, as after a change of this host's address, and closes those it had. Its
+// sequence numbers and SSRC go on, and so does what it knows of the far end.
+func (s *Stream) Rebind(conn, control PacketConn) {
+	s.cfg.Conn.Close()
+	if s.cfg.RTCP != nil {
+		s.cfg.RTCP.Close()
+	}
+	s.cfg.Conn, s.cfg.RTCP = conn, control
+	s.stats.SendErr = nil
 }
 
 // unused returns a dynamic payload type that nobody has negotiated.

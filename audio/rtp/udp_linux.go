@@ -34,6 +34,8 @@ type udpConn struct {
 	toName unix.RawSockaddrInet6
 	toLen  uintptr
 
+	refused unix.Errno // by ICMP, to be told
+
 	zone     string // text of the last IPv6 scope seen
 	zoneFrom uint32
 }
@@ -95,9 +97,11 @@ func listenUDP(local netip.AddrPort) (*udpConn, error) {
 		}
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, dscpEF)
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 		sa = &unix.SockaddrInet6{Port: int(local.Port()), Addr: addr.As16(), ZoneId: id}
 	} else {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, dscpEF)
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1) // see refusal
 		sa = &unix.SockaddrInet4{Port: int(local.Port()), Addr: addr.As4()}
 	}
 	// Without it, arrival is the moment of reading.
@@ -163,11 +167,12 @@ func (c *udpConn) ReadPacket(b []byte) (n int, from netip.AddrPort, at time.Dura
 		case unix.EINTR:
 			continue
 		default:
+			if c.refusal(errno) {
+				continue
+			}
 			return 0, netip.AddrPort{}, 0, os.NewSyscallError("recvmsg", errno)
 		}
-		if r > 0 {
-			return int(r), c.source(), c.arrival(), nil
-		}
+		return int(r), c.source(), c.arrival(), nil
 	}
 }
 
@@ -229,12 +234,32 @@ func (c *udpConn) WritePacket(b []byte, to netip.AddrPort) error {
 			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, uintptr(unsafe.Pointer(&c.toName)), c.toLen)
 		switch errno {
 		case 0, unix.EAGAIN, unix.ENOBUFS:
+			if errno, c.refused = c.refused, 0; errno != 0 {
+				return os.NewSyscallError("sendto", errno)
+			}
 			return nil
 		case unix.EINTR:
 			continue
 		}
+		if c.refusal(errno) {
+			continue
+		}
 		return os.NewSyscallError("sendto", errno)
 	}
+}
+
+// refusal takes an error that ICMP has brought: with IP_RECVERR the next call of any kind returns it in place of
+// what it should do, and its message waits in a queue that counts towards the socket's buffer. It reports whether
+// there was one.
+func (c *udpConn) refusal(errno unix.Errno) (found bool) {
+	var b, control [256]byte
+	for range 64 {
+		if _, _, _, _, err := unix.Recvmsg(c.fd, b[:], control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT); err != nil {
+			break
+		}
+		found, c.refused = true, errno
+	}
+	return found
 }
 
 // aim encodes a destination; it changes at most a few times in a call.

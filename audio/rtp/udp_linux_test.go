@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // receive waits for a datagram: a real socket delivers when it likes.
@@ -119,5 +121,80 @@ func TestListenRange(t *testing.T) {
 	}
 	if _, _, err := Listen(netip.MustParseAddr("192.0.2.77"), 0, 0); err == nil {
 		t.Error("a foreign address accepted")
+	}
+}
+
+// An empty datagram is a keep-alive (RFC 6263, 4.1): it has a source, and is told from nothing at all.
+func TestUDPEmptyDatagram(t *testing.T) {
+	conn, rtcp, err := Listen(netip.MustParseAddr("127.0.0.1"), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	defer rtcp.Close()
+	far, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(conn.LocalAddr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	var b [100]byte
+	if _, from, _, err := conn.ReadPacket(b[:]); from.IsValid() || err != nil {
+		t.Fatalf("nothing was sent, but %v, %v", from, err)
+	}
+	if _, err := far.Write(nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 5000 {
+		n, from, _, err := conn.ReadPacket(b[:])
+		if from.IsValid() {
+			if want := far.LocalAddr().(*net.UDPAddr).AddrPort(); n != 0 || from != want || err != nil {
+				t.Errorf("%d octets from %v, %v, want none from %v", n, from, err, want)
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Error("it did not come")
+}
+
+// A port that nobody listens at refuses what is sent there by ICMP: it is told, sending and receiving go on, and
+// the messages fill no buffer.
+func TestUDPRefused(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		conn, rtcp, err := Listen(netip.MustParseAddr(host), 0, 0)
+		if err != nil {
+			t.Logf("%s: %v", host, err)
+			continue
+		}
+		defer conn.Close()
+		gone := rtcp.LocalAddr()
+		rtcp.Close()
+		far, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(host), 0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer far.Close()
+		refused, b := 0, make([]byte, 100)
+		for i := range 3000 {
+			if err := conn.WritePacket([]byte("anybody?"), gone); err != nil {
+				if refused++; !errors.Is(err, unix.ECONNREFUSED) {
+					t.Fatal(err)
+				}
+			}
+			if i%2 == 0 { // either call may meet the message
+				if _, from, _, err := conn.ReadPacket(b); from.IsValid() || err != nil {
+					t.Fatalf("read from %v, %v", from, err)
+				}
+			}
+		}
+		if refused == 0 {
+			t.Errorf("%s: no refusal was told", host)
+		}
+		if _, err := far.WriteToUDPAddrPort([]byte("hello"), conn.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, _ := receive(t, conn, b); string(b[:n]) != "hello" {
+			t.Errorf("%s: after the refusals %q", host, b[:n])
+		}
 	}
 }

@@ -112,7 +112,7 @@ func (p *benchPhone) newMedia(ports config.SIP) (*media.Leg, error) {
 			p.digits(d.Rune)
 		}
 	})
-	return leg, leg.Mute(false)
+	return leg, leg.Mute(false, false)
 }
 
 // offer makes the offer of a call.

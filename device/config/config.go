@@ -44,6 +44,8 @@ type SIP struct {
 	Listen        string `toml:"listen"`         // host:port over UDP; port 0: any
 	PublicAddress string `toml:"public_address"` // IP or host name, "": found out
 	RTPPorts      string `toml:"rtp_ports"`      // "first-last"; see Ports
+	// how long nothing at all may come in a talk before the far end is asked whether it is there
+	SilenceLimit time.Duration `toml:"silence_limit"`
 	// calls that are redirected go to wherever the phone says, not only to targets of the file
 	FollowRedirects bool `toml:"follow_redirects"`
 	// addresses and networks that may speak for any far end; see Admits
@@ -230,7 +232,7 @@ func Default() *Config {
 	return &Config{
 		Version: Version,
 		Station: Station{Name: "Front door", DataDir: "/var/lib/portero"},
-		SIP:     SIP{Listen: ":5062", RTPPorts: "10000-10199", AnswersFrom: []string{}},
+		SIP:     SIP{Listen: ":5062", RTPPorts: "10000-10199", AnswersFrom: []string{}, SilenceLimit: 15 * time.Second},
 		Server:  Server{Enabled: "auto", Listen: ":5060"},
 		Access: Access{EndWith: "#", DigitPause: 5 * time.Second, WrongLimit: 5, LockOut: 5 * time.Minute,
 			TamperBlock: 30 * time.Minute},

@@ -87,6 +87,7 @@ func TestFaults(t *testing.T) {
 		{"version = 1", "version = 1\n[sip]\npublic_address = \"0.0.0.0\"", `3 sip.public_address: not an IP address; without port`},
 		{"version = 1", "version = 1\n[sip]\nrtp_ports = \"10001-10100\"", `3 sip.rtp_ports: even; 10000-10199`},
 		{"version = 1", "version = 1\n[sip]\nrtp_ports = \"10000-10003\"", `3 sip.rtp_ports: fewer than; 10000-10199`},
+		{"version = 1", "version = 1\n[sip]\nsilence_limit = \"0s\"", `3 sip.silence_limit: out of range; "5s" to "5m"`},
 		{"version = 1", "version = 1\n[sip]\nrtp_ports = \"5000-5999\"", `3 sip.rtp_ports: holds the port 5062; 10000-10199`},
 		{"version = 1", "version = 1\n[audio]\nvolume = 5", `3 audio.volume: a table is wanted; 80`},
 		{"version = 1", "version = 1\n[audio.volume]\nSpeaker = 120", `3 audio.volume.Speaker: out of range; percentage`},

@@ -43,6 +43,7 @@ func (d *document) sip(c *Config) {
 	} else if ok && port >= first && port <= last {
 		d.fault("sip.rtp_ports", c.SIP.RTPPorts, fmt.Sprintf("holds the port %d of sip.listen", port), `write "10000-10199"`)
 	}
+	d.between("sip.silence_limit", c.SIP.SilenceLimit, 5*time.Second, 5*time.Minute)
 	if !c.ServerOn() {
 		return
 	}

@@ -23,7 +23,7 @@ const (
 	CallRinging  Kind = "call.ringing"  // Call, Target
 	CallAnswered Kind = "call.answered" // Call, Target
 	CallRefused  Kind = "call.refused"  // Call, Target or Who, Status, Reason
-	CallEnded    Kind = "call.ended"    // Call, Reason, DurationMS, RTP
+	CallEnded    Kind = "call.ended"    // Call, Reason, DurationMS; of a talk also Sound, RTP
 
 	CodeAccepted  Kind = "code.accepted"   // Call, Who
 	CodeWrong     Kind = "code.wrong"      // Call
@@ -100,6 +100,7 @@ type Event struct {
 	Mic        bool   `json:"mic,omitempty"`         // the microphone is open
 	Active     bool   `json:"active,omitempty"`      // the input's new state; left out: inactive
 	Lost       uint64 `json:"lost,omitempty"`        // events
+	Sound      string `json:"sound,omitempty"`       // that went, seen from here: "both", "in", "out", "none"
 	RTP        *RTP   `json:"rtp,omitempty"`
 }
 
@@ -165,6 +166,7 @@ func (e Event) LogAttrs() []slog.Attr {
 	str("who", e.Who)
 	str("how", string(e.How))
 	str("reason", e.Reason)
+	str("sound", e.Sound)
 	num("status", int64(e.Status))
 	num("duration_ms", e.DurationMS)
 	num("on_ms", e.OnMS)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"portero/audio"
 	"portero/audio/rtp"
@@ -57,10 +58,12 @@ type Leg struct {
 	// OnStranger is told of sound from an address that is not let in, as in audio.SessionConfig; nil: nobody.
 	// At says whether the far end is known to be at a host, at present; nil: where its signalling comes from.
 	// It is called on the engine's thread, per packet. OnName gets a name that the far end gives as its address
-	// of sound, each once; who finds its addresses calls Resolved. All are set before the first offer.
+	// of sound, each once; who finds its addresses calls Resolved. OnSign is told of signs of life, as in
+	// audio.SessionConfig. All are set before the first offer.
 	OnStranger func(audio.Stranger)
 	At         func(netip.Addr) bool
 	OnName     func(string)
+	OnSign     func()
 
 	peer atomic.Pointer[netip.Addr] // where the signalling comes from: RTP may latch on to it
 
@@ -68,12 +71,14 @@ type Leg struct {
 	closed    bool
 	local     sdp.Local
 	rtp, rtcp rtp.PacketConn
+	bound     netip.Addr // that far ends see; their addresses are of local
 	session   *audio.Session
 	attached  bool // to the engine
 	agreed    sdp.Result
 	name      string     // that the far end gave as its address
 	named     netip.Addr // what it was resolved to; invalid: not yet
 	muted     bool       // the microphone is kept out of the session
+	filled    bool       // silence is sent in its place
 }
 
 // NewLeg makes a muted leg. It binds nothing yet. onDigit is called with the digits that are heard, by the
@@ -90,20 +95,54 @@ func (m *Leg) open(local netip.Addr) error {
 	if m.rtp != nil {
 		return nil
 	}
-	rtp, rtcp, err := m.c.Listen(local)
-	if err != nil {
-		return fmt.Errorf("media: no port for sound: %w", err)
+	if err := m.bind(local); err != nil {
+		return err
 	}
-	m.rtp, m.rtcp = rtp, rtcp
-	told := local
-	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
-		told = p
-	}
-	m.local = sdp.Local{Addr: netip.AddrPortFrom(told, rtp.LocalAddr().Port()), Events: EventsPayload}
+	m.local.Events = EventsPayload
 	for _, c := range m.c.Codecs {
 		m.local.Codecs = append(m.local.Codecs, sdp.Codec{Name: c.Name, ClockRate: c.ClockRate, PayloadType: c.PayloadType})
 	}
 	return nil
+}
+
+func (m *Leg) bind(local netip.Addr) error {
+	rtp, rtcp, err := m.c.Listen(local)
+	if err != nil {
+		return fmt.Errorf("media: no port for sound: %w", err)
+	}
+	m.rtp, m.rtcp, m.bound = rtp, rtcp, local
+	told := local
+	if p := m.c.Public; p.IsValid() && p.Is4() == local.Unmap().Is4() {
+		told = p
+	}
+	m.local.Addr = netip.AddrPortFrom(told, rtp.LocalAddr().Port())
+	return nil
+}
+
+// Ends are the local address that the ports are bound to, and where the signalling comes from: whether that is
+// reached from there still, Move is for. Both are invalid before the session is made.
+func (m *Leg) Ends() (local, peer netip.Addr) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.session == nil || m.closed {
+		return netip.Addr{}, netip.Addr{}
+	}
+	return m.bound, *m.peer.Load()
+}
+
+// Move takes new ports on another address of this host, for the same session, and makes the offer that tells the
+// far end of them; Accept takes its answer. On error nothing has changed.
+func (m *Leg) Move(local netip.Addr) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.session == nil {
+		return nil, ErrEnded
+	}
+	if err := m.bind(local); err != nil {
+		return nil, err
+	}
+	m.session.Rebind(m.rtp, m.rtcp)
+	return m.local.Offer()
 }
 
 // Offer makes the offer of an INVITE, or of a 2xx to an INVITE without one, and gives it to done: once, at
@@ -169,7 +208,7 @@ func (m *Leg) settle(agreed sdp.Result) error {
 	}
 	m.session, err = audio.NewSession(audio.SessionConfig{
 		Conn: m.rtp, RTCP: m.rtcp, Media: am, InBand: m.c.InBand, OnDigit: m.onDigit,
-		OnStranger: m.OnStranger, LatchFrom: m.latchFrom,
+		OnStranger: m.OnStranger, OnSign: m.OnSign, LatchFrom: m.latchFrom,
 	})
 	if err != nil {
 		return err
@@ -280,26 +319,28 @@ func (m *Leg) params(r sdp.Result) (audio.Media, error) {
 	default:
 		am.Direction = audio.Inactive
 	}
-	if m.muted {
-		switch am.Direction {
-		case audio.SendRecv:
-			am.Direction = audio.RecvOnly
-		case audio.SendOnly:
-			am.Direction = audio.Inactive
-		}
+	switch {
+	case !m.muted:
+	case m.filled:
+		am.Silent = true
+	case am.Direction == audio.SendRecv:
+		am.Direction = audio.RecvOnly
+	case am.Direction == audio.SendOnly:
+		am.Direction = audio.Inactive
 	}
 	return am, nil
 }
 
 // Mute keeps the microphone out of the session, there or to come, or lets it in as far as it was agreed to
-// send.
-func (m *Leg) Mute(muted bool) error {
+// send. A muted session sends nothing but keep-alives, or with fill packets of silence: there are far ends that
+// say nothing before they have heard of us.
+func (m *Leg) Mute(muted, fill bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.muted == muted {
+	if m.muted == muted && m.filled == fill {
 		return nil
 	}
-	m.muted = muted
+	m.muted, m.filled = muted, fill
 	if m.session == nil {
 		return nil
 	}
@@ -332,6 +373,38 @@ func (m *Leg) Sends() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.session != nil && (m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.SendOnly)
+}
+
+// Life is what a leg knows of its far end's being there.
+type Life struct {
+	Heard bool          // something has come
+	Quiet time.Duration // since the last sign of life, or since the start
+	Gaps  bool          // it has sent comfort noise, or gone on after more than 1 s of nothing
+	Due   bool          // it was agreed that both hear each other: nothing but a fault, or mute, keeps it silent
+	Hears bool          // it was agreed that it hears the microphone
+
+	Deaf    bool  // it hears nothing of what is sent: it reports so, or Refusal
+	Refusal error // why packets were not sent lately, or came back; nil: they were not
+}
+
+// refusedFor is how long a refusal counts. A host may tell of one in a second, or fewer (RFC 1812, 4.3.2.8).
+const refusedFor = 5 * time.Second
+
+// Life tells whether the far end is there. Before the start nothing is known.
+func (m *Leg) Life() Life {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.session == nil || !m.attached {
+		return Life{}
+	}
+	st := m.session.Stats()
+	l := Life{Heard: st.Heard, Quiet: st.Quiet, Gaps: st.Noise || st.Paused, Due: m.agreed.Direction == sdp.SendRecv,
+		Hears: m.agreed.Direction == sdp.SendRecv || m.agreed.Direction == sdp.SendOnly}
+	if l.Hears && st.SendErr != nil && st.SendAgo < refusedFor {
+		l.Refusal = st.SendErr
+	}
+	l.Deaf = l.Hears && st.RemoteDeaf || l.Refusal != nil
+	return l
 }
 
 // Addr is where far ends are told to send sound; the zero value as long as no ports are bound.

@@ -106,6 +106,14 @@ func (t *Transport) Move(addr string) {
 	t.n.nodes[t.at] = t
 }
 
+// Move moves the transport at an address to another one, as Transport.Move does.
+func (n *Network) Move(from, to netip.AddrPort) {
+	n.mu.Lock()
+	t := n.nodes[from]
+	n.mu.Unlock()
+	t.Move(to.String())
+}
+
 // Close gives the address back; what is under way to it is lost.
 func (t *Transport) Close() error {
 	t.n.mu.Lock()

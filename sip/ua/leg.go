@@ -2,6 +2,7 @@ package ua
 
 import (
 	"log/slog"
+	"net/netip"
 
 	"portero/sip"
 	"portero/sip/fsm"
@@ -19,6 +20,7 @@ type Leg struct {
 
 	sent sentINVITE
 	got  gotINVITE
+	left netip.Addr // that the Contact may name still: see Moved
 }
 
 // newLeg adds an early dialog to a call. first is the INVITE that made it, nil when that came from the far

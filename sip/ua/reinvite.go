@@ -2,6 +2,7 @@ package ua
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"portero/sip"
@@ -12,6 +13,28 @@ import (
 // Renewed brings the answer; Refused says that the session goes on as it was. While an INVITE of either side
 // is open the offer waits for its turn (491). Any goroutine may call it.
 func (l *Leg) Reoffer(body []byte) { l.call.a.s.Post(func() { l.reoffer(body) }) }
+
+// Moved sends a re-INVITE after this host has left an address: a Contact that names it names the one that the
+// route to the far end leaves from now (§12.2.1.1). For the rest it is a Reoffer.
+func (l *Leg) Moved(left netip.Addr, body []byte) {
+	l.call.a.s.Post(func() {
+		l.left = left
+		l.reoffer(body)
+	})
+}
+
+// rename has the Contact of a re-INVITE name an address that this host has.
+func (l *Leg) rename(req *sip.Request, to transport.Target) {
+	now, err := l.call.a.s.Local(to)
+	if err != nil || !l.left.IsValid() {
+		return
+	}
+	if c := &l.d.contact; c.URI.Host == sip.HostOf(l.left) {
+		*c = contactAt(c.URI.User, to.Proto, now)
+	}
+	l.left = netip.Addr{}
+	req.Contact = []sip.Address{l.d.contact}
+}
 
 func (l *Leg) reoffer(body []byte) {
 	if c := l.call; !l.phase.up() || c.over {
@@ -34,6 +57,7 @@ func (t turn) reinvite() {
 		case err != nil:
 			l.step(oa300, turn{err: err})
 		default:
+			l.rename(req, to)
 			var out *attempts
 			out = c.a.send(c.acct, req, &l.d.localSeq, to, l,
 				func(res *sip.Response, err error) { l.offerAnswered(out, body, res, err) })

@@ -2,6 +2,7 @@ package ua_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -214,4 +215,57 @@ func TestManyLegs(t *testing.T) {
 		f.Request("ACK")
 		a.settled(t)
 	})
+}
+
+// TestMoved: after this host has moved, the Contact and the Via of a re-INVITE name where it is now, whoever placed
+// the call; so do those of the BYE. A Contact that names something else stays.
+func TestMoved(t *testing.T) {
+	was, now := netip.MustParseAddrPort("10.0.0.1:5060"), netip.MustParseAddrPort("10.0.0.9:5070")
+	for name, tt := range map[string]struct {
+		placed  bool
+		left    netip.Addr
+		contact string
+	}{
+		"taken":       {false, was.Addr(), "10.0.0.9:5070"},
+		"placed":      {true, was.Addr(), "10.0.0.9:5070"},
+		"not its own": {true, netip.MustParseAddr("192.0.2.1"), "10.0.0.1:5060"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, n *siptest.Network) {
+				a, f := visited(t, n)
+				if a.addr != was {
+					t.Fatalf("the agent is at %s", a.addr)
+				}
+				var leg *ua.Leg
+				var call *ua.Call
+				if tt.placed {
+					call = a.call(t, "sip:far@10.0.0.2")
+					f.answer(f.Request("INVITE"), 200, "far-tag")
+					f.Request("ACK")
+					leg = a.want(t, ua.Answered).Leg
+				} else {
+					h := f.connect(a)
+					leg, call = h.Leg, h.call
+				}
+				n.Move(was, now)
+				f.at = now
+				leg.Moved(tt.left, offer)
+				req := f.Request("INVITE")
+				uri := req.Contact[0].URI
+				if host, port := uri.HostPort(); fmt.Sprintf("%s:%d", host, port) != tt.contact {
+					t.Errorf("Contact %s, want %s", uri, tt.contact)
+				}
+				if v := req.Via[0]; v.Host != "10.0.0.9" || v.Port != 5070 {
+					t.Errorf("Via %+v", v)
+				}
+				f.answer(req, 200, "")
+				f.Request("ACK")
+				a.want(t, ua.Answered)
+				call.Hangup()
+				f.answer(f.Request("BYE"), 200, "")
+				a.want(t, ua.Ended)
+				a.settled(t)
+			})
+		})
+	}
 }
