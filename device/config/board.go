@@ -65,7 +65,7 @@ func (in *Input) Sustained() time.Duration {
 // door that it keeps shut.
 func (c *Config) HasRelay(line string, activeLow bool) bool {
 	is := func(d Door) bool { return d.Line == line && d.ActiveLow == activeLow }
-	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.shut, is)
+	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.copied.shut, is)
 }
 
 func (l *Lamp) output() board.Output {

@@ -28,7 +28,7 @@ type Config struct {
 	Log      Log       `toml:"log"`
 
 	source   *[]byte // the file as read; a pointer, so that %v does not print it
-	shut     []Door  // what the last good copy has, and does not open
+	copied   copied  // of a last good copy
 	warnings Faults
 }
 

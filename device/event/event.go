@@ -14,6 +14,8 @@ const (
 	StationReady    Kind = "station.ready"    //
 	StationStopping Kind = "station.stopping" // Reason
 
+	StationDegraded Kind = "station.degraded" // Reason: what stands in for the file, without what, and why; told each hour
+
 	BellPressed Kind = "bell.pressed" // Bell
 	BellIgnored Kind = "bell.ignored" // Bell, Reason
 	BellStuck   Kind = "bell.stuck"   // Bell
@@ -120,7 +122,7 @@ type RTP struct {
 // Level is the slog level an event is reported at.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
-	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected:
+	case StationDegraded, DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected:
 		return slog.LevelError
 	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn
