@@ -53,10 +53,10 @@ func (s *Station) updateLamps() {
 // blinkEvery is the half of a ready lamp's period.
 const blinkEvery = 500 * time.Millisecond
 
-// steady is the light of a ready lamp: it blinks where another configuration stands in for the file's. A
-// relay would wear out, and stays dark.
+// steady is the light of a ready lamp: it blinks where another configuration stands in for the file's. One that
+// may not stays dark.
 func (s *Station) steady(l *lamp) bool {
-	return s.parts.About.StandIn == nil || s.blink && !l.Relay
+	return s.parts.About.StandIn == nil || s.blink && l.MayBlink()
 }
 
 // blinking has updateLamps called for each change of a ready lamp that blinks.
@@ -65,7 +65,7 @@ func (s *Station) blinking() {
 		return
 	}
 	for _, l := range s.lamps {
-		if l.Shows == config.ShowsReady && !l.Relay {
+		if l.Shows == config.ShowsReady && l.MayBlink() {
 			s.blink = !s.blink
 			s.after(blinkEvery, s.blinking)
 			return

@@ -68,6 +68,9 @@ func (c *Config) HasRelay(line string, activeLow bool) bool {
 	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.copied.shut, is)
 }
 
+// MayBlink says whether the lamp outlives that: a relay would wear out.
+func (l *Lamp) MayBlink() bool { return !l.Relay }
+
 func (l *Lamp) output() board.Output {
 	return board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow}
 }

@@ -131,7 +131,7 @@ type Input struct {
 
 // What a lamp shows.
 const (
-	ShowsReady   = "ready"   // the station runs, and an account is registered or none is to be
+	ShowsReady   = "ready"   // the station runs, and an account is registered or none is to be; blinks on a last good copy
 	ShowsRinging = "ringing" // phones ring, or a caller rings at the door
 	ShowsTalking = "talking"
 	ShowsOpen    = "open" // the relay of a door is energised
