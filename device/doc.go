@@ -19,7 +19,8 @@
 //	digits.go      digits, codes, and what an opened door means to a talk
 //	inputs.go      request to exit, door contact, tamper contact
 //	lamps.go       what the lamps show
-//	phone.go       accounts, targets, and who may call
+//	phone.go       accounts and targets
+//	callers.go     who may call, and what to write for those who may not
 //	sounds.go      chime, ring-back and the other tones
 //	hang*.go       a loop that hangs on purpose, only with the build tag hangtest
 //
@@ -34,7 +35,9 @@
 //     bell that was pressed, one that was answered by itself does so at the press.
 //   - Digits open doors only in calls that the station placed, or whose caller the configuration trusts with it. A phone that sends
 //     each key twice, as RTP event and as INFO, presses it once: the first way that brings a digit is the call's way.
-//   - A bell pressed while its own visit lasts is answered with the chime and nothing else.
+//   - A bell waits for phones until its limit: one that registers meanwhile rings at once, a server that refuses for now is
+//     asked again, a moment without a network loses nothing. Only when all have declined is the visitor told at once.
+//   - A bell pressed while its own visit lasts is answered with the chime, and asks once more for those who were not there.
 //   - A request-to-exit button opens its door in every state of the station, without network, while codes are
 //     locked out, and where no code names the door. It has to be held for its debounce time, so that a spike
 //     on the wire opens nothing. Held down since before the start it opens nothing; stuck, it opens once. A

@@ -2,6 +2,7 @@ package device
 
 import (
 	"net/netip"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,5 +96,31 @@ func TestRingBackWithoutATag(t *testing.T) {
 		if level := audiotest.ToneLevel(d.heard.Samples(), cardRate, 425); level < -45 {
 			t.Errorf("ring-back at %.0f dBFS", level)
 		}
+	})
+}
+
+// TestAnswerUnderAnotherTag: a server that gives its 200 another tag than its 183, and says the answer only
+// there, has answered.
+func TestAnswerUnderAnotherTag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", "")
+		kitchen := r.sip.NewPeer(t, "10.0.0.2:5060")
+		d.press("front")
+		invite := kitchen.Request("INVITE")
+		for _, status := range []int{183, 200} {
+			kitchen.Respond(invite, d.transport.Addr(), status, func(res *sip.Response) {
+				res.To = res.To.WithTag("of-the-" + strconv.Itoa(status))
+				res.Contact = []sip.Address{{URI: sip.URI{Scheme: "sip", User: "kitchen", Host: "10.0.0.2"}}}
+				if status == 183 {
+					res.ContentType = "application/sdp"
+					res.Body = []byte("v=0\r\nc=IN IP4 10.0.0.2\r\nm=audio 4000 RTP/AVP 8\r\n")
+				}
+			})
+		}
+		if ack := kitchen.Request("ACK"); ack.To.Tag() != "of-the-200" {
+			t.Errorf("ACK to %v", ack.To)
+		}
+		d.want(event.CallAnswered, event.CallRefused)
 	})
 }

@@ -6,9 +6,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"portero/device/config"
 	"portero/sip"
+	"portero/sip/transaction"
 	"portero/sip/transport"
 	"portero/sip/ua"
 )
@@ -23,6 +25,9 @@ type BuiltIn struct {
 
 	// At reports whether a user is registered from a host. Any goroutine may call it.
 	At func(user string, host netip.Addr) bool
+	// Absent returns since when a user is not registered any more; zero: it is, or never was. Any goroutine
+	// may call it.
+	Absent func(user string) time.Time
 }
 
 // Phone is the station's user agent with its accounts: it knows which account a target is called through, and
@@ -35,32 +40,27 @@ type Phone struct {
 	order    []string
 	allow    []allowRule
 	incoming func(*ua.Call, ua.CallEvent)
-	at       func(user string, host netip.Addr) bool // of BuiltIn; nil: no such server
+	builtin  *BuiltIn // nil: no such server
 
 	// The stack's loop owns these.
+	refused transaction.Told[string] // callers
 	regs    map[string]*ua.Registration
 	leaving map[string]bool // asked to leave their server
 	left    func()          // runs when none is leaving any more
 }
 
-// allowRule is a config.Allow made ready.
-type allowRule struct {
-	config.Allow
-	from   sip.URI
-	source config.Source
-}
-
 // NewPhone makes the user agent of a station. builtin is nil when the built-in server is off. It starts
 // nothing: give Agent to transaction.NewStack.
 func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, error) {
-	p := &Phone{cfg: cfg, log: log, accounts: map[string]*ua.Account{}, regs: map[string]*ua.Registration{}, leaving: map[string]bool{}}
+	p := &Phone{cfg: cfg, log: log, accounts: map[string]*ua.Account{}, regs: map[string]*ua.Registration{}, leaving: map[string]bool{},
+		refused: transaction.Told[string]{Most: mostRefused}}
 	for i := range cfg.Accounts {
 		if err := p.addAccount(&cfg.Accounts[i]); err != nil {
 			return nil, err
 		}
 	}
 	if builtin != nil {
-		p.at = builtin.At
+		p.builtin = builtin
 		domain := cfg.Server.Domain
 		if domain == "" {
 			domain = config.LocalDomain
@@ -74,19 +74,15 @@ func NewPhone(cfg *config.Config, builtin *BuiltIn, log *slog.Logger) (*Phone, e
 		}))
 	}
 	for _, a := range cfg.Incoming.Allow {
-		from, err := sip.ParseURI(a.From)
+		rule, err := newAllowRule(a)
 		if err != nil {
 			return nil, fmt.Errorf("device: incoming.allow: %w", err)
 		}
-		source, err := config.ParseSource(a.Source)
-		if err != nil {
-			return nil, fmt.Errorf("device: incoming.allow: %w", err)
-		}
-		p.allow = append(p.allow, allowRule{a, from, source})
+		p.allow = append(p.allow, rule)
 	}
 	p.Agent = ua.New(ua.Config{
 		Log:      log,
-		Allow:    func(flow transport.Flow, req *sip.Request) int { return p.admit(flow, req.From.URI) },
+		Allow:    p.admit,
 		Redirect: p.redirect,
 		Incoming: func(c *ua.Call, ev ua.CallEvent) {
 			if p.incoming == nil {
@@ -118,7 +114,7 @@ func (p *Phone) addAccount(a *config.Account) error {
 		return fmt.Errorf("device: account %q: %w", a.Name, err)
 	}
 	ac := ua.AccountConfig{Name: a.Name, AOR: aor, Server: uri, AuthUser: a.AuthUser, Password: string(a.Password),
-		Realm: a.Realm, Expires: a.Expires, Instance: instance(a.AOR())}
+		Realms: a.Realm, Expires: a.Expires, Instance: instance(a.AOR())}
 	ac.PublicAddress = publicAddress(p.cfg)
 	p.add(ua.NewAccount(ac))
 	return nil
@@ -197,8 +193,7 @@ func (p *Phone) Dial(t config.Target, displayName string, offer func(netip.Addr,
 	if err != nil {
 		return nil, fmt.Errorf("device: call %q: %w", t.Text, err)
 	}
-	inv := ua.Invite{To: to, DisplayName: displayName, Offer: offer,
-		From: stationURI}
+	inv := ua.Invite{To: to, DisplayName: displayName, Offer: offer, From: stationURI, Waits: true}
 	switch {
 	case t.Local:
 		inv.Account = p.accounts[builtIn]
@@ -263,46 +258,21 @@ func sameParty(a, b sip.URI) bool {
 	return a.Username() == b.Username() && strings.EqualFold(a.Host, b.Host) && port == other
 }
 
-// admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on
-// the stack's loop.
-func (p *Phone) admit(flow transport.Flow, from sip.URI) int {
-	if p.rule(flow, from) == nil {
-		return 403
-	}
-	return 0
-}
-
-// rule finds the first rule that lets a caller in. From is worth what its source is: the registrar's word, or
-// an address.
-func (p *Phone) rule(flow transport.Flow, from sip.URI) *allowRule {
-	for i := range p.allow {
-		r := &p.allow[i]
-		if r.from.User == from.User && strings.EqualFold(r.from.Host, from.Host) && p.sourceFits(r.source, flow.Remote) {
-			return r
-		}
-	}
-	return nil
-}
-
-func (p *Phone) sourceFits(s config.Source, addr netip.AddrPort) bool {
-	switch {
-	case s.Server:
-		a := p.accounts[builtIn]
-		return a != nil && p.Agent.Trusts(a, addr)
-	case s.Account != "":
-		a := p.accounts[s.Account]
-		return a != nil && p.Agent.Trusts(a, addr)
-	}
-	return s.Net.Contains(addr.Addr().Unmap())
-}
-
 // hostsOf tells the hosts that a user of the built-in server is registered from, at the time of asking: the
 // signalling of such a call comes from the server, its sound from there.
 func (p *Phone) hostsOf(user string) func(netip.Addr) bool {
-	if p.at == nil {
+	if p.builtin == nil || p.builtin.At == nil {
 		return nil
 	}
-	return func(host netip.Addr) bool { return p.at(user, host) }
+	return func(host netip.Addr) bool { return p.builtin.At(user, host) }
+}
+
+// absentSince is since when a user of the built-in server is not registered any more; zero: it never was.
+func (p *Phone) absentSince(user string) time.Time {
+	if p.builtin == nil || p.builtin.Absent == nil {
+		return time.Time{}
+	}
+	return p.builtin.Absent(user)
 }
 
 // LocalFor returns the local address that the far end of a flow sees.

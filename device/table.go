@@ -22,6 +22,7 @@ const (
 	onProgress trigger = "progress"
 	onAnswered trigger = "answered"
 	onFailed   trigger = "call failed"
+	onAbsent   trigger = "target absent"
 	onHunt     trigger = "hunt over"
 	onLimit    trigger = "ring limit"
 	onTalk     trigger = "talk limit"
@@ -43,13 +44,14 @@ var stationTable = fsm.New("station", []fsm.Row[State, trigger, *Station]{
 	{State: Idle, Event: onOffered, When: "auto-answer", Guard: (*Station).autoAnswer, Next: Talking, Does: "signal, answer", Action: (*Station).answerAtOnce},
 	{State: Idle, Event: onOffered, Next: RingingIn, Does: "ring at the door", Action: (*Station).ringDoor},
 
-	{State: Calling, Event: onPress, When: "same bell", Guard: (*Station).sameBell, Next: Calling, Does: "chime only", Action: (*Station).pressAgain},
+	{State: Calling, Event: onPress, When: "same bell", Guard: (*Station).sameBell, Next: Calling, Does: "chime, call whom it waits for", Action: (*Station).pressAgain},
 	{State: Calling, Event: onPress, When: "replace", Guard: (*Station).replaces, Next: Calling, Does: "give up, call the new targets", Action: (*Station).replace},
 	{State: Calling, Event: onPress, Next: Calling, Does: "tell busy", Action: (*Station).pressBusy},
 	{State: Calling, Event: onProgress, Next: Calling, Does: "ring-back or early media", Action: (*Station).progress},
 	{State: Calling, Event: onAnswered, Next: Talking, Does: "cancel the others, talk", Action: (*Station).connect},
 	{State: Calling, Event: onFailed, When: "others left", Guard: (*Station).othersLeft, Next: Calling, Does: "call the next", Action: (*Station).hunt},
 	{State: Calling, Event: onFailed, Next: Ending, Does: "busy tone", Action: (*Station).nobody},
+	{State: Calling, Event: onAbsent, Next: Calling, Does: "ring-back, call the next", Action: (*Station).hunt},
 	{State: Calling, Event: onHunt, Next: Calling, Does: "give up this target, call the next", Action: (*Station).huntOn},
 	{State: Calling, Event: onLimit, Next: Ending, Does: "give up, busy tone", Action: (*Station).unanswered},
 	{State: Calling, Event: onHangUp, Next: Ending, Does: "give up", Action: (*Station).giveUp},

@@ -48,6 +48,7 @@ var ignored = map[trigger]struct {
 	states string
 	why    string
 }{
+	onAbsent:   {"Idle Ringing in Talking Ending", "the calls of a ringing visit alone wait for anybody"},
 	onAcked:    {"Idle Calling Ringing in Ending", "an ACK belongs to a call that was answered"},
 	onAnswer:   {"Idle Calling Talking Ending", "the command is refused where nobody rings at the door"},
 	onAnswered: {"Idle Ringing in Talking Ending", "calls of a visit that is over tell nothing; a second answer is ended by the call itself"},

@@ -5,7 +5,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"portero/device/config"
 	"portero/device/event"
 	"portero/sip/ua"
 )
@@ -59,15 +58,21 @@ func TestHeardBellIsNotUnheard(t *testing.T) {
 }
 
 func TestAbsence(t *testing.T) {
-	local := config.Target{Local: true, User: "kitchen"}
-	for want, p := range map[string]party{
-		"not registered":        {target: local, ended: true, status: 480, refusal: "Temporarily Unavailable"},
-		"603 Decline":           {target: local, ended: true, status: 603, refusal: "Decline"},
-		"404 Not Found":         {ended: true, status: 404, refusal: "Not Found"},
-		"no such host":          {ended: true, refusal: "no such host"},
-		"reached, did not ring": {alerts: true},
+	at := time.Now().Add(-2 * time.Hour)
+	for want, tt := range map[string]struct {
+		p     party
+		since time.Time
+	}{
+		"not registered": {p: party{absent: true, status: 182, refusal: "Queued"}},
+		"not registered since " + at.Format("15:04"): {party{absent: true, status: 182, refusal: "Queued"}, at},
+		"480 Temporarily Unavailable":                {p: party{absent: true, status: 480, refusal: "Temporarily Unavailable"}},
+		"no such host":                               {p: party{absent: true, refusal: "no such host"}},
+		"603 Decline":                                {p: party{ended: true, status: 603, refusal: "Decline"}},
+		"403 Forbidden":                              {p: party{ended: true, status: 403, refusal: "Forbidden"}},
+		"reached, did not ring":                      {p: party{alerts: true}},
+		"no response: is it switched on, and on the network?": {p: party{absent: true, status: 408, refusal: "no response"}},
 	} {
-		if got := p.absence(); got != want {
+		if got := tt.p.absence(tt.since); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

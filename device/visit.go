@@ -32,6 +32,7 @@ type visit struct {
 	pending  ua.CallEvent // the offer of a call that rings at the door
 	stops    []func()
 	stopHunt func()
+	asked    time.Time // when absent targets were last asked again for a press
 }
 
 // party is one call of a visit: a phone that rings, or talks, or that calls the door.
@@ -43,8 +44,9 @@ type party struct {
 	media   *media.Leg
 	ended   bool
 	rang    bool    // told as ringing
-	status  int     // of the response that ended its ringing; 0: none
-	refusal string  // why its ringing ended
+	absent  bool    // nobody is there yet; it is rung when somebody is
+	status  int     // of the response that says why nobody came; 0: none
+	refusal string  // why nobody came
 	alerts  bool    // the far end has said that the call makes progress
 	early   *ua.Leg // the dialog whose provisional response brought the answer
 	offered bool    // the far end owes the answer to our late offer
@@ -124,8 +126,16 @@ func (s *Station) callNext(v *visit) {
 	s.tell(event.Event{Kind: event.CallStarted, Call: p.id(), Bell: v.bell.Name, Target: p.target.Text, Account: p.target.Account})
 	if v.bell.Strategy == "serial" && v.next < len(v.bell.Targets) {
 		v.stopHunt = s.after(v.bell.HuntAfter, func() { s.step(onHunt, input{party: p}) })
+		v.stops = append(v.stops, s.after(absentAfter, func() {
+			if !p.alerts && !p.absent && !p.ended {
+				s.step(onAbsent, input{party: p})
+			}
+		}))
 	}
 }
+
+// absentAfter is how long a target may say nothing before the next in turn is called beside it.
+const absentAfter = 5 * time.Second
 
 // callEvent takes what the SIP stack tells of a leg. Legs of earlier visits tell nothing any more.
 func (s *Station) callEvent(p *party, ev ua.CallEvent) {
@@ -135,13 +145,18 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 	on := input{party: p, sip: ev}
 	switch ev.Kind {
 	case ua.Progress:
-		if ev.Status > 100 {
+		switch {
+		case ev.Status == 182:
+			s.notThere(p, ev)
+		case ev.Status > 100:
 			s.step(onProgress, on)
 		}
+	case ua.Waiting:
+		s.notThere(p, ev)
 	case ua.Answered:
-		// The answer may have come with a provisional response of the same dialog, and is not always said
-		// twice.
-		if len(ev.Body) == 0 && p.early != nil && p.early == ev.Leg {
+		// The answer may have come with a provisional response, and is not always said twice: not even by a
+		// server that gives the 200 another tag.
+		if len(ev.Body) == 0 && p.early != nil {
 			p.sip = ev.Leg
 			s.step(onAnswered, on)
 			return
@@ -179,22 +194,32 @@ func (s *Station) callEvent(p *party, ev ua.CallEvent) {
 	}
 }
 
+// notThere takes word that nobody is there yet: the visit goes on. The log hears of each reason once.
+func (s *Station) notThere(p *party, ev ua.CallEvent) {
+	if !p.absent || p.status != ev.Status || p.refusal != ev.Reason {
+		p.absent, p.status, p.refusal = true, ev.Status, ev.Reason
+		s.log.Warn("target not reached, it is rung when it is there", "call", p.id(), "target", p.target.Text,
+			"again", ev.Again, "reason", p.absence(s.phone.absentSince(p.target.User)))
+	}
+	s.step(onAbsent, input{party: p})
+}
+
 // partyFailed ends one leg of a ringing visit.
 func (s *Station) partyFailed(p *party, status int, reason string) {
 	if p.ended || p.v != s.visit {
 		return
 	}
-	s.dropParty(p)
+	s.dropParty(p, (*ua.Call).Hangup)
 	p.status, p.refusal = status, reason
 	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Status: status, Reason: reason})
 	s.step(onFailed, input{party: p, reason: reason})
 }
 
-// dropParty ends a leg's call and sound.
-func (s *Station) dropParty(p *party) {
+// dropParty ends a leg's call, in one way or another, and its sound.
+func (s *Station) dropParty(p *party, end func(*ua.Call)) {
 	p.ended = true
 	if p.call != nil {
-		p.call.Hangup()
+		end(p.call)
 	}
 	p.media.Close()
 	if v := p.v; v.early == p {
@@ -212,11 +237,11 @@ func (s *Station) othersLeft() bool {
 	return s.visit.next < len(s.visit.bell.Targets)
 }
 
-// hunt goes on to the next target when the one that rang failed.
+// hunt goes on when a target has failed, or is not there yet: to the next, if it was the one whose turn it is.
 func (s *Station) hunt() {
 	v := s.visit
 	s.ringBack(v)
-	if v.bell.Strategy != "serial" || v.next >= len(v.bell.Targets) {
+	if v.bell.Strategy != "serial" || v.next >= len(v.bell.Targets) || s.in.party != v.parties[len(v.parties)-1] {
 		return
 	}
 	if v.stopHunt != nil {
@@ -227,7 +252,7 @@ func (s *Station) hunt() {
 
 func (s *Station) huntOn() {
 	p := s.in.party
-	s.dropParty(p)
+	s.dropParty(p, (*ua.Call).Hangup)
 	p.refusal = notAnswered
 	s.tell(event.Event{Kind: event.CallRefused, Call: p.id(), Target: p.target.Text, Reason: notAnswered})
 	s.callNext(s.visit)
@@ -236,7 +261,7 @@ func (s *Station) huntOn() {
 // progress lets the visitor hear that it rings: the far end's own sound if it sends any, else our ring-back.
 func (s *Station) progress() {
 	p, v := s.in.party, s.visit
-	p.alerts = true
+	p.alerts, p.absent = true, false
 	if !p.rang && s.in.sip.Status == 180 || !p.rang && s.in.sip.Status == 183 {
 		p.rang = true
 		s.tell(event.Event{Kind: event.CallRinging, Call: p.id(), Target: p.target.Text})
@@ -255,9 +280,9 @@ func (s *Station) progress() {
 	s.ringBack(v)
 }
 
-// ringBack lets the visitor hear that a phone rings, where nothing else tells it.
+// ringBack lets the visitor hear that a phone rings, or is waited for, where nothing else tells it.
 func (s *Station) ringBack(v *visit) {
-	if !v.tones && slices.ContainsFunc(v.parties, func(p *party) bool { return p.alerts && !p.ended }) {
+	if !v.tones && slices.ContainsFunc(v.parties, func(p *party) bool { return (p.alerts || p.absent) && !p.ended }) {
 		v.tones = true
 		s.sounds.follow(s.sounds.ringBack)
 	}
@@ -270,7 +295,7 @@ func (s *Station) connect() {
 	v.talk, v.who, v.answered = p, p.target.Text, time.Now()
 	for _, other := range v.parties {
 		if other != p && !other.ended {
-			s.dropParty(other)
+			s.dropParty(other, (*ua.Call).AnsweredElsewhere)
 			s.tell(event.Event{Kind: event.CallRefused, Call: other.id(), Target: other.target.Text, Reason: "answered elsewhere"})
 		}
 	}
@@ -363,7 +388,24 @@ func (s *Station) pressAgain() {
 	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.in.bell.Name, Reason: "pressed again"})
 	s.sounds.load()
 	s.sounds.overlay(s.sounds.chimes[s.in.bell.Name])
+	s.askAgain(s.visit)
 }
+
+// askAgain has targets that are waited for called at once: the visitor asks for them again.
+func (s *Station) askAgain(v *visit) {
+	if time.Since(v.asked) < askedMost {
+		return
+	}
+	v.asked = time.Now()
+	for _, p := range v.parties {
+		if p.absent && !p.ended {
+			p.call.Again()
+		}
+	}
+}
+
+// askedMost is how often a button that is pressed again and again asks a server.
+const askedMost = 2 * time.Second
 
 func (s *Station) pressBusy() {
 	s.tell(event.Event{Kind: event.BellIgnored, Bell: s.in.bell.Name, Reason: "busy"})
@@ -421,7 +463,7 @@ func (s *Station) endVisit(reason string, tone bool) {
 			ev.RTP = rtpStats(st, codec)
 		}
 		if !p.ended {
-			s.dropParty(p)
+			s.dropParty(p, (*ua.Call).Hangup)
 		} else {
 			p.media.Close()
 		}

@@ -33,7 +33,7 @@ type receiver struct {
 }
 
 func (r *receiver) put(p wire) {
-	if seq, ok := r.source.Admit(p.SSRC, p.Seq, p.At, false); ok {
+	if seq, ok := r.source.Admit(p.SSRC, p.Seq, p.Timestamp, p.At, false); ok {
 		r.Put(Packet{Epoch: r.source.Epoch(), Seq: seq, Timestamp: p.Timestamp, Payload: p.Payload, At: p.At})
 	}
 }

@@ -37,7 +37,7 @@ func FuzzRTCP(f *testing.F) {
 		}
 		now := Monotonic()
 		s.header.SSRC = ours
-		s.source.Admit(theirs, 1, now, false)
+		s.source.Admit(theirs, 1, 160, now, false)
 		s.Start(now)
 		control.in = []datagram{{b: b, from: s.params.RemoteRTCP, at: now}}
 		s.Receive(now, func(*Packet) { t.Error("RTCP was handed on") })

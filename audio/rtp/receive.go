@@ -68,7 +68,7 @@ func (s *Stream) admit(b []byte, from netip.AddrPort, at time.Duration) bool {
 	if !s.fromPeer(from, at) {
 		return false
 	}
-	seq, ok := s.source.Admit(p.SSRC, p.SequenceNumber, at, kind.Event)
+	seq, ok := s.source.Admit(p.SSRC, p.SequenceNumber, p.Timestamp, at, kind.Event)
 	if !ok {
 		s.stats.Foreign++
 		return false
@@ -109,7 +109,7 @@ func (s *Stream) passOver(size int, from netip.AddrPort, at time.Duration) {
 	}
 	ssrc, known := s.source.SSRC()
 	if known = known && latched && ssrc == p.SSRC; known {
-		_, known = s.source.Admit(p.SSRC, p.SequenceNumber, at, true)
+		_, known = s.source.Admit(p.SSRC, p.SequenceNumber, p.Timestamp, at, true)
 	}
 	switch {
 	case !known:

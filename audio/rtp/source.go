@@ -19,6 +19,7 @@ type Source struct {
 	epoch    uint32
 	first    int64 // extended sequence numbers
 	high     int64
+	stamp    uint32 // of the packet with the number high
 	received int64
 	last     time.Duration
 
@@ -42,27 +43,34 @@ type Source struct {
 }
 
 // The bounds of A.1, which leaves them to the program and suggests a minute of loss and 2 s of misordering
-// at 50 packets a second; 2 s of 10 ms packets are 200. In full flow nothing loses a hundred packets
+// at 50 packets a second. In full flow nothing loses a hundred packets
 // between two, so a leap by that many is a stranger. After a silence it is an outage, and its loss is
 // counted.
 const (
 	maxLeap     = 100
 	maxDropout  = 3000
-	maxMisorder = 200
+	maxMisorder = 100
 	silence     = 100 * time.Millisecond
 )
 
 // Admit judges one packet. seq is its extended sequence number, which goes on where 16 bits wrap; numbers of
 // two epochs (see Epoch), and of events that have an SSRC of their own, have nothing to do with each other.
-// An event of the source passes under any number, since some gateways number events apart.
-func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool) (seq int64, ok bool) {
+// An event of the source passes under any number, since some gateways number events apart. A number behind,
+// under a time stamp ahead, is no packet that was overtaken: the sender numbers anew, and is believed when the
+// successor follows.
+func (s *Source) Admit(ssrc uint32, number uint16, stamp uint32, at time.Duration, event bool) (seq int64,
+	ok bool) {
 	quiet := at-s.last >= silence
 	if s.live && ssrc == s.ssrc {
 		d := int64(int16(number - uint16(s.high)))
-		if -maxMisorder < d && (d < maxLeap || quiet && d < maxDropout) {
+		anew := d < 0 && !event && int32(stamp-s.stamp) > 0
+		if -maxMisorder < d && !anew && (d < maxLeap || quiet && d < maxDropout) {
 			s.open, s.probation, s.last = false, false, at
 			s.voiced = s.voiced || !event
 			seq = s.high + d
+			if d > 0 && !event {
+				s.stamp = stamp
+			}
 			s.high = max(s.high, seq)
 			s.received++
 			return seq, true
@@ -75,7 +83,7 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 			s.probation, s.probationNext = true, number+1
 			return 0, false
 		}
-		s.begin(ssrc, number, at, event)
+		s.begin(ssrc, number, stamp, at, event)
 		return s.high, true
 	}
 	switch {
@@ -86,7 +94,7 @@ func (s *Source) Admit(ssrc uint32, number uint16, at time.Duration, event bool)
 		s.refused, s.hasRefused = ssrc, true
 		return 0, false
 	}
-	s.begin(ssrc, number, at, event)
+	s.begin(ssrc, number, stamp, at, event)
 	return s.high, true
 }
 
@@ -111,11 +119,11 @@ func (s *Source) goesOn(ssrc uint32, number uint16) bool {
 	return s.live && ssrc == s.ssrc && d > 0 && d < maxDropout
 }
 
-func (s *Source) begin(ssrc uint32, number uint16, at time.Duration, event bool) {
+func (s *Source) begin(ssrc uint32, number uint16, stamp uint32, at time.Duration, event bool) {
 	old := *s
 	*s = Source{
 		live: true, voiced: !event, ssrc: ssrc, epoch: old.epoch + 1, last: at,
-		first: int64(number), high: int64(number), received: 1,
+		first: int64(number), high: int64(number), stamp: stamp, received: 1,
 		lostBefore: old.Lost(), jitter: old.jitter, clockRate: old.clockRate,
 	}
 	switch {

@@ -15,7 +15,7 @@ type judge struct {
 
 func (j *judge) step(ssrc uint32, number uint16, at int, event, want bool) (seq int64) {
 	j.Helper()
-	seq, ok := j.Admit(ssrc, number, ms(at), event)
+	seq, ok := j.Admit(ssrc, number, 160*uint32(int16(number)), ms(at), event)
 	if ok != want {
 		j.Errorf("ssrc %d, number %d at %d ms: admitted %v, want %v", ssrc, number, at, ok, want)
 	}
@@ -120,7 +120,7 @@ func TestSourceBounds(t *testing.T) {
 	} {
 		r := &judge{T: t}
 		r.step(1, 1000, 0, false, true)
-		seq, ok := r.Admit(1, c.number, ms(c.at), false)
+		seq, ok := r.Admit(1, c.number, 160*uint32(c.number), ms(c.at), false)
 		if ok != c.ok || ok && seq != int64(c.number) || r.Epoch() != c.epoch || r.Lost() != c.lost {
 			t.Errorf("%s: %v as %d, epoch %d, lost %d; want %v, epoch %d, lost %d",
 				c.name, ok, seq, r.Epoch(), r.Lost(), c.ok, c.epoch, c.lost)
@@ -137,6 +137,33 @@ func TestSourceStartsOver(t *testing.T) {
 	r.step(1, 40001, 60, false, true)
 	if r.Epoch() != 2 || r.Lost() != 1 {
 		t.Errorf("epoch %d, lost %d; want 2, 1", r.Epoch(), r.Lost())
+	}
+}
+
+// A sender that sets its numbers back while its time stamps go on loses two packets at most, by however few it sets
+// them back; packets that were overtaken by others are late all the same.
+func TestSourceNumbersAnew(t *testing.T) {
+	for _, back := range []int{1, 2, 5, 50, 99, 100, 199, 300, 1000} {
+		r := &judge{T: t}
+		lost, number := 0, 5000
+		for i := range 100 {
+			if number++; i == 50 {
+				number -= back
+			}
+			if _, ok := r.Admit(1, uint16(number), uint32(160*i), ms(20*i), false); !ok {
+				lost++
+			}
+		}
+		if lost > 1 || back > 2 && r.Epoch() != 2 {
+			t.Errorf("%d back: %d packets lost, epoch %d", back, lost, r.Epoch())
+		}
+	}
+	r := &judge{T: t}
+	for i, number := range []uint16{1, 5, 2, 3, 4, 6, 10, 8, 7, 9} {
+		r.step(1, number, 20*i, false, true)
+	}
+	if r.Epoch() != 1 {
+		t.Errorf("packets that were overtaken began epoch %d", r.Epoch())
 	}
 }
 

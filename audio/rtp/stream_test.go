@@ -110,7 +110,7 @@ func TestReportWire(t *testing.T) {
 		s.header.SSRC, s.stats.Sent, s.stats.SentBytes = 0x01020304, 258, 772
 		now := Monotonic()
 		for _, number := range []uint16{0xfffe, 0xffff, 1} {
-			s.source.Admit(0xa1a2a3a4, number, now, false)
+			s.source.Admit(0xa1a2a3a4, number, 160*uint32(int16(number)), now, false)
 		}
 		s.source.jitter, s.source.clockRate = 0.001, 90000
 		s.control.lastSR, s.control.lastSRAt = 0xb1b2b3b4, now-1500*time.Millisecond

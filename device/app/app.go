@@ -121,7 +121,8 @@ func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (
 	if o.Tap != nil {
 		wire = o.Tap(listener)
 	}
-	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.About.Version, Log: log, Trace: o.Trace}, a.phone.Agent, wire)
+	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.About.Version, Log: log, Trace: o.Trace,
+		AnswersFrom: cfg.SIP.Admits}, a.phone.Agent, wire)
 	if a.Station, err = device.New(device.Parts{Config: cfg, Board: a.board, Phone: a.phone, Engine: a.engine, Events: events, Log: log,
 		About: o.About, LastVisit: o.lastVisit, ListenRTP: o.ListenRTP, Ready: o.Ready, Alive: o.Alive, AliveEvery: o.AliveEvery}); err != nil {
 		return a, err

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -37,8 +40,10 @@ type station struct {
 	open    func(board.Config) (*board.Board, error) // of the board
 	network *siptest.Network
 	rtp     audiotest.Net
+	ports   atomic.Uint32
 	taken   sync.Map // SIP addresses that another program holds
 	check   func(board.Config) []error
+	log     *slog.Logger // nil: silent
 
 	// Of the program that runs.
 	program *Program
@@ -136,11 +141,13 @@ func (s *station) start() error {
 		CheckBoard: s.check,
 		ListenSIP:  s.listen,
 		ListenRTP: func(netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
-			return s.rtp.Listen("10.0.0.1:10000"), s.rtp.Listen("10.0.0.1:10001"), nil
+			port := 10000 + 2*s.ports.Add(1)
+			return s.rtp.Listen(fmt.Sprintf("10.0.0.1:%d", port)), s.rtp.Listen(fmt.Sprintf("10.0.0.1:%d", port+1)), nil
 		},
 		OpenCard: func(config.Audio) (*Card, error) { return &Card{Open: audiotest.NewCard(16000, 320).Open}, nil },
 	}}
-	go func() { s.done <- s.program.Run(ctx, slog.New(slog.DiscardHandler), events, o) }()
+	log := cmp.Or(s.log, slog.New(slog.DiscardHandler))
+	go func() { s.done <- s.program.Run(ctx, log, events, o) }()
 	return nil
 }
 
@@ -529,28 +536,106 @@ password = "kettle-on-8"`, `"sip:kitchen@10.0.0.9"`, `"kitchen"`)
 	}
 }
 
+// TestPhoneOfThisMachine: a phone logs in by the host's own name. Its call is refused with a line that says
+// what would let it in, and with that it rings at the door.
+func TestPhoneOfThisMachine(t *testing.T) {
+	host, err := os.Hostname()
+	if err != nil {
+		t.Skip(err)
+	}
+	host, _, _ = strings.Cut(host, ".")
+	synctest.Test(t, func(t *testing.T) {
+		var told bytes.Buffer
+		s := newStation(t, `enabled = "off"`, `enabled = "on"
+listen = "10.0.0.1:5060"
+[[server.user]]
+name = "kitchen"
+password = "kettle-on-8"`)
+		s.log = slog.New(slog.NewTextHandler(&told, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		phone := s.phone("10.0.0.9:5060", "10.0.0.1:5060")
+		phone.domain = host + ".local"
+		s.mustStart()
+		phone.register()
+		time.Sleep(time.Second) // the station, too
+		call := func() *sip.Response {
+			t.Helper()
+			phone.request("INVITE", "door@", "Authorization", 3600)
+			_, res := phone.Within(time.Second)
+			for res != nil && res.Status == 100 {
+				_, res = phone.Within(time.Second)
+			}
+			return res
+		}
+		for range 2 {
+			if res := call(); res == nil || res.Status != 403 {
+				t.Fatalf("answered %v", res)
+			}
+			phone.Within(time.Minute / 4) // no ACK: it is said again
+		}
+		synctest.Wait()
+		if n := strings.Count(told.String(), "caller refused"); n != 1 ||
+			!strings.Contains(told.String(), "[[incoming.allow]]: from = 'kitchen' and source = 'server'") {
+			t.Errorf("told %d times:\n%s", n, &told)
+		}
+		s.reload("[[bell]]", "[[incoming.allow]]\nfrom = 'kitchen'\nsource = 'server'\n[[bell]]")
+		s.want(event.StationReady)
+		for range 100 { // what is left of the calls before
+			if _, res := phone.Within(time.Minute); res == nil {
+				break
+			}
+		}
+		phone.register() // the nonce of before is stale
+		if res := call(); res == nil || res.Status != 180 {
+			t.Errorf("answered %v", res)
+		}
+		s.end()
+	})
+}
+
 // phone is one at the built-in server.
 type phone struct {
 	*siptest.Peer
 	server netip.AddrPort
+	user   string
+	domain string
+	seq    int
+	login  digest.Client
 }
 
+// phone makes one of the kitchen's.
 func (s *station) phone(at, server string) *phone {
-	return &phone{s.network.NewPeer(s.t, at), netip.MustParseAddrPort(server)}
+	return &phone{Peer: s.network.NewPeer(s.t, at), server: netip.MustParseAddrPort(server), user: "kitchen", domain: "portero.local"}
 }
 
-// register answers one challenge, as user kitchen.
-func (p *phone) register() {
-	request := func(n uint32, auth string) string {
-		return fmt.Sprintf("REGISTER sip:portero.local SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\n"+
-			"From: <sip:kitchen@portero.local>;tag=p\r\nTo: <sip:kitchen@portero.local>\r\nCall-ID: phone\r\nCSeq: %d REGISTER\r\n"+
-			"Contact: <sip:kitchen@%s>;expires=3600\r\n%sContent-Length: 0\r\n\r\n", p.Addr, n, n, p.Addr, auth)
+// request sends a request of the phone's user. expires is a REGISTER's.
+func (p *phone) request(method, to, challenge string, expires int) {
+	uri := "sip:" + to + p.domain
+	self := "<sip:" + p.user + "@" + p.domain + ">"
+	called, auth := self, ""
+	if method != "REGISTER" {
+		called = "<" + uri + ">"
 	}
-	p.Send(p.server, []byte(request(1, "")))
-	login := digest.Client{User: "kitchen", Password: "kettle-on-8"}
-	if err := login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
+	if challenge != "" {
+		auth = challenge + ": " + p.login.Authorize(method, uri) + "\r\n"
+	}
+	p.seq++
+	p.Send(p.server, fmt.Appendf(nil, "%[1]s %[2]s SIP/2.0\r\nVia: SIP/2.0/UDP %[3]s;branch=z9hG4bK%[4]s%[5]d\r\nMax-Forwards: 70\r\n"+
+		"From: %[6]s;tag=p\r\nTo: %[7]s\r\nCall-ID: phone-%[3]s-%[1]s\r\nCSeq: %[5]d %[1]s\r\n"+
+		"Contact: <sip:%[4]s@%[3]s>;expires=%[8]d\r\n%[9]sContent-Length: 0\r\n\r\n",
+		method, uri, p.Addr, p.user, p.seq, self, called, expires, auth))
+}
+
+// register registers the phone, and answers a challenge; leave takes that back.
+func (p *phone) register() { p.bind(3600) }
+
+func (p *phone) leave() { p.bind(0) }
+
+func (p *phone) bind(expires int) {
+	p.request("REGISTER", "", "", expires)
+	p.login = digest.Client{User: p.user, Password: "kettle-on-8"}
+	if err := p.login.Challenged(p.Response(401).Values("WWW-Authenticate"), false); err != nil {
 		panic(err)
 	}
-	p.Send(p.server, []byte(request(2, "Authorization: "+login.Authorize("REGISTER", "sip:portero.local")+"\r\n")))
+	p.request("REGISTER", "", "Authorization", expires)
 	p.Response(200)
 }

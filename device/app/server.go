@@ -38,18 +38,30 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 		domain = config.LocalDomain
 	}
 	self.At = func(user string, host netip.Addr) bool { return a.Users.At(user, host) }
+	self.Absent = func(user string) time.Time { return a.Users.Absent(user) }
 	a.locate = self.Locate
 	users := []registrar.User{{Name: self.User, Password: self.Password}}
 	for _, u := range a.Config.Server.Users {
 		users = append(users, registrar.User{Name: u.Name, Password: string(u.Password)})
 	}
-	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain}, Realm: domain, Users: users, Log: a.log,
+	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain, config.LocalDomain}, Hosts: hostNames(), Realm: domain,
+		Users: users, Bell: self.User, Log: a.log,
 		MaxExpires: phonesReturn, DefaultExpires: phonesReturn, AskEvery: askPhones})
 	if err != nil {
 		return nil, err
 	}
 	a.server = transaction.NewStack(transaction.Config{Log: a.log, Trace: a.options.Trace}, a.Users, udp) // a proxy does not sign what others say
 	return self, nil
+}
+
+// hostNames are what phones of the house may call this machine by, each alone or with a domain behind it: its own
+// name, and the one that a Raspberry Pi had before its owner gave it another.
+func hostNames() []string {
+	names := []string{"localhost", "raspberrypi"}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	return names
 }
 
 // findPhones has the server know who was registered with the one before: in this process, or in the one

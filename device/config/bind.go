@@ -15,7 +15,11 @@ import (
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	secretType   = reflect.TypeFor[Secret]()
+	someType     = reflect.TypeFor[OneOrMore]()
 )
+
+// OneOrMore are texts that may be written as one text or as a list of several. "" is none.
+type OneOrMore []string
 
 const maxList = 1000 // keeps the comparison of all with all quick
 
@@ -144,6 +148,12 @@ func (d *document) set(key string, value any, v reflect.Value) {
 		d.bind(key, table, v)
 
 	case v.Kind() == reflect.Slice:
+		if text, ok := value.(string); ok && v.Type() == someType {
+			if text == "" {
+				return
+			}
+			value = []any{text}
+		}
 		d.setList(key, value, v, wrong)
 
 	case v.Kind() == reflect.Map:

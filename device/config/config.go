@@ -45,6 +45,8 @@ type SIP struct {
 	RTPPorts      string `toml:"rtp_ports"`      // "first-last"; see Ports
 	// calls that are redirected go to wherever the phone says, not only to targets of the file
 	FollowRedirects bool `toml:"follow_redirects"`
+	// addresses and networks that may speak for any far end; see Admits
+	AnswersFrom []string `toml:"answers_from"`
 }
 
 // Account is a registration at a SIP server.
@@ -55,7 +57,7 @@ type Account struct {
 	AuthUser      string        `toml:"auth_user"` // "": User
 	Password      Secret        `toml:"password"`  // after Load also the content of PasswordFile
 	PasswordFile  string        `toml:"password_file"`
-	Realm         string        `toml:"realm"`          // "": the first one seen
+	Realm         OneOrMore     `toml:"realm"`          // none: those that the server asks with
 	Domain        string        `toml:"domain"`         // "": Server's host
 	OutboundProxy string        `toml:"outbound_proxy"` // host[:port]
 	Expires       time.Duration `toml:"expires"`
@@ -227,7 +229,7 @@ func Default() *Config {
 	return &Config{
 		Version: Version,
 		Station: Station{Name: "Front door", DataDir: "/var/lib/portero"},
-		SIP:     SIP{Listen: ":5062", RTPPorts: "10000-10199"},
+		SIP:     SIP{Listen: ":5062", RTPPorts: "10000-10199", AnswersFrom: []string{}},
 		Server:  Server{Enabled: "auto", Listen: ":5060"},
 		Access: Access{EndWith: "#", DigitPause: 5 * time.Second, WrongLimit: 5, LockOut: 5 * time.Minute,
 			TamperBlock: 30 * time.Minute},

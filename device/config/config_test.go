@@ -196,7 +196,7 @@ func TestParseSource(t *testing.T) {
 }
 
 func TestPorts(t *testing.T) {
-	if lo, hi, err := (SIP{RTPPorts: "10000-10199"}).Ports(); lo != 10000 || hi != 10199 || err != nil {
+	if lo, hi, err := (SIP{RTPPorts: "10000-10199", AnswersFrom: []string{}}).Ports(); lo != 10000 || hi != 10199 || err != nil {
 		t.Error(lo, hi, err)
 	}
 	for _, s := range []string{"", "10000", "10001-10200", "10000-10200", "10000-10001", "800-1999", "65000-65536", "a-b", "10199-10000"} {

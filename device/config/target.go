@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,14 +114,28 @@ func ParseSource(text string) (Source, error) {
 	if text == "server" {
 		return Source{Server: true}, nil
 	}
-	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return Source{Net: netip.PrefixFrom(addr, addr.BitLen())}, nil
-	}
-	if net, err := netip.ParsePrefix(text); err == nil {
-		return Source{Net: net.Masked()}, nil
+	if net, ok := parseNet(text); ok {
+		return Source{Net: net}, nil
 	}
 	return Source{}, fmt.Errorf(`config: source %q: not "account:NAME", "server", an IP address or a network like 192.168.1.0/24`, text)
+}
+
+// parseNet reads an IP address or a network.
+func parseNet(text string) (netip.Prefix, bool) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), true
+	}
+	net, err := netip.ParsePrefix(text)
+	return net.Masked(), err == nil
+}
+
+// Admits reports whether AnswersFrom names an address.
+func (s SIP) Admits(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.AnswersFrom, func(text string) bool {
+		net, ok := parseNet(text)
+		return ok && net.Contains(addr.Unmap().WithZone(""))
+	})
 }
 
 // Ports returns the first (even) and last (odd) UDP port for RTP and RTCP.

@@ -139,10 +139,17 @@ func (d *document) incoming(c *Config) {
 		m := sipURI.FindStringSubmatch(a.From)
 		switch {
 		case a.From == "":
-			d.fault(at+"from", "", "missing", `write from = "sip:kitchen@portero.local"`)
+			d.fault(at+"from", "", "missing", `write from = "sip:61@fritz.box", or a user of the built-in server: "kitchen"`)
 		case strings.ContainsAny(a.From, "*?") && (m == nil || strings.ContainsAny(m[2], "*?")):
 			d.fault(at+"from", a.From, "there are no wildcards", "add an [[incoming.allow]] for each caller")
-		case m == nil || m[1] == "" || m[3] != "" || m[4] != "" || !validHost(m[2]):
+		case ExactCaller(a.From, a.Source):
+			if users := names(c.Server.Users, func(u ServerUser) string { return u.Name }); !strings.Contains(a.From, ":") &&
+				!slices.Contains(users, a.From) {
+				d.fault(at+"from", a.From, "no such user of the built-in server", d.suggest(a.From, users))
+			}
+		case userName.MatchString(a.From):
+			d.fault(at+"from", a.From, "not an exact caller", `a name alone goes with source = "server"; else write "sip:user@host" without port and parameters`)
+		default:
 			d.fault(at+"from", a.From, "not an exact caller", `write "sip:user@host" without port and parameters`)
 		}
 
@@ -164,6 +171,16 @@ func (d *document) incoming(c *Config) {
 				`a password is safer: source = "server" or "account:NAME"`)
 		}
 	}
+}
+
+// ExactCaller reports whether an [[incoming.allow]] may name a caller so: "sip:user@host", or a user of the
+// built-in server by its name.
+func ExactCaller(from, source string) bool {
+	if source == "server" && userName.MatchString(from) {
+		return true
+	}
+	m := sipURI.FindStringSubmatch(from)
+	return m != nil && m[1] != "" && m[3] == "" && m[4] == "" && validHost(m[2])
 }
 
 func (d *document) audio(c *Config) {

@@ -26,6 +26,13 @@ func (d *document) sip(c *Config) {
 			d.fault("sip.public_address", a, "the port is not known: sip.listen leaves it to chance", `give sip.listen a port, such as ":5062"`)
 		}
 	}
+	for i, text := range c.SIP.AnswersFrom {
+		if net, ok := parseNet(text); !ok {
+			d.fault(fmt.Sprintf("sip.answers_from[%d]", i), text, "not an IP address or network", `write "192.0.2.7", or "192.0.2.0/24"`)
+		} else if net.Bits() == 0 {
+			d.fault(fmt.Sprintf("sip.answers_from[%d]", i), text, "lets the whole world speak in calls", `name the server's address or its network`)
+		}
+	}
 	first, last, err := c.SIP.Ports()
 	if err != nil {
 		_, problem, _ := strings.Cut(strings.TrimPrefix(err.Error(), "config: "), ": ")

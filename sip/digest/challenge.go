@@ -30,7 +30,7 @@ func ParseChallenge(header string) (Challenge, error) {
 	if c.Nonce == "" {
 		return Challenge{}, fmt.Errorf("digest: challenge without a nonce")
 	}
-	if qop, has := f["qop"]; has {
+	if qop := f["qop"]; qop != "" {
 		for _, q := range strings.Split(qop, ",") {
 			if strings.EqualFold(strings.TrimSpace(q), "auth") {
 				c.QOP = true

@@ -1,7 +1,6 @@
 package digest
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -11,7 +10,6 @@ import (
 // Errors of Client.Challenged.
 var (
 	ErrRejected = errors.New("digest: the credentials were rejected")
-	ErrRealm    = errors.New("digest: the challenge is for another realm")
 	ErrNone     = errors.New("digest: no challenge that can be answered")
 )
 
@@ -20,7 +18,9 @@ var (
 // rising nonce count.
 type Client struct {
 	User, Password string
-	Realm          string // pinned; "" pins the first that is seen, until Forget
+	// Accepts decides on each challenge before one is answered: whoever gets an answer can try passwords
+	// against it at leisure. Its error is told when none is left. nil accepts all.
+	Accepts func(Challenge) error
 
 	now Challenge
 	has bool
@@ -35,15 +35,21 @@ type Client struct {
 func (c *Client) Challenged(headers []string, answered bool) error {
 	best, found := Challenge{}, false
 	var last error
+	var list []string
 	for _, h := range headers {
+		list = append(list, split(h)...)
+	}
+	for _, h := range list {
 		ch, err := ParseChallenge(h)
 		if err != nil {
 			last = err
 			continue
 		}
-		if pinned := cmp.Or(c.Realm, c.now.Realm); pinned != "" && ch.Realm != pinned {
-			last = fmt.Errorf("%w: %q, pinned is %q", ErrRealm, ch.Realm, pinned)
-			continue
+		if c.Accepts != nil {
+			if err := c.Accepts(ch); err != nil {
+				last = err
+				continue
+			}
 		}
 		// RFC 8760 §2.4 takes the topmost supported one; a downgrade to MD5 where SHA-256 is offered helps
 		// only an attacker.
@@ -94,5 +100,8 @@ func (c *Client) Authorize(method, uri string) string {
 	return s
 }
 
-// Forget drops the kept challenge and with it a realm that was learnt, not set: servers change theirs.
+// Current is the challenge that Authorize answers; false: none.
+func (c *Client) Current() (Challenge, bool) { return c.now, c.has }
+
+// Forget drops the kept challenge.
 func (c *Client) Forget() { c.has, c.nc, c.now = false, 0, Challenge{} }

@@ -50,26 +50,28 @@ func TestClientRefuses(t *testing.T) {
 			t.Errorf("credentials %q before any challenge", v)
 		}
 	})
-	t.Run("another realm", func(t *testing.T) {
-		c := Client{User: "u", Realm: "mine"}
-		if err := c.Challenged(fresh("1"), false); !errors.Is(err, ErrRealm) {
+	t.Run("what is not accepted", func(t *testing.T) {
+		refused := errors.New("not mine")
+		c := Client{User: "u", Accepts: func(ch Challenge) error {
+			if ch.Realm != "mine" {
+				return refused
+			}
+			return nil
+		}}
+		if err := c.Challenged(fresh("1"), false); !errors.Is(err, refused) || c.Authorize("INVITE", "sip:a") != "" {
 			t.Error(err)
 		}
-		c.Forget()
-		if err := c.Challenged(fresh("1"), false); !errors.Is(err, ErrRealm) {
-			t.Error("Forget forgot a realm that was set", err)
-		}
-		c = Client{User: "u"} // the first realm is pinned
-		if err := c.Challenged(fresh("1"), false); err != nil {
+		if err := c.Challenged(append(fresh("1"), `Digest realm="mine", nonce="2"`), false); err != nil {
 			t.Error(err)
 		}
-		if err := c.Challenged([]string{`Digest realm="other", nonce="2"`}, false); !errors.Is(err,
-			ErrRealm) {
+		if ch, ok := c.Current(); !ok || ch.Nonce != "2" {
+			t.Errorf("%+v", ch)
+		}
+		if err := c.Challenged(fresh("3"), false); !errors.Is(err, refused) {
 			t.Error(err)
 		}
-		c.Forget()
-		if err := c.Challenged([]string{`Digest realm="other", nonce="2"`}, false); err != nil {
-			t.Error("a server that changed its realm is refused for ever", err)
+		if ch, ok := c.Current(); !ok || ch.Nonce != "2" {
+			t.Error("what was refused has cost the challenge before")
 		}
 	})
 	t.Run("wrong password", func(t *testing.T) {
@@ -155,5 +157,24 @@ func TestWithoutQOP(t *testing.T) {
 	if err != nil || f["response"] != "670fd8c2df070c60b045671b8b24ff02" || f["opaque"] != "5ccc" ||
 		strings.Contains(v, "cnonce") || strings.Contains(v, "nc=") {
 		t.Errorf("%s (%v)", v, err)
+	}
+}
+
+// TestChallengesInOneLine: HTTP lets them share a line, and some servers do.
+func TestChallengesInOneLine(t *testing.T) {
+	for line, want := range map[string]string{
+		`Digest realm="a", nonce="n1", algorithm=MD5, Digest realm="a", nonce="n2", algorithm=SHA-256`:         "n2",
+		`Basic realm="a", Digest realm="a", nonce="n1"`:                                                        "n1",
+		`NTLM, Digest realm="a", nonce="n1", qop="auth"`:                                                       "n1",
+		`Digest realm="the digest of, digest x", nonce="n1", algorithm=AKAv1-MD5, digest realm="a",nonce="n2"`: "n2",
+	} {
+		c := Client{User: "u", Password: "p"}
+		if err := c.Challenged([]string{line}, false); err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if f, err := parseFields(c.Authorize("REGISTER", "sip:a")); err != nil || f["nonce"] != want {
+			t.Errorf("%s: answered nonce %q, want %q, %v", line, f["nonce"], want, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@
 // server at hand asks for them, and a challenge that has nothing else is an error.
 //
 //	RFC 7616 §3.3  challenge.go  the challenge's fields
+//	               fields.go     names and values, as senders really write them
 //	RFC 7616 §3.4  digest.go     response, nonce count, cnonce
 //	RFC 8760 §2.4  client.go     which challenge to answer
 //	RFC 7616 §3.3, §5.4  server.go  nonces: stateless, dated, bound to a secret; replays refused by count
@@ -16,7 +17,6 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"hash"
 	"strings"
 )
@@ -66,53 +66,6 @@ func (a Algorithm) response(ha1, nonce, nc, cnonce, qop, method, uri string) str
 		return a.hex(ha1, nonce, ha2)
 	}
 	return a.hex(ha1, nonce, nc, cnonce, qop, ha2)
-}
-
-// parseFields splits `Digest k=v, k="v"` into lower-case names and unquoted values.
-func parseFields(header string) (map[string]string, error) {
-	scheme, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
-	if !strings.EqualFold(scheme, "Digest") {
-		return nil, fmt.Errorf("digest: scheme %q is not Digest", scheme)
-	}
-	fields := map[string]string{}
-	for rest = strings.TrimSpace(rest); rest != ""; {
-		name, after, ok := strings.Cut(rest, "=")
-		if !ok {
-			return nil, fmt.Errorf("digest: parse %q: no = after a name", rest)
-		}
-		name = strings.ToLower(strings.TrimSpace(name))
-		after = strings.TrimLeft(after, " \t")
-		var value string
-		if strings.HasPrefix(after, `"`) {
-			var b strings.Builder
-			i, closed := 1, false
-			for ; i < len(after); i++ {
-				if after[i] == '\\' && i+1 < len(after) {
-					i++
-				} else if after[i] == '"' {
-					closed = true
-					break
-				}
-				b.WriteByte(after[i])
-			}
-			if !closed {
-				return nil, fmt.Errorf("digest: parse %s: open quote", name)
-			}
-			value, rest = b.String(), strings.TrimLeft(after[i+1:], " \t")
-			if rest != "" && rest[0] != ',' {
-				return nil, fmt.Errorf("digest: parse %s: text after the quote", name)
-			}
-			rest = strings.TrimLeft(rest, ", \t")
-		} else {
-			value, rest, _ = strings.Cut(after, ",")
-			value, rest = strings.TrimSpace(value), strings.TrimLeft(rest, ", \t")
-		}
-		if _, dup := fields[name]; dup {
-			return nil, fmt.Errorf("digest: parse: %s twice", name)
-		}
-		fields[name] = value
-	}
-	return fields, nil
 }
 
 var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "", "\n", "")

@@ -67,22 +67,44 @@ func (s *Server) mac(b []byte) []byte {
 	return h.Sum(nil)[:16]
 }
 
-func (s *Server) fresh(nonce string, now time.Time) bool {
+// made returns when this server made a nonce, and whether it did.
+func (s *Server) made(nonce string) (at time.Time, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(nonce)
 	if err != nil || len(b) != 32 || !hmac.Equal(b[16:], s.mac(b[:16])) {
-		return false
+		return at, false
 	}
-	age := now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(b))))
-	return age >= 0 && age < s.Lifetime
+	return time.Unix(0, int64(binary.BigEndian.Uint64(b))), true
 }
 
-// Check finds the credentials for its realm among the header values and verifies them for the method. uri is
+func (s *Server) fresh(nonce string, now time.Time) bool {
+	at, ok := s.made(nonce)
+	age := now.Sub(at)
+	return ok && age >= 0 && age < s.Lifetime
+}
+
+// mine reports whether credentials answer a challenge of this server: by its realm, or by its nonce, as a
+// phone answers whose owner has typed another realm into it.
+func (s *Server) mine(f map[string]string) bool {
+	if f["realm"] == s.Realm {
+		return true
+	}
+	_, ok := s.made(f["nonce"])
+	return ok
+}
+
+// MayBeMine reports whether a header value holds credentials for this server, or what cannot be read.
+func (s *Server) MayBeMine(header string) bool {
+	f, err := parseFields(header)
+	return err != nil || s.mine(f)
+}
+
+// Check finds the credentials for this server among the header values and verifies them for the method. uri is
 // the digest's uri field as sent: SIP proxies rewrite Request-URIs, so it is not compared with the request's
 // (RFC 3261 §22.4). It returns the user.
 func (s *Server) Check(headers []string, method string, now time.Time) (user string, err error) {
 	for _, h := range headers {
 		f, perr := parseFields(h)
-		if perr != nil || f["realm"] != s.Realm {
+		if perr != nil || !s.mine(f) {
 			continue
 		}
 		alg, ok := parseAlgorithm(f["algorithm"])
@@ -92,7 +114,7 @@ func (s *Server) Check(headers []string, method string, now time.Time) (user str
 		user = f["username"]
 		password, known := s.Password(user)
 		qop, nc := f["qop"], f["nc"]
-		want := alg.response(alg.HA1(user, s.Realm, password), f["nonce"], nc, f["cnonce"], qop, method,
+		want := alg.response(alg.HA1(user, f["realm"], password), f["nonce"], nc, f["cnonce"], qop, method,
 			f["uri"])
 		right := subtle.ConstantTimeCompare([]byte(want), []byte(f["response"])) == 1
 		// An unknown user takes as long and says as much as a wrong password.
@@ -100,9 +122,10 @@ func (s *Server) Check(headers []string, method string, now time.Time) (user str
 			return user, ErrWrong
 		}
 		count, cerr := strconv.ParseUint(nc, 16, 32)
-		// Credentials without qop can be replayed within the nonce's life: this server offered auth, so it
-		// asks for it.
-		if qop != "auth" || cerr != nil {
+		switch {
+		case qop == "": // a phone of RFC 2069: it counts nothing, so each nonce serves it once
+			count = 1
+		case qop != "auth" || cerr != nil:
 			return user, ErrWrong
 		}
 		if !s.fresh(f["nonce"], now) || !s.use(f["nonce"], count, now) {

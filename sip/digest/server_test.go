@@ -63,6 +63,25 @@ func TestChallengesOrder(t *testing.T) {
 	}
 }
 
+// TestServerTakesAnyRealm that a phone answers its challenge with: the nonce says that it is this server's.
+func TestServerTakesAnyRealm(t *testing.T) {
+	s := newTestServer()
+	for password, want := range map[string]error{"secret": nil, "wrong": ErrWrong} {
+		c := &Client{User: "kitchen", Password: password}
+		if err := c.Challenged([]string{strings.Replace(s.Challenges(start, false)[0], `realm="door"`, `realm="pi.local"`, 1)},
+			false); err != nil {
+			t.Fatal(err)
+		}
+		v := c.Authorize("REGISTER", "sip:door")
+		if user, err := s.Check([]string{v}, "REGISTER", start); user != "kitchen" || !errors.Is(err, want) {
+			t.Errorf("%s: %q, %v", password, user, err)
+		}
+		if !s.MayBeMine(v) || s.MayBeMine(strings.Replace(v, `nonce="`, `nonce="x`, 1)) {
+			t.Error("which credentials are this server's is not told by the nonce")
+		}
+	}
+}
+
 func TestServerRefuses(t *testing.T) {
 	edit := func(old, new string) func(string) string {
 		return func(v string) string {
@@ -92,8 +111,10 @@ func TestServerRefuses(t *testing.T) {
 		"other algorithm": {"kitchen", "secret", "REGISTER", edit("SHA-256", "MD5"), 0, ErrWrong},
 		"unknown algorithm": {"kitchen", "secret", "REGISTER", edit("SHA-256", "SHA-1"), 0,
 			ErrNoCredentials},
-		"other realm": {"kitchen", "secret", "REGISTER", edit(`realm="door"`, `realm="other"`), 0,
-			ErrNoCredentials},
+		"other realm, unhashed": {"kitchen", "secret", "REGISTER", edit(`realm="door"`, `realm="other"`), 0, ErrWrong},
+		"other realm and nonce": {"kitchen", "secret", "REGISTER", func(v string) string {
+			return edit(`nonce="`, `nonce="x`)(edit(`realm="door"`, `realm="other"`)(v))
+		}, 0, ErrNoCredentials},
 		"old nonce":         {"kitchen", "secret", "REGISTER", same, 5 * time.Minute, ErrStale},
 		"nonce of tomorrow": {"kitchen", "secret", "REGISTER", same, -time.Second, ErrStale},
 	} {
@@ -120,6 +141,26 @@ func TestReplay(t *testing.T) {
 	}{{first, nil}, {first, ErrStale}, {third, nil}, {second, ErrStale}, {third, ErrStale}} {
 		if _, err := s.Check([]string{use.v}, "INVITE", start); !errors.Is(err, use.want) {
 			t.Errorf("use %d: %v, want %v", i, err, use.want)
+		}
+	}
+}
+
+// TestPhoneWithoutQOP: phones older than RFC 2617 leave qop out whatever is offered. A nonce serves them once.
+func TestPhoneWithoutQOP(t *testing.T) {
+	s := newTestServer()
+	ch, err := ParseChallenge(s.Challenges(start, false)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch.QOP = false
+	c := &Client{User: "kitchen", Password: "secret"}
+	if err := c.Challenged([]string{ch.String()}, false); err != nil {
+		t.Fatal(err)
+	}
+	v := c.Authorize("REGISTER", "sip:door")
+	for i, want := range []error{nil, ErrStale} {
+		if user, err := s.Check([]string{v}, "REGISTER", start); !errors.Is(err, want) || user != "kitchen" {
+			t.Errorf("use %d: %q, %v, want %v", i, user, err, want)
 		}
 	}
 }

@@ -19,13 +19,14 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 	if req.URI.Scheme != "sip" { // sips needs TLS all the way, others are not ours
 		return transaction.Refuse(416)
 	}
-	hop, within, forged := s.preprocess(req)
+	from, to, within, forged := s.preprocess(req)
+	elsewhere := within && !s.speaksFrom(from, flow.Remote.Addr())
 	if req.Method == sip.ACK {
-		if !within || req.MaxForwards == 0 {
+		if !within || elsewhere || req.MaxForwards == 0 {
 			return transaction.Verdict{} // for a response of ours that no transaction sent
 		}
 		return transaction.Verdict{Take: func(_ *transaction.Server, ack *sip.Request) {
-			s.forwardACK(ack, hop)
+			s.forwardACK(ack, to.hop)
 		}}
 	}
 	if !within && len(req.Route) == 0 && s.ours(req.URI) {
@@ -41,16 +42,24 @@ func (s *Server) Admit(flow transport.Flow, req *sip.Request) transaction.Verdic
 		return transaction.Refuse(483)
 	case s.unsupported(flow, req, "Proxy-Require", ""):
 		return transaction.Verdict{}
+	case elsewhere: // a user that has moved can show who it is
+		return s.authenticated(flow, req, 407, func(s *Server, tx *transaction.Server, req *sip.Request, user string) {
+			if user != from.user {
+				s.tellAnother(tx.Flow().Remote, req, user, req.From.URI)
+				tx.Respond(sip.NewResponse(req, 403, ""))
+				return
+			}
+			s.proxyWithin(tx, req, to)
+		})
 	case within:
 		return transaction.Verdict{Take: func(tx *transaction.Server, req *sip.Request) {
-			s.proxyWithin(tx, req, hop)
+			s.proxyWithin(tx, req, to)
 		},
 			Share: transaction.ShareOf(flow.Remote.Addr())}
 	case forged:
 		return transaction.Refuse(481) // a dialog of before a restart: the phone gives it up
 	case req.Method == sip.REGISTER: // §10.3 step 1
-		s.log.Debug("registration at a foreign domain refused", "call", req.CallID, "uri", req.URI.String(),
-			"from", flow.Remote)
+		s.tellForeign(flow.Remote, req, req.URI.Host)
 		return transaction.Refuse(403)
 	case s.cfg.Trusted != nil && s.cfg.Trusted(flow):
 		return transaction.Verdict{Take: s.proxyTrusted, Share: transaction.ShareOf(flow.Remote.Addr())}
@@ -113,9 +122,10 @@ func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int
 			Share: transaction.Share{User: user}}
 	}
 	if errors.Is(err, digest.ErrWrong) {
-		blocked := s.guard.failed(source, now)
-		s.log.Warn("wrong credentials shown", "call", req.CallID, "from", flow.Remote, "user", user, "method",
-			req.Method, "blocked", blocked)
+		s.tellWrong(flow.Remote, req, user)
+		if s.guard.failed(source, now) {
+			s.tellBlocked(flow.Remote, req)
+		}
 	}
 	s.challenge(flow, req, status, err, now)
 	return transaction.Verdict{}
@@ -157,8 +167,7 @@ func (s *Server) withoutCredentials(req *sip.Request) {
 		if h.Name != "Proxy-Authorization" && h.Name != "Authorization" {
 			return false
 		}
-		c, err := digest.ParseChallenge(h.Value) // the fields of credentials include those of a challenge
-		return err != nil || c.Realm == s.digest.Realm
+		return s.digest.MayBeMine(h.Value)
 	})
 }
 

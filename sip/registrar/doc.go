@@ -13,6 +13,9 @@
 //	RFC 3261 §16.6 item 4  route.go      Record-Route, twice where two addresses are seen (RFC 5658)
 //	RFC 3261 §16.5, §16.6  forward.go    targets and the copies that go to them
 //	RFC 3261 §16.7 to .10  fork.go       responses, best response, timer C, transport errors, CANCEL
+//	                       bell.go       a bell's INVITE waits for phones, and no phone speaks for another
+//	RFC 3326               fork.go       Reason of a CANCEL, passed on; bell.go: that of our own
+//	RFC 8599 §4.1.2        forward.go    push parameters of a Contact stay in the Request-URI
 //	RFC 8760, RFC 7616     admit.go      digest with SHA-256 and MD5 (package digest)
 //	                       md5_only.go   MD5 alone for phones that give up at the sight of SHA-256
 //	                       guard.go      how many wrong passwords a source may show
@@ -30,8 +33,10 @@
 // # Requests within a dialog
 //
 // They need no credentials: a phone that was called has none to show at times. In their place the user part
-// of our Record-Route holds a token: the two hops that the INVITE came from and went to, sealed with a keyed
-// hash over them, the Call-ID and the caller's tag. A request within the dialog goes to the other of these
+// of our Record-Route holds a token: the two ends of the INVITE, each with its user and its hop, sealed with a
+// keyed hash over them, the Call-ID and the caller's tag. It serves each end from where it was, or has
+// registered since; from elsewhere its user is challenged, and nobody else gets through, for everybody on the
+// way has seen the token. Likewise a phone's responses count from its own address alone. A request within the dialog goes to the other of these
 // two hops and nowhere else, whatever its Request-URI or further Route says; with a token that does not fit
 // it is answered 481, and an ACK is dropped. So a token relays between the two ends that it was made for, and
 // nothing can be relayed without one. The key lives as long as the process: a server that takes over has it
@@ -56,6 +61,12 @@
 //     half a minute later).
 //   - After a CANCEL or a 6xx, branches that do not end are waited for 4 s, then the best response goes up
 //     without them.
+//   - An INVITE of Config.Bell differs: while nobody is registered, or nobody who is can be reached, it is
+//     queued (182) until its CANCEL; who registers meanwhile is rung at once, but for a phone that rings or
+//     has declined; a 6xx ends its own branch alone. It ends when all are asked and somebody has declined.
+//     Where nothing could be sent it gets a 503, since its offer may name an address that is gone.
+//   - 401 and 407 of a phone go up as 403, where §16.7 item 7 would gather them: the answer would show the phone
+//     what to try passwords against.
 //   - 503 of a branch goes up as 500 (§16.7 item 6); a 1xx to a request other than INVITE does not go up (RFC
 //     4320).
 //   - REGISTER with Path needs no Supported: path.

@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -21,36 +22,69 @@ type fork struct {
 	tx       *transaction.Server
 	req      *sip.Request
 	invite   bool
+	caller   end    // of a request that makes a dialog: where its sender is reached
+	record   bool   // it makes one
+	bell     string // whom a bell rings; "": an INVITE like others
 	branches []*branch
 	pending  int // branches without a final response
 
 	best       *sip.Response
-	challenges []sip.Header // of all 401 and 407
 	answered   bool         // a 2xx went up
 	failed     bool         // another final response went up
 	cancelled  bool         // the caller gave up
+	declined   bool         // somebody was asked, and does not want to
+	why        []sip.Header // Reason, for the branches that are cancelled
+	again      *transaction.Timer
 	cancelWait *transaction.Timer
 }
 
 // branch is one target's client transaction.
 type branch struct {
 	f      *fork
+	to     target
 	tx     *transaction.Client
 	done   bool
+	status int  // that ended it
+	heard  bool // a response came
+	lost   bool // it could not be sent
 	timerC *transaction.Timer
 }
 
 func newFork(s *Server, tx *transaction.Server, req *sip.Request) *fork {
 	f := &fork{s: s, tx: tx, req: req, invite: req.Method == sip.INVITE}
-	tx.OnCancel(func() { // §16.10
+	tx.OnCancel(func(req *sip.Request) { // §16.10
 		f.cancelled = true
+		for _, v := range req.Values("Reason") { // RFC 3326 §2
+			f.why = append(f.why, sip.Header{Name: "Reason", Value: v})
+		}
 		f.cancel()
 	})
 	return f
 }
 
-func (f *fork) branch() *branch {
-	b := &branch{f: f}
+// add sends a copy of the request to one more target (§16.6).
+func (f *fork) add(t target) {
+	out := forwarded(f.req, t)
+	b := f.branch(t)
+	var err error
+	if f.record {
+		err = f.s.recordRoute(out, f.caller, end{f.callee(), t.hop})
+	}
+	switch {
+	case f.s.locals.isSelf(t.hop.Proto, t.hop.Addr.Addr(), t.hop.Addr.Port()):
+		f.s.stack.Post(func() { f.refused(b, 482) })
+	case err != nil:
+		f.s.stack.Post(func() { f.receive(b, nil, err) })
+	default:
+		b.send(out, t.hop)
+	}
+}
+
+// callee is the user that is called.
+func (f *fork) callee() string { return f.req.URI.Username() }
+
+func (f *fork) branch(to target) *branch {
+	b := &branch{f: f, to: to}
 	f.branches = append(f.branches, b)
 	f.pending++
 	return b
@@ -58,24 +92,35 @@ func (f *fork) branch() *branch {
 
 func (b *branch) send(req *sip.Request, hop transport.Target) {
 	b.tx = b.f.s.stack.Request(req, hop, func(res *sip.Response, err error) { b.f.receive(b, res, err) })
+	b.tx.OnlyFrom(b)
 	b.watch()
+}
+
+// Answers reports whether a response may come from an address: who has seen the request is not the phone.
+func (b *branch) Answers(from netip.AddrPort) bool {
+	return b.f.s.speaksFrom(end{b.f.callee(), b.to.hop}, from.Addr())
 }
 
 // watch starts timer C anew (§16.7 item 2, §16.8).
 func (b *branch) watch() {
 	if b.f.invite {
 		b.timerC.Stop()
-		b.timerC = b.f.s.stack.After(timerC, b.tx.Cancel)
+		b.timerC = b.f.s.stack.After(timerC, func() { b.tx.Cancel() })
 	}
 }
 
 // receive handles what a branch brings.
 func (f *fork) receive(b *branch, res *sip.Response, err error) {
+	b.heard = b.heard || err == nil
 	switch {
 	case errors.Is(err, transaction.ErrTimeout):
 		f.refused(b, 408)
 	case err != nil:
 		f.s.log.Warn("forwarded request failed", "call", f.req.CallID, "err", err)
+		if f.bell != "" {
+			b.lost = true
+			f.retryLater()
+		}
 		f.refused(b, 503) // §16.9
 	case res.Status < 200:
 		f.progress(b, res)
@@ -115,7 +160,8 @@ func (f *fork) answer(b *branch, res *sip.Response) {
 	f.answered = true
 	f.pass(res)
 	if first {
-		f.cancelWait.Stop()
+		f.rest()
+		f.why = []sip.Header{elsewhere}
 		f.cancelOthers()
 	}
 }
@@ -133,21 +179,22 @@ func (f *fork) refuse(b *branch, res *sip.Response) {
 		return
 	}
 	b.end()
-	if res.Status == 401 || res.Status == 407 {
-		for _, h := range res.Other {
-			if h.Name == "WWW-Authenticate" || h.Name == "Proxy-Authenticate" {
-				f.challenges = append(f.challenges, h)
-			}
-		}
+	b.status = res.Status
+	f.declined = f.declined || !absent(res.Status)
+	if res.Status == 401 || res.Status == 407 { // no phone asks for a password that is ours to ask for
+		f.s.tellChallenge(b, res.Status)
+		res = sip.NewResponse(f.req, 403, "")
 	}
 	if f.best == nil || rank(res.Status) < rank(f.best.Status) {
 		f.best = res
 	}
 	switch {
 	case f.answered || f.failed:
+	case f.pending == 0 && f.waits():
+		f.queue()
 	case f.pending == 0:
 		f.conclude()
-	case res.Status >= 600:
+	case res.Status >= 600 && f.bell == "":
 		f.cancel()
 	}
 }
@@ -164,7 +211,11 @@ func (b *branch) end() {
 // s.
 func (f *fork) cancel() {
 	f.cancelOthers()
-	if !f.answered && !f.failed {
+	switch {
+	case f.answered || f.failed:
+	case f.pending == 0:
+		f.conclude()
+	default:
 		f.cancelWait.Stop()
 		f.cancelWait = f.s.stack.After(cancelWait, f.conclude)
 	}
@@ -176,7 +227,7 @@ func (f *fork) cancelOthers() {
 	}
 	for _, b := range f.branches {
 		if !b.done && b.tx != nil {
-			b.tx.Cancel()
+			b.tx.Cancel(f.why...)
 		}
 	}
 }
@@ -186,20 +237,25 @@ func (f *fork) conclude() {
 	if f.answered || f.failed {
 		return
 	}
-	f.cancelWait.Stop()
+	f.rest()
 	f.failed = true
 	res := f.best
 	switch {
+	case f.bell != "" && !f.heard() && !f.cancelled: // nothing left this host
+		res = sip.NewResponse(f.req, 503, "")
 	case res == nil || f.cancelled && res.Status == 408:
 		res = sip.NewResponse(f.req, 487, "")
 	case res.Status == 503: // one phone's trouble is not the server's
 		res = sip.NewResponse(f.req, 500, "")
-	case res.Status == 401 || res.Status == 407:
-		res.Del("WWW-Authenticate")
-		res.Del("Proxy-Authenticate")
-		res.Other = append(res.Other, f.challenges...)
 	}
 	f.pass(res)
+}
+
+// rest ends what waits for the end of the request.
+func (f *fork) rest() {
+	f.cancelWait.Stop()
+	f.again.Stop()
+	f.s.rings(f, false)
 }
 
 // pass sends a response up, by the Vias that the request came with.
@@ -212,7 +268,7 @@ func (f *fork) pass(res *sip.Response) {
 // try again, what a person chose, and silence last.
 func rank(status int) int {
 	switch status {
-	case 401, 407, 415, 420, 484:
+	case 415, 420, 484:
 		return 400
 	case 486:
 		return 401

@@ -8,25 +8,32 @@ import (
 
 // target is one place that a request goes to.
 type target struct {
-	uri  sip.URI
-	path []sip.Address
-	hop  transport.Target
+	uri      sip.URI
+	path     []sip.Address
+	hop      transport.Target
+	instance string // of the phone, where it names one (RFC 5626 §4.1)
+}
+
+func (b *binding) target() target {
+	instance, _ := b.contact.Params.Get("+sip.instance")
+	return target{b.contact.URI, b.path, b.hop, instance}
 }
 
 // proxyWithin forwards a request within a dialog to the other end of it.
-func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, hop transport.Target) {
+func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, to end) {
 	if s.looped(req) {
 		tx.Respond(sip.NewResponse(req, 482, ""))
 		return
 	}
 	s.withoutCredentials(req)
-	s.forward(tx, req, []target{{uri: req.URI, path: req.Route, hop: hop}}, false)
+	s.forward(newFork(s, tx, req), []target{{uri: req.URI, path: req.Route, hop: to.hop}})
 }
 
 // proxyFor forwards the request of a user, who calls under no name but its own and makes no claims beyond it.
 func (s *Server) proxyFor(tx *transaction.Server, req *sip.Request, user string) {
 	if req.From.URI.Username() != user || !s.ours(req.From.URI) {
-		s.refuse(tx, req, user, 403)
+		s.tellAnother(tx.Flow().Remote, req, user, req.From.URI)
+		tx.Respond(sip.NewResponse(req, 403, ""))
 		return
 	}
 	s.proxy(tx, req, user, withoutClaims)
@@ -41,13 +48,25 @@ func (s *Server) proxyTrusted(tx *transaction.Server, req *sip.Request) {
 // away what they shall not see.
 func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, clean func(*sip.Request)) {
 	targets, status := s.targets(tx.Flow(), req)
-	if status != 0 {
+	bell := user != "" && user == s.cfg.Bell && req.Method == sip.INVITE
+	if status != 0 && (status != 480 || !bell) {
 		s.refuse(tx, req, user, status)
 		return
 	}
 	s.withoutCredentials(req)
 	clean(req)
-	s.forward(tx, req, targets, dialogMaking(req.Method))
+	f := newFork(s, tx, req)
+	if bell {
+		f.bell = req.URI.Username()
+	}
+	if f.record = dialogMaking(req.Method); f.record {
+		var contact sip.URI
+		if len(req.Contact) > 0 {
+			contact = req.Contact[0].URI
+		}
+		f.caller = end{user, hopOf(tx.Flow(), req, contact)}
+	}
+	s.forward(f, targets)
 }
 
 // refuse answers a request that goes nowhere.
@@ -79,7 +98,7 @@ func (s *Server) targets(flow transport.Flow, req *sip.Request) ([]target, int) 
 		if len(b.path) == 0 && b.hop.Addr == flow.Remote {
 			continue // a phone that asks for its own user does not want itself
 		}
-		list = append(list, target{b.contact.URI, b.path, b.hop})
+		list = append(list, b.target())
 	}
 	if len(list) == 0 {
 		return nil, 480
@@ -99,33 +118,16 @@ func (s *Server) looped(req *sip.Request) bool {
 	return false
 }
 
-// forward sends a copy to each target (§16.6) and sees to the responses.
-func (s *Server) forward(tx *transaction.Server, req *sip.Request, targets []target, record bool) {
-	f := newFork(s, tx, req)
-	caller := transport.Target{}
-	if record {
-		var contact sip.URI
-		if len(req.Contact) > 0 {
-			contact = req.Contact[0].URI
+// forward sends a copy to each target and sees to the responses.
+func (s *Server) forward(f *fork, targets []target) {
+	if f.bell != "" {
+		s.rings(f, true)
+		if len(targets) == 0 {
+			f.queue()
 		}
-		caller = hopOf(tx.Flow(), req, contact)
 	}
 	for _, t := range targets {
-		out := forwarded(req, t)
-		b := f.branch()
-		var err error
-		if record {
-			err = s.recordRoute(out, caller, t.hop)
-		}
-		if s.locals.isSelf(t.hop.Proto, t.hop.Addr.Addr(), t.hop.Addr.Port()) {
-			s.stack.Post(func() { f.refused(b, 482) })
-			continue
-		}
-		if err != nil {
-			s.stack.Post(func() { f.receive(b, nil, err) })
-			continue
-		}
-		b.send(out, t.hop)
+		f.add(t)
 	}
 }
 

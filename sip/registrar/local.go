@@ -38,7 +38,7 @@ const (
 func (l *locals) of(t transport.Target) (netip.AddrPort, error) {
 	k, now := localKey{t.Proto, t.Addr.Addr()}, time.Now()
 	a, ok := l.known[k]
-	if !ok || now.After(a.until) {
+	if !ok || now.After(a.until) || a.err != nil { // a network that is away may be back
 		a.addr, a.err = l.stack.Local(t)
 		a.until = now.Add(localFor)
 		if l.known == nil || len(l.known) >= maxLocals {
@@ -62,17 +62,21 @@ func (l *locals) isOwn(addr netip.Addr, port uint16) bool {
 	return slices.ContainsFunc(l.stack.Protos(), func(p sip.Proto) bool { return l.isSelf(p, addr, port) })
 }
 
-// ours reports whether a URI names this server: one of its domains, or an address of its own with our port or
-// none, as phones write it that have the port in another field.
+// ours reports whether a URI names this server: one of its domains, a name of this machine, or an address of
+// its own with our port or none, as phones write it that have the port in another field.
 func (s *Server) ours(u sip.URI) bool {
 	if !u.IsSIP() {
 		return false
 	}
-	if len(s.domains) > 0 && s.domains[canonicalHost(u.Host)] {
+	host := canonicalHost(u.Host)
+	if s.domains[host] {
 		return true
 	}
-	addr, ok := literalHost(u.Host)
-	return ok && s.locals.isOwn(addr, u.Port)
+	if addr, ok := literalHost(host); ok {
+		return s.locals.isOwn(addr, u.Port)
+	}
+	first, _, _ := strings.Cut(host, ".")
+	return s.hosts[first]
 }
 
 func literalHost(host string) (netip.Addr, bool) {

@@ -41,6 +41,7 @@ type binding struct {
 type location struct {
 	mu    sync.Mutex
 	users map[string][]*binding
+	left  map[string]time.Time // when the last binding of a user went
 }
 
 func (l *location) of(user string) []*binding { return l.users[user] }
@@ -60,9 +61,11 @@ func (l *location) replace(user string, list []*binding) {
 	defer l.mu.Unlock()
 	if len(list) == 0 {
 		delete(l.users, user)
+		l.left[user] = time.Now()
 		return
 	}
 	l.users[user] = list
+	delete(l.left, user)
 }
 
 // reaches reports whether a binding is at that very address and port.
@@ -89,6 +92,15 @@ func (s *Server) At(user string, host netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// Absent returns since when a user that was registered is not any more; the zero time for one that is, or never
+// was since the start. Any goroutine may call it.
+func (s *Server) Absent(user string) time.Time {
+	l := &s.location
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left[user]
 }
 
 // Bindings returns who is registered, where, and until when, ordered by user. Any goroutine may call it.

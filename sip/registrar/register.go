@@ -24,10 +24,12 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 	}
 	switch { // steps 4 and 5
 	case !s.ours(req.To.URI) || req.To.URI.User == "":
-		refuse(404, "")
+		s.tellForeign(tx.Flow().Remote, req, req.To.URI.Host)
+		tx.Respond(sip.NewResponse(req, 404, ""))
 		return
 	case req.To.URI.Username() != user:
-		refuse(403, "")
+		s.tellAnother(tx.Flow().Remote, req, user, req.To.URI)
+		tx.Respond(sip.NewResponse(req, 403, ""))
 		return
 	}
 	if len(req.Contact) > maxBindings {
@@ -153,8 +155,10 @@ func parsePath(req *sip.Request) (path []sip.Address, ok bool) {
 // commit puts new bindings in place of the old ones and starts their clocks.
 func (s *Server) commit(user string, old, list []*binding) {
 	changed := len(old) != len(list)
+	var came []*binding
 	for _, b := range list {
 		if b.timer == nil {
+			came = append(came, b)
 			b.timer = s.stack.After(time.Until(b.expires), func() { s.expire(user, b) })
 			s.watchOver(user, b, old)
 			changed = changed || !slices.ContainsFunc(old, func(o *binding) bool {
@@ -167,6 +171,7 @@ func (s *Server) commit(user string, old, list []*binding) {
 		s.log.Info("bindings changed", "user", user, "contacts", len(list))
 		s.onRegister(user, len(list))
 	}
+	s.stack.Post(func() { s.ringLate(user, came) }) // after the 200
 }
 
 func (s *Server) expire(user string, b *binding) {

@@ -13,12 +13,12 @@ import (
 )
 
 // preprocess takes our own routes off a request and puts right what a strict router did (RFC 3261 §16.4).
-// within: one of them had a token that fits the request, and hop is the other end of its dialog. forged:
-// there was a token that does not fit.
-func (s *Server) preprocess(req *sip.Request) (hop transport.Target, within, forged bool) {
+// within: one of them had a token that fits the request, with which it goes from one end of its dialog to the
+// other. forged: there was a token that does not fit.
+func (s *Server) preprocess(req *sip.Request) (from, to end, within, forged bool) {
 	if len(req.Route) > 0 && req.URI.User != "" && s.ours(req.URI) {
-		if t, ok := s.openToken(req.URI.User, req); ok {
-			hop, within = t, true
+		if a, b, ok := s.openToken(req.URI.User, req); ok {
+			from, to, within = a, b, true
 			last := len(req.Route) - 1
 			req.URI = req.Route[last].URI
 			req.Route = req.Route[:last]
@@ -26,22 +26,22 @@ func (s *Server) preprocess(req *sip.Request) (hop transport.Target, within, for
 	}
 	for len(req.Route) > 0 && s.ours(req.Route[0].URI) {
 		if user := req.Route[0].URI.User; user != "" && !within {
-			hop, within = s.openToken(user, req)
+			from, to, within = s.openToken(user, req)
 			forged = !within && req.To.Tag() != ""
 		}
 		req.Route = req.Route[1:]
 	}
-	return hop, within, forged
+	return from, to, within, forged
 }
 
 // recordRoute puts us on the path of the dialog that req makes (§16.6 item 4): the token that is made for it,
 // at the address that each side sees, the callee's on top (RFC 5658 §4).
-func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) error {
-	near, err := s.locals.of(caller)
+func (s *Server) recordRoute(req *sip.Request, caller, callee end) error {
+	near, err := s.locals.of(caller.hop)
 	if err != nil {
 		return err
 	}
-	far, err := s.locals.of(callee)
+	far, err := s.locals.of(callee.hop)
 	if err != nil {
 		return err
 	}
@@ -51,9 +51,9 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) 
 		u.Params += ";lr"
 		return sip.Address{URI: u}
 	}
-	own := []sip.Address{entry(callee.Proto, far)}
-	if near != far || caller.Proto != callee.Proto {
-		own = append(own, entry(caller.Proto, near))
+	own := []sip.Address{entry(callee.hop.Proto, far)}
+	if near != far || caller.hop.Proto != callee.hop.Proto {
+		own = append(own, entry(caller.hop.Proto, near))
 	}
 	req.RecordRoute = append(own, req.RecordRoute...)
 	return nil
@@ -61,52 +61,83 @@ func (s *Server) recordRoute(req *sip.Request, caller, callee transport.Target) 
 
 // A token is base64url of
 //
-//	hop of the caller | hop of the callee | MAC
+//	end of the caller | end of the callee | MAC
 //
-// where MAC is HMAC-SHA-256(key, Call-ID, caller's tag, both hops), cut to 16 octets, and a hop is the
-// transport's number, the connection (uvarint), the length of the address, the address, the port.
+// where MAC is HMAC-SHA-256(key, Call-ID, caller's tag, both ends), cut to 16 octets, and an end is the length
+// of its user's name, the name, and its hop: the transport's number, the connection (uvarint), the length of
+// the address, the address, the port.
 const macSize = 16
+
+// end is one end of a dialog that goes by us.
+type end struct {
+	user string // of ours; "": nobody's
+	hop  transport.Target
+}
+
+// speaksFrom reports whether a request of this end may come from an address: where the end was when the dialog
+// was made, or where its user has registered since.
+func (s *Server) speaksFrom(e end, from netip.Addr) bool {
+	return e.hop.Addr.Addr().Unmap() == from.Unmap() || e.user != "" && s.At(e.user, from)
+}
 
 // protos number the transports. Others are added at the end: tokens that were made before must still open.
 var protos = []sip.Proto{sip.UDP, sip.TCP, sip.TLS}
 
-func (s *Server) makeToken(req *sip.Request, caller, callee transport.Target) string {
-	b := appendHop(appendHop(make([]byte, 0, 96), caller), callee)
+func (s *Server) makeToken(req *sip.Request, caller, callee end) string {
+	b := appendEnd(appendEnd(make([]byte, 0, 128), caller), callee)
 	return base64.RawURLEncoding.EncodeToString(append(b, s.seal(req.CallID, req.From.Tag(), b)...))
 }
 
-// openToken returns the end of the dialog that req goes to.
-func (s *Server) openToken(token string, req *sip.Request) (transport.Target, bool) {
-	from, to := req.From.Tag(), req.To.Tag()
-	if from == "" || to == "" {
-		return transport.Target{}, false
+// openToken returns the ends of the dialog that req comes from and goes to.
+func (s *Server) openToken(token string, req *sip.Request) (from, to end, ok bool) {
+	sender, receiver := req.From.Tag(), req.To.Tag()
+	if sender == "" || receiver == "" {
+		return from, to, false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) <= macSize {
-		return transport.Target{}, false
+		return from, to, false
 	}
-	hops, mac := b[:len(b)-macSize], b[len(b)-macSize:]
-	byCaller := hmac.Equal(mac, s.seal(req.CallID, from, hops))
-	if !byCaller && !hmac.Equal(mac, s.seal(req.CallID, to, hops)) {
-		return transport.Target{}, false
+	ends, mac := b[:len(b)-macSize], b[len(b)-macSize:]
+	byCaller := hmac.Equal(mac, s.seal(req.CallID, sender, ends))
+	if !byCaller && !hmac.Equal(mac, s.seal(req.CallID, receiver, ends)) {
+		return from, to, false
 	}
-	caller, hops, ok := cutHop(hops)
-	callee, _, ok2 := cutHop(hops)
+	caller, ends, ok := cutEnd(ends)
+	callee, _, ok2 := cutEnd(ends)
 	if byCaller {
-		return callee, ok && ok2
+		return caller, callee, ok && ok2
 	}
-	return caller, ok && ok2
+	return callee, caller, ok && ok2
 }
 
-func (s *Server) seal(callID, callerTag string, hops []byte) []byte {
+func (s *Server) seal(callID, callerTag string, ends []byte) []byte {
 	h := hmac.New(sha256.New, s.key[:])
 	var b [512]byte
 	msg := binary.AppendUvarint(b[:0], uint64(len(callID)))
 	msg = append(msg, callID...)
 	msg = binary.AppendUvarint(msg, uint64(len(callerTag)))
 	msg = append(msg, callerTag...)
-	h.Write(append(msg, hops...))
+	h.Write(append(msg, ends...))
 	return h.Sum(nil)[:macSize]
+}
+
+func appendEnd(b []byte, e end) []byte {
+	name := e.user
+	if len(name) > 255 { // whose owner must not move, then
+		name = ""
+	}
+	b = append(b, byte(len(name)))
+	return appendHop(append(b, name...), e.hop)
+}
+
+func cutEnd(b []byte) (e end, rest []byte, ok bool) {
+	if len(b) == 0 || len(b) < 1+int(b[0]) {
+		return e, nil, false
+	}
+	e.user = string(b[1 : 1+int(b[0])])
+	e.hop, rest, ok = cutHop(b[1+int(b[0]):])
+	return e, rest, ok
 }
 
 func appendHop(b []byte, t transport.Target) []byte {

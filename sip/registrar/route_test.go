@@ -14,7 +14,7 @@ import (
 )
 
 func alone(t testing.TB) *Server {
-	s, err := New(Config{Domains: []string{domain}, Users: []User{{"anna", "a"}, {"door", "d"}}})
+	s, err := New(Config{Domains: []string{domain, "localhost"}, Hosts: []string{"Pi", ""}, Users: []User{{"anna", "a"}, {"door", "d"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,34 +36,35 @@ func TestToken(t *testing.T) {
 	req.From = sip.Address{URI: uri(t, "sip:door@"+domain)}.WithTag("caller")
 	for _, caller := range hops {
 		for _, callee := range hops {
-			token := s.makeToken(req, caller, callee)
+			near, far := end{"anna", caller}, end{"ben", callee}
+			token := s.makeToken(req, near, far)
 			if u := uri(t, "sip:"+token+"@10.0.0.9;lr"); u.User != token {
 				t.Fatalf("token %q is no user part", token)
 			}
 			within := req.Clone()
 			within.To = req.To.WithTag("callee")
-			if got, ok := s.openToken(token, within); !ok || got != callee {
-				t.Fatalf("from the caller: %+v %v, want %+v", got, ok, callee)
+			if a, b, ok := s.openToken(token, within); !ok || a != near || b != far {
+				t.Fatalf("from the caller: %+v to %+v, %v", a, b, ok)
 			}
 			within.From, within.To = within.To, within.From
-			if got, ok := s.openToken(token, within); !ok || got != caller {
-				t.Fatalf("from the callee: %+v %v, want %+v", got, ok, caller)
+			if a, b, ok := s.openToken(token, within); !ok || a != far || b != near {
+				t.Fatalf("from the callee: %+v to %+v, %v", a, b, ok)
 			}
 			within.CallID = "cal"
-			if _, ok := s.openToken(token, within); ok {
+			if _, _, ok := s.openToken(token, within); ok {
 				t.Fatal("opened for another call")
 			}
 			within.CallID = req.CallID
 			b, _ := base64.RawURLEncoding.DecodeString(token)
 			for i := range 8 * len(b) {
 				b[i/8] ^= 1 << (i % 8)
-				if _, ok := s.openToken(base64.RawURLEncoding.EncodeToString(b), within); ok {
+				if _, _, ok := s.openToken(base64.RawURLEncoding.EncodeToString(b), within); ok {
 					t.Fatalf("opened with bit %d flipped", i)
 				}
 				b[i/8] ^= 1 << (i % 8)
 			}
 			for i := range token {
-				if _, ok := s.openToken(token[:i], within); ok {
+				if _, _, ok := s.openToken(token[:i], within); ok {
 					t.Fatalf("opened cut to %d", i)
 				}
 			}
@@ -113,20 +114,21 @@ func TestAllocations(t *testing.T) {
 	}
 	bye := parse(callWire("BYE", "sip:anna@10.0.0.1:5060", "<sip:door@"+domain+">;tag=d",
 		"<sip:anna@"+domain+">;tag=a", "b", 3, 1, "", ""))
-	token := s.makeToken(bye, transport.Target{Proto: sip.UDP, Addr: doorAddr},
-		transport.Target{Proto: sip.UDP, Addr: annaAddr})
+	token := s.makeToken(bye, end{"door", transport.Target{Proto: sip.UDP, Addr: doorAddr}},
+		end{"anna", transport.Target{Proto: sip.UDP, Addr: annaAddr}})
+	byDoor := transport.Flow{Proto: sip.UDP, Local: serverAddr, Remote: doorAddr}
 	route := []sip.Address{{URI: uri(t, "sip:"+token+"@10.0.0.9:5060;lr")}}
 	if n := testing.AllocsPerRun(100, func() {
 		bye.Route = route
-		if s.Admit(flow, bye).Take == nil {
+		if s.Admit(byDoor, bye).Take == nil {
 			t.Fatal("not let in")
 		}
 	}); n > 16 {
 		t.Errorf("a request within a dialog: %v allocations", n)
 	}
 	bye.Route = route
-	if hop, within, forged := s.preprocess(bye); !within || forged || hop.Addr != annaAddr {
-		t.Errorf("it goes to %+v, within %v, forged %v", hop, within, forged)
+	if _, to, within, forged := s.preprocess(bye); !within || forged || to.hop.Addr != annaAddr {
+		t.Errorf("it goes to %+v, within %v, forged %v", to, within, forged)
 	}
 }
 
@@ -139,7 +141,9 @@ func TestOurs(t *testing.T) {
 		"sip:10.0.0.9":           true, "sip:anna@10.0.0.9:5060": true, "sip:10.0.0.9:5061": false,
 		"sip:10.0.0.8":             false,
 		"sip:10.0.0.9.example.com": false, "sip:[2001:db8::1]": false, "tel:+49123": false,
-		"sip:localhost": false,
+		"sip:localhost": true, "sip:localhost.example.com": false,
+		"sip:pi": true, "sip:anna@PI.local": true, "sip:anna@pi.local.": true, "sip:anna@pi.fritz.box": true,
+		"sip:pi2.local": false, "sip:x.pi.local": false, "sip:local": false, "sip:.local": false,
 	} {
 		if got := s.ours(uri(t, u)); got != want {
 			t.Errorf("ours(%s) = %v", u, got)

@@ -21,6 +21,7 @@ type User struct{ Name, Password string }
 // Config is what a Server needs to know.
 type Config struct {
 	Domains []string // names it is responsible for besides its own addresses, such as "portero.local"
+	Hosts   []string // names of this machine: each is ours alone and with any domain behind it ("pi": pi.local, pi.fritz.box)
 	Realm   string   // of challenges; "": the first domain, else "portero"
 	Users   []User
 	Log     *slog.Logger // nil: silent
@@ -31,6 +32,9 @@ type Config struct {
 
 	// AskEvery is about how often a phone is asked whether it is there. 0: never.
 	AskEvery time.Duration
+
+	// Bell is the user whose INVITEs wait for phones, as bell.go says, and who is no phone's. "": none.
+	Bell string
 
 	// Trusted names flows that may call without a challenge and under any name. nil: nobody.
 	Trusted func(transport.Flow) bool
@@ -43,12 +47,15 @@ type Server struct {
 	log        *slog.Logger
 	stack      *transaction.Stack
 	domains    map[string]bool
+	hosts      map[string]bool
 	passwords  map[string]string
+	told       transaction.Told[telling]
 	digest     *digest.Server
 	guard      guard
 	md5Only    md5Only
 	locals     locals
 	location   location
+	bells      []*fork  // that ring
 	key        [32]byte // of the Record-Route tokens
 	onRegister func(user string, contacts int)
 }
@@ -60,8 +67,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.MaxExpires = cmp.Or(cfg.MaxExpires, time.Hour)
 	cfg.DefaultExpires = cmp.Or(cfg.DefaultExpires, min(10*time.Minute, cfg.MaxExpires))
 	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	s := &Server{cfg: cfg, log: log.With("part", "sip"), domains: map[string]bool{}, passwords: map[string]string{},
-		location: location{users: map[string][]*binding{}}, onRegister: func(string, int) {}}
+	s := &Server{cfg: cfg, log: log.With("part", "sip"), domains: map[string]bool{}, hosts: map[string]bool{},
+		passwords: map[string]string{}, told: transaction.Told[telling]{Most: mostTold},
+		location: location{users: map[string][]*binding{}, left: map[string]time.Time{}}, onRegister: func(string, int) {}}
 	if cfg.MinExpires < time.Second || cfg.MinExpires > cfg.DefaultExpires ||
 		cfg.DefaultExpires > cfg.MaxExpires {
 		return nil, fmt.Errorf("registrar: expiry of %v to %v, %v by default, is out of order",
@@ -74,6 +82,11 @@ func New(cfg Config) (*Server, error) {
 		}
 		s.domains[canonicalHost(d)] = true
 		realm = cmp.Or(realm, d)
+	}
+	for _, h := range cfg.Hosts {
+		if first, _, _ := strings.Cut(canonicalHost(h), "."); first != "" {
+			s.hosts[first] = true
+		}
 	}
 	for _, u := range cfg.Users {
 		switch _, twice := s.passwords[u.Name]; {

@@ -168,7 +168,15 @@ func (l *Local) Accept(answer []byte) (Result, error) {
 		return Result{}, err
 	}
 	res, _, err := l.choose(d)
-	return res, err
+	if err != nil {
+		return Result{}, err
+	}
+	for _, c := range l.Codecs { // §5.1: whatever was offered may come, the preferred first
+		if !slices.Contains(res.Receive, c) {
+			res.Receive = append(res.Receive, c)
+		}
+	}
+	return res, nil
 }
 
 // choose takes the first media section that fits this end.

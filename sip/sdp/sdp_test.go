@@ -3,6 +3,7 @@ package sdp
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -146,5 +147,16 @@ func TestErrorsByType(t *testing.T) {
 				t.Errorf("%q: %v, unreadable %v, want %v", text, err, syntax, unreadable)
 			}
 		}
+	}
+}
+
+// TestWhatWasOfferedMayCome: an answer narrows what this end sends, not what the far end may send (RFC 3264
+// §5.1): phones that answer PCMA and send PCMU are heard.
+func TestWhatWasOfferedMayCome(t *testing.T) {
+	l := local()
+	l.Offer()
+	res, err := l.Accept([]byte("v=0\r\nc=IN IP4 192.0.2.2\r\nm=audio 4000 RTP/AVP 0\r\n"))
+	if err != nil || res.Send.Name != "PCMU" || !slices.Equal(res.Receive, []Codec{pcmu, pcma}) {
+		t.Errorf("%+v, %v", res, err)
 	}
 }

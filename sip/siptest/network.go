@@ -90,7 +90,21 @@ type Transport struct {
 func (t *Transport) Proto() sip.Proto { return t.proto }
 
 // Addr returns the address of the transport.
-func (t *Transport) Addr() netip.AddrPort { return t.at }
+func (t *Transport) Addr() netip.AddrPort {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	return t.at
+}
+
+// Move gives the transport another address, as a lease that was not renewed does; what is under way to the old
+// one is lost.
+func (t *Transport) Move(addr string) {
+	t.n.mu.Lock()
+	defer t.n.mu.Unlock()
+	delete(t.n.nodes, t.at)
+	t.at = netip.MustParseAddrPort(addr)
+	t.n.nodes[t.at] = t
+}
 
 // Close gives the address back; what is under way to it is lost.
 func (t *Transport) Close() error {
@@ -103,7 +117,7 @@ func (t *Transport) Close() error {
 }
 
 // Local returns the address of the transport.
-func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.at, nil }
+func (t *Transport) Local(transport.Target) (netip.AddrPort, error) { return t.Addr(), nil }
 
 // ErrUnreachable is a failure for Fail, as an ICMP message would tell it, and that of a stream to nobody.
 var ErrUnreachable = errors.New("siptest: unreachable")

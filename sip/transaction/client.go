@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"portero/sip"
@@ -21,16 +22,19 @@ type Client struct {
 	target transport.Target
 	wire   []byte
 	handle func(*sip.Response, error)
+	only   Answerers      // nil: who knows the branch answers
+	from   netip.AddrPort // of the last response
 
 	res      *sip.Response // the one being handled
 	err      error
 	ack      []byte // of a final response other than 2xx
 	interval time.Duration
-	repeat   *Timer // A, E
-	limit    *Timer // B, F, then D, K, M
-	cancel   *Timer // after a CANCEL
-	wanted   bool   // CANCEL asked for before a provisional response allowed it
-	sent     bool   // CANCEL sent
+	repeat   *Timer       // A, E
+	limit    *Timer       // B, F, then D, K, M
+	cancel   *Timer       // after a CANCEL
+	wanted   bool         // CANCEL asked for before a provisional response allowed it
+	why      []sip.Header // of the CANCEL
+	sent     bool         // CANCEL sent
 }
 
 // inviteClient is RFC 3261 figure 5 as corrected by RFC 6026 §8.4.
@@ -103,6 +107,18 @@ func (s *Stack) Request(req *sip.Request, t transport.Target, handle func(*sip.R
 	tx.start(sip.NewBranch())
 	return tx
 }
+
+// Answerers knows who may answer a request.
+type Answerers interface {
+	Answers(from netip.AddrPort) bool
+}
+
+// OnlyFrom has responses of others passed over and told: who has seen the request knows its branch, and no
+// more than that makes a response match (§17.1.3).
+func (tx *Client) OnlyFrom(known Answerers) { tx.only = known }
+
+// From is where the last response came from.
+func (tx *Client) From() netip.AddrPort { return tx.from }
 
 // Request returns the request as it was sent, with its Via.
 func (tx *Client) Request() *sip.Request { return tx.req }
@@ -180,16 +196,24 @@ func (tx *Client) transportError(err error) {
 
 // Cancel asks the far end to give up a pending INVITE (§9.1). Before a provisional response it waits for one;
 // after a final response it does nothing. The INVITE still ends with a final response, or with ErrTimeout
-// after 64*T1.
-func (tx *Client) Cancel() {
-	if !tx.invite || tx.sent {
+// after 64*T1. The CANCEL bears the given fields, such as a Reason (RFC 3326).
+func (tx *Client) Cancel(fields ...sip.Header) {
+	if !tx.invite || tx.sent || tx.wanted {
 		return
 	}
+	tx.why = fields
 	switch tx.state {
 	case calling:
 		tx.wanted = true
 	case proceeding:
 		tx.sendCancel()
+	}
+}
+
+// Resend repeats a request that nobody has answered yet, for a far end that is known to be there by now.
+func (tx *Client) Resend() {
+	if tx.state == calling || tx.state == trying {
+		tx.s.send(0, tx.target, tx.wire)
 	}
 }
 
@@ -199,6 +223,7 @@ func (tx *Client) sendCancel() {
 	req.From, req.To, req.CallID = tx.req.From, tx.req.To, tx.req.CallID
 	req.CSeq = sip.CSeq{Seq: tx.req.CSeq.Seq, Method: sip.CANCEL}
 	req.Route = tx.req.Route
+	req.Other = tx.why
 	c := &Client{s: tx.s, table: nonInviteClient, state: trying, req: req, target: tx.target,
 		handle: func(*sip.Response, error) {}}
 	c.start(tx.key.branch)

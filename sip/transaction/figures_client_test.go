@@ -86,7 +86,7 @@ func TestFigure5(t *testing.T) {
 		"Proceeding  transport-error -> Terminated: inform TU (17.1.4)": in(proceeding,
 			failsLate),
 		"Proceeding  cancel-timeout -> Terminated: inform TU (9.1)": in(proceeding, func(d *drive) {
-			d.s.Post(d.client.Cancel)
+			d.s.Post(func() { d.client.Cancel() })
 			cancel := d.peer.Request("CANCEL")
 			d.since(0)
 			if cancel.Via[0].String() != d.req.Via[0].String() || cancel.CSeq.Seq != d.req.CSeq.Seq {

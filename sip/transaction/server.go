@@ -29,7 +29,7 @@ type Server struct {
 	repeat   *Timer // G
 	limit    *Timer // H, I, J, L
 
-	onCancel func()
+	onCancel func(*sip.Request)
 	onFail   func(error)
 }
 
@@ -115,9 +115,9 @@ func (tx *Server) Request() *sip.Request { return tx.req }
 // Done reports whether a final response was sent.
 func (tx *Server) Done() bool { return tx.state != trying && tx.state != proceeding }
 
-// OnCancel sets the function that hears of a CANCEL (§9.2). It must still send a final response, a 487 as a
+// OnCancel sets the function that hears the CANCEL (§9.2). It must still send a final response, a 487 as a
 // rule.
-func (tx *Server) OnCancel(f func()) { tx.onCancel = f }
+func (tx *Server) OnCancel(f func(*sip.Request)) { tx.onCancel = f }
 
 // OnFail sets the function that hears of a response which could not be sent or was never acknowledged.
 func (tx *Server) OnFail(f func(error)) { tx.onFail = f }
@@ -170,9 +170,9 @@ func (tx *Server) receive(req *sip.Request) {
 	tx.step(evRequest)
 }
 
-func (tx *Server) cancelled() {
+func (tx *Server) cancelled(req *sip.Request) {
 	if tx.state == proceeding && tx.onCancel != nil {
-		tx.onCancel()
+		tx.onCancel(req)
 	}
 }
 

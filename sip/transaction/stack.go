@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -27,6 +28,9 @@ type Config struct {
 	// Lookup finds the servers of a URI, from any goroutine, within seconds. nil: a [transport.Resolver] of
 	// the stack's own.
 	Lookup func(context.Context, sip.URI) ([]transport.Target, error)
+	// AnswersFrom names addresses that may speak for any far end: servers that answer from elsewhere than
+	// where they are asked. nil: none.
+	AnswersFrom func(netip.Addr) bool
 }
 
 // The bounds of a stack.
@@ -54,15 +58,16 @@ type Stack struct {
 	local *fsm.Mailbox
 	ended chan struct{} // closed when the loop is over
 
-	timers   timerHeap
-	clients  map[txKey]*Client
-	servers  map[txKey]*Server
-	byID     map[uint64]owner
-	lastID   uint64
-	fullTold time.Time // when it was last said that there is no room
-	odd      oddities
-	secret   [16]byte // makes the To tags of stateless answers unguessable
-	wire     []byte   // scratch for stateless messages
+	timers    timerHeap
+	clients   map[txKey]*Client
+	servers   map[txKey]*Server
+	byID      map[uint64]owner
+	lastID    uint64
+	elsewhere Told[netip.Addr] // responses that came from there
+	fullTold  time.Time        // when it was last said that there is no room
+	odd       Told[netip.Addr] // of messages that could not be read as a whole
+	secret    [16]byte         // makes the To tags of stateless answers unguessable
+	wire      []byte           // scratch for stateless messages
 }
 
 // owner is a transaction, which hears of what its transport could not do.
@@ -90,9 +95,12 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		inbox:      make(chan inbound, InboxSize),
 		local:      fsm.NewMailbox(),
 		ended:      make(chan struct{}),
+		timers:     newTimerHeap(),
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
 		byID:       map[uint64]owner{},
+		odd:        Told[netip.Addr]{Most: oddSources},
+		elsewhere:  Told[netip.Addr]{Most: oddSources},
 	}
 	if s.cfg.Lookup == nil {
 		s.cfg.Lookup = (&transport.Resolver{Log: s.log}).Lookup
@@ -135,9 +143,7 @@ func (s *Stack) deliver(p transport.Packet) bool {
 		if errors.Is(err, sip.ErrKeepAlive) {
 			return true
 		}
-		if err != nil && !errors.As(err, &in.bad) {
-			in.bad = &sip.ParseError{Status: 400, Err: err}
-		}
+		in.bad, _ = errors.AsType[*sip.ParseError](err) // Parse has no others
 		if s.cfg.Trace {
 			s.trace("received", p.Flow.Remote, p.Data)
 		}
@@ -193,12 +199,12 @@ func (s *Stack) loop(ctx context.Context) error {
 		for f := s.local.Take(); f != nil; f = s.local.Take() {
 			f()
 		}
-		if t := s.timers.due(time.Now()); t != nil {
+		if t := s.timers.due(); t != nil {
 			t.f()
 			continue
 		}
-		if at, ok := s.timers.next(); ok {
-			wake.Reset(time.Until(at))
+		if wait, ok := s.timers.next(); ok {
+			wake.Reset(wait)
 		} else {
 			wake.Stop()
 		}
@@ -262,10 +268,20 @@ func (s *Stack) closed(flow transport.Flow, err error) {
 
 func (s *Stack) receiveResponse(flow transport.Flow, res *sip.Response) {
 	if tx := s.clients[clientKey(res.Via[0].Branch(), res.CSeq.Method)]; tx != nil {
+		if tx.only != nil && !tx.only.Answers(flow.Remote) && !s.AnswersFrom(flow.Remote.Addr()) {
+			s.tellElsewhere(flow.Remote, tx, res)
+			return
+		}
+		tx.from = flow.Remote
 		tx.receive(res)
 		return
 	}
 	s.core.Stray(flow, res)
+}
+
+// AnswersFrom reports whether an address may speak for any far end (Config.AnswersFrom).
+func (s *Stack) AnswersFrom(addr netip.Addr) bool {
+	return s.cfg.AnswersFrom != nil && s.cfg.AnswersFrom(addr.Unmap())
 }
 
 func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
@@ -315,7 +331,7 @@ func (s *Stack) full(flow transport.Flow, req *sip.Request, share Share) {
 // receiveCancel answers a CANCEL and tells the INVITE's owner (§9.2).
 func (s *Stack) receiveCancel(flow transport.Flow, req *sip.Request) {
 	invite := s.servers[cancelledKey(req)]
-	if invite == nil {
+	if invite == nil || invite.flow.Remote.Addr() != flow.Remote.Addr() { // who has seen the INVITE knows its branch
 		s.respondStateless(flow, req, 481, "")
 		return
 	}
@@ -327,7 +343,7 @@ func (s *Stack) receiveCancel(flow transport.Flow, req *sip.Request) {
 		res.To = res.To.WithTag(s.statelessTag(req))
 	}
 	tx.Respond(res)
-	invite.cancelled()
+	invite.cancelled(req)
 }
 
 // respondStateless answers without a transaction (§8.2.7): the same request gets the same To tag.

@@ -15,7 +15,7 @@ const (
 
 // Timer is a call that the stack's loop will make. Only the loop may touch it.
 type Timer struct {
-	at    time.Time
+	at    time.Duration // since the heap was made
 	seq   uint64
 	f     func()
 	index int // in the heap; -1 when stopped or fired
@@ -31,17 +31,17 @@ func (t *Timer) Stop() {
 
 // timerHeap orders timers by time, and those of one instant by age.
 type timerHeap struct {
+	made   time.Time
 	timers []*Timer
 	seq    uint64
 }
 
+func newTimerHeap() timerHeap { return timerHeap{made: time.Now()} }
+
 func (h *timerHeap) Len() int { return len(h.timers) }
 func (h *timerHeap) Less(i, j int) bool {
 	a, b := h.timers[i], h.timers[j]
-	if a.at.Equal(b.at) {
-		return a.seq < b.seq
-	}
-	return a.at.Before(b.at)
+	return a.at < b.at || a.at == b.at && a.seq < b.seq
 }
 func (h *timerHeap) Swap(i, j int) {
 	h.timers[i], h.timers[j] = h.timers[j], h.timers[i]
@@ -62,22 +62,22 @@ func (h *timerHeap) Pop() any {
 
 func (h *timerHeap) after(d time.Duration, f func()) *Timer {
 	h.seq++
-	t := &Timer{at: time.Now().Add(d), seq: h.seq, f: f, heap: h}
+	t := &Timer{at: time.Since(h.made) + d, seq: h.seq, f: f, heap: h}
 	heap.Push(h, t)
 	return t
 }
 
-// next returns the first timer's time, false when there is none.
-func (h *timerHeap) next() (time.Time, bool) {
+// next returns how long it is to the first timer, false when there is none.
+func (h *timerHeap) next() (time.Duration, bool) {
 	if len(h.timers) == 0 {
-		return time.Time{}, false
+		return 0, false
 	}
-	return h.timers[0].at, true
+	return h.timers[0].at - time.Since(h.made), true
 }
 
 // due removes and returns the first timer if its time has come, else nil.
-func (h *timerHeap) due(now time.Time) *Timer {
-	if len(h.timers) == 0 || h.timers[0].at.After(now) {
+func (h *timerHeap) due() *Timer {
+	if wait, ok := h.next(); !ok || wait > 0 {
 		return nil
 	}
 	return heap.Pop(h).(*Timer)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"portero/sip"
-	"portero/sip/digest"
 	"portero/sip/transaction"
 	"portero/sip/transport"
 )
@@ -18,7 +17,7 @@ type AccountConfig struct {
 	Server        sip.URI // the registrar and outbound proxy: sip:host[:port]
 	AuthUser      string  // "": the AOR's user
 	Password      string
-	Realm         string        // pinned; "" keeps to the one that is seen until it fails
+	Realms        []string      // that the password is for; none: those that the server asks REGISTER with
 	Expires       time.Duration // asked for; 0: 10 minutes
 	PublicAddress netip.AddrPort
 	// Instance names this device for good, "urn:uuid:...": a registrar that rewrites our Contact shows it
@@ -32,14 +31,14 @@ type AccountConfig struct {
 // Account is a place at a server, with what was learnt of it. The stack's loop owns it.
 type Account struct {
 	AccountConfig
-	www, proxy digest.Client
-	targets    []transport.Target // the server's addresses as last resolved
-	first      netip.AddrPort     // which of them to try first
-	home       netip.AddrPort     // where we are registered, whatever a look-up says since
-	asking     []func()           // who waits for the look-up in the background that is under way
-	public     netip.AddrPort     // our address as the server sees it
-	asUA       bool               // the server challenged a call with a 401
-	reg        *Registration
+	credentials
+	targets []transport.Target // the server's addresses as last resolved
+	first   netip.AddrPort     // which of them to try first
+	home    netip.AddrPort     // where we are registered, whatever a look-up says since
+	asking  []func()           // who waits for the look-up in the background that is under way
+	speaker netip.Addr         // that completed our registration, whoever was asked
+	public  netip.AddrPort     // our address as the server sees it
+	reg     *Registration
 	// what calls pass behind the server (RFC 3608), as the last REGISTER was told
 	serviceRoute []sip.Address
 }
@@ -53,8 +52,7 @@ func NewAccount(c AccountConfig) *Account {
 		c.Expires = 10 * time.Minute
 	}
 	a := &Account{AccountConfig: c, public: c.PublicAddress}
-	a.www = digest.Client{User: c.AuthUser, Password: c.Password, Realm: c.Realm}
-	a.proxy = a.www
+	a.makeCredentials()
 	if t, ok := transport.LiteralTarget(c.Server); ok && c.Locate == nil {
 		// known, and trusted, before the first request: the server's call may come before ours
 		a.targets = []transport.Target{t}

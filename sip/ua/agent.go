@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"portero/sip"
 	"portero/sip/transaction"
@@ -34,6 +35,10 @@ type Agent struct {
 	s     *transaction.Stack
 	calls map[string]*Call // by Call-ID and local tag
 	regs  map[*Registration]bool
+	// when INVITEs were sent again, by target
+	repeats map[string][]time.Time
+	// who has spoken in a call that is not theirs
+	strangers transaction.Told[netip.Addr]
 
 	closing func() // set by Shutdown; runs when nothing is left
 }
@@ -41,7 +46,8 @@ type Agent struct {
 // New makes a user agent. It starts nothing.
 func New(cfg Config) *Agent {
 	log := cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	return &Agent{cfg: cfg, log: log.With("part", "sip"), calls: map[string]*Call{}, regs: map[*Registration]bool{}}
+	return &Agent{cfg: cfg, log: log.With("part", "sip"), calls: map[string]*Call{}, regs: map[*Registration]bool{},
+		repeats: map[string][]time.Time{}, strangers: transaction.Told[netip.Addr]{Most: mostStrangers}}
 }
 
 // Bind gives the agent its stack.

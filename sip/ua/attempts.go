@@ -1,7 +1,11 @@
 package ua
 
 import (
+	"errors"
+	"net/netip"
+
 	"portero/sip"
+	"portero/sip/digest"
 	"portero/sip/transaction"
 	"portero/sip/transport"
 )
@@ -12,6 +16,7 @@ type attempts struct {
 	acct   *Account     // nil: no credentials for anybody
 	req    *sip.Request // without Via and credentials
 	target transport.Target
+	who    answerer // nil: who knows the branch answers
 	handle func(*sip.Response, error)
 	seq    *uint32 // the CSeq counter that the request came from
 
@@ -22,14 +27,22 @@ type attempts struct {
 	done     bool                      // the last response came, or a failure
 	gone     bool                      // cancelled: no further attempt
 	proved   bool                      // the last one had credentials
+
+	once       bool  // no password is shown twice, not even where the nonce was stale
+	unanswered error // why the last challenge was not answered
 }
 
 // maxAttempts allows a proxy's 407 and a server's 401, each once fresh and once stale.
 const maxAttempts = 4
 
-func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target,
+// answerer knows who may answer what was sent to an address (see source.go).
+type answerer interface {
+	answers(from, asked netip.AddrPort) bool
+}
+
+func (a *Agent) send(acct *Account, req *sip.Request, seq *uint32, t transport.Target, who answerer,
 	handle func(*sip.Response, error)) *attempts {
-	o := &attempts{a: a, acct: acct, req: req, target: t, handle: handle, seq: seq}
+	o := &attempts{a: a, acct: acct, req: req, target: t, who: who, handle: handle, seq: seq}
 	// Credentials are for our server alone: a far end that challenges our BYE would get an answer to crack.
 	if acct != nil && !acct.trusts(t.Addr) {
 		o.acct = nil
@@ -51,22 +64,26 @@ func (o *attempts) attempt() {
 		}
 	})
 	o.tx = tx
+	if o.who != nil {
+		tx.OnlyFrom(o)
+	}
 }
 
-// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3). Those of the
-// registrar are for REGISTER, unless the server has asked for them in calls too, as a B2BUA does: a proxy
-// would hand them on to the far end.
+// Answers reports whether a response may come from an address.
+func (o *attempts) Answers(from netip.AddrPort) bool { return o.who.answers(from, o.target.Addr) }
+
+// authorize adds the credentials that the account has challenges for (RFC 3261 §22.2, §22.3): those of the
+// registrar are for REGISTER, since a proxy would hand them on to the far end.
 func (o *attempts) authorize(req *sip.Request) {
 	if o.acct == nil {
 		return
 	}
 	uri := req.URI.String()
-	if req.Method == sip.REGISTER || o.acct.asUA {
-		if v := o.acct.www.Authorize(req.Method, uri); v != "" {
-			req.Add("Authorization", v)
-		}
+	auth := o.acct.auth(req.Method)
+	if v := auth.www.Authorize(req.Method, uri); v != "" {
+		req.Add("Authorization", v)
 	}
-	if v := o.acct.proxy.Authorize(req.Method, uri); v != "" {
+	if v := auth.proxy.Authorize(req.Method, uri); v != "" {
 		req.Add("Proxy-Authorization", v)
 	}
 }
@@ -98,18 +115,28 @@ func (o *attempts) retry(res *sip.Response) bool {
 	if o.acct == nil || o.acct.Password == "" || o.gone || o.tries >= maxAttempts {
 		return false
 	}
-	client, name, answered := &o.acct.www, "WWW-Authenticate", &o.answered.www
+	auth := o.acct.auth(o.req.Method)
+	client, name, answered := &auth.www, "WWW-Authenticate", &o.answered.www
 	if res.Status == 407 {
-		client, name, answered = &o.acct.proxy, "Proxy-Authenticate", &o.answered.proxy
+		client, name, answered = &auth.proxy, "Proxy-Authenticate", &o.answered.proxy
 	}
+	o.acct.challenger = o.tx.From()
 	if err := client.Challenged(res.Values(name), *answered); err != nil {
+		o.unanswered = err
 		o.a.log.Warn("challenge not answered", "call", o.req.CallID, "account", o.acct.Name, "status",
-			res.Status, "err", err)
-		client.Forget()
+			res.Status, "remedy", o.acct.remedy(err), "err", err)
+		if errors.Is(err, digest.ErrRejected) {
+			client.Forget()
+		}
 		return false
 	}
+	if o.once && *answered {
+		return false // it calls the nonce stale
+	}
 	*answered = true
-	o.acct.asUA = o.acct.asUA || res.Status == 401 && o.req.Method != sip.REGISTER
+	if ch, ok := client.Current(); ok {
+		o.acct.learn(o.req.Method, res.Status, ch)
+	}
 	*o.seq++
 	o.req.CSeq.Seq = *o.seq
 	o.attempt()

@@ -330,7 +330,7 @@ func TestNoCredentials(t *testing.T) {
 	t.Run("foreign realm", func(t *testing.T) {
 		bubble(t, func(t *testing.T, n *siptest.Network) {
 			a := startUA(t, n, "10.0.0.1:5060")
-			g := newGuarded(t, n, a, func(c *ua.AccountConfig) { c.Realm = "pbx.example" })
+			g := newGuarded(t, n, a, func(c *ua.AccountConfig) { c.Realms = []string{"pbx.example"} })
 			a.call(t, "sip:kitchen@example.net", g.acct)
 			g.challenge(g.Request("INVITE"), 407, digest.NewServer("evil.example",
 				g.auth.Password).Challenges(time.Now(), false)...)

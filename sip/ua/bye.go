@@ -71,7 +71,7 @@ func (l *Leg) sendBye(attempts int) {
 			return
 		}
 		var doubt *transaction.Timer
-		out := c.a.send(c.acct, req, &l.d.localSeq, t, func(res *sip.Response, err error) {
+		out := c.a.send(c.acct, req, &l.d.localSeq, t, l, func(res *sip.Response, err error) {
 			doubt.Stop()
 			switch {
 			case err != nil && !errors.Is(err, transaction.ErrTimeout):

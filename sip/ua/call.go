@@ -1,7 +1,10 @@
 package ua
 
 import (
+	"context"
+	"log/slog"
 	"slices"
+	"time"
 
 	"portero/sip"
 	"portero/sip/transaction"
@@ -16,11 +19,14 @@ const (
 	// outgoing: a provisional response, perhaps with an answer (early media)
 	Progress CallEventKind = "progress"
 	Answered CallEventKind = "answered" // outgoing: the first 2xx; Body is the answer
+	// outgoing, of Invite.Waits: nobody is there yet, as Status, Reason and Err say
+	Waiting CallEventKind = "waiting"
 	// incoming INVITE or re-INVITE: Body is the offer, empty when the 2xx must make it
 	Offered CallEventKind = "offered"
 	Acked   CallEventKind = "acked"   // incoming: the 2xx arrived; Body is the answer to an offer of ours
 	Info    CallEventKind = "info"    // an INFO within the call
 	Refused CallEventKind = "refused" // an own re-INVITE failed; the session goes on as it was
+	Asked   CallEventKind = "asked"   // what Leg.Ask has asked was answered with Status; 408: it was not
 	Ended   CallEventKind = "ended"   // the last event of every call
 )
 
@@ -28,13 +34,14 @@ const (
 type CallEvent struct {
 	Kind        CallEventKind
 	Leg         *Leg // nil: before there is one, or Ended of the whole call
-	Status      int  // Progress, Ended: the SIP status, 0 when none tells
+	Status      int  // Progress, Waiting, Refused, Asked, Ended: the SIP status, 0 when none tells
 	Reason      string
-	ContentType string // Info: of Body
-	Body        []byte // the session description, wherever in the message it stands; of Info, the whole body
-	Err         error  // Ended: a failure without a status
-	ByPeer      bool   // Ended: the far end's doing
-	Renewed     bool   // Offered, Answered: a re-INVITE
+	ContentType string        // Info: of Body
+	Body        []byte        // the session description, wherever in the message it stands; of Info, the whole body
+	Err         error         // Ended, Waiting: a failure without a status
+	Again       time.Duration // Waiting: how long until the INVITE is sent again; 0: not before Call.Again
+	ByPeer      bool          // Ended: the far end's doing
+	Renewed     bool          // Offered, Answered: a re-INVITE
 	From        sip.Address
 	Flow        transport.Flow // Offered: where it came from
 }
@@ -78,8 +85,9 @@ func (c *Call) tell(ev CallEvent) {
 	if ev.Kind == Ended {
 		c.over = true
 	}
-	c.a.log.Debug("call event told", "call", c.ID, "event", string(ev.Kind), "status", ev.Status, "reason",
-		ev.Reason, "by_peer", ev.ByPeer)
+	c.a.log.LogAttrs(context.Background(), slog.LevelDebug, "call event told", slog.String("call", c.ID),
+		slog.String("event", string(ev.Kind)), slog.Int("status", ev.Status), slog.String("reason", ev.Reason),
+		slog.Bool("by_peer", ev.ByPeer))
 	c.notify(ev)
 }
 
@@ -99,11 +107,14 @@ func (c *Call) release() {
 
 // Hangup ends the call in whatever state it is: CANCEL, BYE, or 603 (§9.1, §15.1). Any goroutine may call it;
 // Ended follows unless it was told before.
-func (c *Call) Hangup() { c.a.s.Post(c.hangup) }
+func (c *Call) Hangup() { c.a.s.Post(func() { c.hangup() }) }
 
-func (c *Call) hangup() {
+// AnsweredElsewhere is Hangup for a call that has lost to another one: its phone shows no missed call.
+func (c *Call) AnsweredElsewhere() { c.a.s.Post(func() { c.hangup(elsewhere) }) }
+
+func (c *Call) hangup(why ...sip.Header) {
 	c.tell(CallEvent{Kind: Ended, Reason: "hung up"})
-	c.giveUp(nil)
+	c.giveUp(nil, why...)
 	for _, l := range slices.Clone(c.legs) {
 		l.hangup()
 	}
@@ -112,10 +123,14 @@ func (c *Call) hangup() {
 
 // request handles a request within one of the call's dialogs.
 func (c *Call) request(tx *transaction.Server, req *sip.Request) {
+	l := c.leg(req.From.Tag())
+	if !l.knows(tx.Flow().Remote) {
+		l.stranger(tx, req)
+		return
+	}
 	if turnedAway(tx, req) {
 		return
 	}
-	l := c.leg(req.From.Tag())
 	if req.Method == sip.ACK {
 		l.arrivedACK(req)
 		return

@@ -1,19 +1,21 @@
 package ua
 
-// giveUp cancels all INVITEs but one, and any further attempt.
-func (c *Call) giveUp(but *attempts) {
+import "portero/sip"
+
+// elsewhere tells a phone that stops ringing that somebody else has answered, so that it shows no missed call
+// (RFC 3326 §2).
+var elsewhere = sip.Header{Name: "Reason", Value: `SIP;cause=200;text="Call completed elsewhere"`}
+
+// giveUp cancels all INVITEs but one, and any further attempt. why are fields for the CANCELs.
+func (c *Call) giveUp(but *attempts, why ...sip.Header) {
 	c.placed.failover.Stop()
 	c.placed.again.Stop()
+	c.placed.address.Stop()
 	c.placed.queue = nil
 	for _, o := range c.placed.outs {
 		if o != but && !o.done {
-			o.cancel()
+			o.gone = true
+			o.tx.Cancel(why...)
 		}
 	}
-}
-
-// cancel gives a pending INVITE up.
-func (o *attempts) cancel() {
-	o.gone = true
-	o.tx.Cancel()
 }

@@ -1,6 +1,7 @@
 package ua
 
 import (
+	"net/netip"
 	"slices"
 
 	"portero/sip"
@@ -19,6 +20,7 @@ type dialog struct {
 	contact       sip.Address   // where we want them
 
 	peer     transport.Target // where the far end's last message came from, or our INVITE got through to
+	hop      netip.AddrPort   // where its last request went
 	detoured bool             // target and routes lead nowhere: requests go to peer
 }
 

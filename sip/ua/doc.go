@@ -2,19 +2,22 @@
 // 3261 §8 to §15).
 //
 // [Agent] is the [transaction.Core] of a stack. It places calls ([Agent.Invite]), takes them
-// (Config.Incoming) and keeps accounts registered ([Agent.Register]). Bodies are bytes here; package sdp
-// reads them.
+// (Config.Incoming) and keeps accounts registered ([Agent.Register]), or only asks how one stands
+// ([Agent.Query]). Bodies are bytes here; package sdp reads them.
 //
 //	RFC 3261 §8.2         agent (what is refused, and how)
-//	         §10          register, binding (what is granted), patience (back-off)
-//	         §11          options
+//	         §10          register, binding (what is granted), patience (back-off), query (§10.2.3)
+//	         §11          options (those of others, and whether a far end is there still)
 //	         §12          dialog, reach (where its requests go)
 //	         §13          invite_out, invite_in, cancel, leg, call
 //	         §15          bye
 //	         §14          reinvite (ours), invite_in (theirs)
-//	         §22          outgoing, package digest
+//	         §22          attempts, credentials (whose challenges are answered), package digest
 //	         §8.1.3.4     redirect
+//	         §8.1.3.5     repeat (calls that wait for somebody to be there)
+//	         §12.2.1.2    source (who may speak in a call: by address, since its identifiers are no secret)
 //	RFC 3263 §4           account (which address first), invite_out (§4.3: the next one)
+//	RFC 3326              cancel (why a phone stops ringing)
 //	RFC 3581              binding (the public address that it shows)
 //	RFC 3608              binding (Service-Route)
 //	RFC 5626 §4.4, §4.5   binding (keep-alives), patience
@@ -42,6 +45,11 @@
 // account's calls go to the addresses that are known, at once: refreshes of its registration, and failures,
 // look them up anew.
 //
+// A call with Invite.Waits goes on where that ends, and after a refusal that may pass: after 404 and 480 it is
+// sent again in 5 and 15 s, after 408, 500, 502, 503 and 504 in 2, 4 and 8 s, or as late as Retry-After asks;
+// at most 4 times in 10 minutes to one target, over all calls. What a phone that rang, a person or a rule has
+// decided is final. While nobody rings, an offer that names an address which this host has lost is made anew.
+//
 // # What a dialog survives
 //
 // A Contact or Route that leads nowhere (a transport that the stack lacks, a name not found within 1 s,
@@ -63,7 +71,7 @@
 // is not tried the other way. No PRACK, UPDATE, session timers, REFER or
 // SUBSCRIBE; a redirection (3xx) is followed once, and where Config.Redirect allows it, else the call ends
 // with its status. A far end that disappears within a call is
-// not noticed here: media is the witness. An unanswered INVITE rings until Hangup; there is no timer C in a
+// not noticed here: media is the witness, and the call's owner may have it asked ([Leg.Ask]). An unanswered INVITE rings until Hangup; there is no timer C in a
 // user agent.
 //
 // # Traps
@@ -77,5 +85,7 @@
 //   - After a fork, Progress tells of several legs, Answered of one. Early media belongs to a leg.
 //   - Credentials go to the account's own server only. A phone that is called can challenge the BYE that
 //     comes to it directly, and crack the answer.
+//   - On plain UDP a source address can be forged: source.go keeps out who has seen a message and writes from
+//     his own.
 //   - Config.Allow sees a request before any dialog: an address and a From that anybody can write.
 package ua

@@ -21,7 +21,7 @@ func (l *Leg) Info(contentType string, body []byte) {
 				c.a.log.Warn("INFO not sent", "call", c.ID, "err", err)
 				return
 			}
-			c.a.send(c.acct, req, &l.d.localSeq, t, func(*sip.Response, error) {})
+			c.a.send(c.acct, req, &l.d.localSeq, t, l, func(*sip.Response, error) {})
 		})
 	})
 }

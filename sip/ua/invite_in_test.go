@@ -451,10 +451,6 @@ func TestUnacceptable(t *testing.T) {
 		"encoding": {"INVITE", func(r *sip.Request) { r.Add("Content-Encoding", "gzip") }, 415,
 			"Accept-Encoding", "identity"},
 		"no Contact": {"INVITE", func(r *sip.Request) { r.Contact = nil }, 400, "", ""},
-		"two Contacts": {"INVITE", func(r *sip.Request) {
-			r.Contact = append(r.Contact,
-				r.Contact...)
-		}, 400, "", ""},
 		"URI scheme": {"INVITE", func(r *sip.Request) {
 			r.URI = sip.URI{Scheme: "urn",
 				Opaque: "service:sos"}
@@ -690,5 +686,23 @@ func TestTwoCallers(t *testing.T) {
 		peers[0].Response(200)
 		a.want(t, ua.Ended)
 		a.settled(t)
+	})
+}
+
+// TestSeveralContacts: of more than the one Contact that an INVITE shall have, the first counts.
+func TestSeveralContacts(t *testing.T) {
+	bubble(t, func(t *testing.T, n *siptest.Network) {
+		a := startUA(t, n, "10.0.0.1:5060")
+		f := newFar(t, n, "10.0.0.2:5060", a)
+		f.request("INVITE", func(req *sip.Request) {
+			req.Contact = append(req.Contact, sip.Address{URI: mustURI(t, "sip:far@10.0.0.3")})
+		})
+		h := a.want(t, ua.Offered)
+		h.Leg.Answer(offer)
+		f.joined(f.Response(200))
+		f.request("ACK")
+		a.want(t, ua.Acked)
+		h.call.Hangup()
+		f.Request("BYE") // at the first
 	})
 }

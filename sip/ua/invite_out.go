@@ -23,6 +23,8 @@ type Invite struct {
 	// that is tried, and again after the network was away. It is called on the loop and must not block; done
 	// takes the offer, once, at once or later, from any goroutine: keys and candidates take their time.
 	Offer func(local netip.Addr, t transport.Target, done func([]byte, error))
+	// Waits has the call wait while nobody is there yet (see repeat.go): Waiting is told in place of Ended.
+	Waits bool
 }
 
 // OfferNow is an Invite.Offer that takes no time.
@@ -43,7 +45,12 @@ type placed struct {
 	failover *transaction.Timer // to the next server, or to doubt
 	silences int                // in this round, each twice as long as the one before
 	again    *transaction.Timer // begins another round
-	moved    bool               // it has followed a redirection
+	followed bool               // a redirection
+	rang     bool               // somebody was alerted
+	waits    bool               // nothing is under way until the next round
+	repeats  int                // rounds that a refusal has led to
+	address  *transaction.Timer // to the next look at this host's address
+	unsent   string             // why the INVITE could not be sent when that was last told
 	refusal  *sip.Response      // that one server gave while another was waited for
 	winner   *Leg
 }
@@ -60,15 +67,16 @@ func (a *Agent) Invite(inv Invite, notify func(*Call, CallEvent)) *Call {
 
 // begin starts a round of attempts.
 func (c *Call) begin() {
-	if c.over { // hung up before it began
+	if c.over || c.placed.winner != nil { // hung up before it began
 		return
 	}
+	c.placed.waits = false
 	c.a.calls[c.key] = c
 	c.placed.seq++
 	for _, o := range c.placed.outs { // all are done
 		c.placed.seq = max(c.placed.seq, o.req.CSeq.Seq+1)
 	}
-	c.placed.outs, c.placed.tried, c.placed.silences = nil, nil, 0
+	c.placed.outs, c.placed.tried, c.placed.silences, c.placed.refusal = nil, nil, 0, nil
 	found := func(ts []transport.Target, err error) {
 		switch {
 		case c.over:
@@ -151,10 +159,13 @@ func (c *Call) offered(t transport.Target, local netip.AddrPort, body []byte, er
 	req.Add("Allow", allowed)
 	req.ContentType, req.Body = "application/sdp", body
 	var out *attempts
-	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, func(res *sip.Response, err error) {
+	out = c.a.send(c.acct, req, &req.CSeq.Seq, t, c, func(res *sip.Response, err error) {
 		c.response(out, res, err)
 	})
 	c.placed.outs = append(c.placed.outs, out)
+	if c.placed.inv.Waits {
+		c.watchAddress(offerer{t, local})
+	}
 	c.placed.failover.Stop()
 	c.placed.failover = c.a.s.After(silentAfter, func() {
 		if !out.heard {
@@ -168,6 +179,12 @@ const (
 	mostSilent  = 16 * time.Second
 	redialAfter = 2 * time.Second // how long a network that is away is left alone
 )
+
+// offerer is whom an offer was made for, and at which address of ours.
+type offerer struct {
+	to    transport.Target
+	local netip.AddrPort
+}
 
 // silent goes on beside a server that says nothing, which may ring yet: at the next address, and at what its
 // name leads to by now.
@@ -236,8 +253,9 @@ func (c *Call) response(out *attempts, res *sip.Response, err error) {
 	if err == nil && c.acct != nil && c.acct.index(out.target.Addr) >= 0 {
 		c.acct.first = out.target.Addr
 	}
+	earlier := c.placed.waits || !slices.Contains(c.placed.outs, out)
 	switch {
-	case !slices.Contains(c.placed.outs, out) && (err != nil || res.Status < 200 || res.Status >= 300):
+	case earlier && (err != nil || res.Status < 200 || res.Status >= 300):
 		c.bury(out) // of an earlier round; a 2xx is a phone that was picked up
 	case err != nil:
 		c.bury(out)
@@ -296,15 +314,29 @@ func (c *Call) lost(err error) {
 	case c.pending():
 	case c.placed.refusal != nil:
 		c.refused(c.placed.refusal)
+	case errors.Is(err, transaction.ErrTimeout) &&
+		c.wait(CallEvent{Status: 408, Reason: "no response", Err: err}, nil):
 	case rang || hopeless(err):
 		c.end(CallEvent{Kind: Ended, Err: err, Reason: err.Error()})
 	default:
-		c.a.log.Warn("INVITE not sent", "call", c.ID, "retry", redialAfter, "err", err)
-		if c.acct != nil {
-			c.acct.doubt(c.a.s, func() {})
-		}
-		c.placed.again = c.a.s.After(redialAfter, c.begin)
+		c.unsent(err)
 	}
+}
+
+// unsent begins anew after a while: this host cannot send now.
+func (c *Call) unsent(err error) {
+	if why := err.Error(); why != c.placed.unsent {
+		c.placed.unsent = why
+		c.a.log.Warn("INVITE not sent", "call", c.ID, "retry", redialAfter, "err", err)
+		if c.placed.inv.Waits {
+			c.tell(CallEvent{Kind: Waiting, Err: err, Reason: why, Again: redialAfter})
+		}
+	}
+	if c.acct != nil {
+		c.acct.doubt(c.a.s, func() {})
+	}
+	c.placed.waits = true
+	c.placed.again = c.a.s.After(redialAfter, c.begin)
 }
 
 // hopeless reports whether a failure would only repeat itself.
@@ -336,7 +368,10 @@ func (c *Call) refused(res *sip.Response) {
 	if c.redirected(res) {
 		return
 	}
-	c.end(CallEvent{Kind: Ended, Status: res.Status, Reason: res.Reason, ByPeer: true})
+	ev := CallEvent{Kind: Ended, Status: res.Status, Reason: res.Reason, ByPeer: true}
+	if !c.wait(ev, res) {
+		c.end(ev)
+	}
 }
 
 // end tells the end of a call that nobody answered.
@@ -347,6 +382,7 @@ func (c *Call) end(ev CallEvent) {
 }
 
 func (c *Call) progress(out *attempts, res *sip.Response) {
+	c.placed.rang = c.placed.rang || res.Status == 180 || res.Status == 183
 	if res.To.Tag() != "" && res.Status > 100 {
 		if l := c.legOf(out, res); l != nil {
 			l.step(oa1xx, turn{out: out, res: res})
@@ -361,7 +397,7 @@ func (c *Call) tellProgress(l *Leg, res *sip.Response) {
 		Body: description(&res.Headers, res.Body)})
 }
 
-func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
+func (t turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 
 // legOf finds or makes the dialog of a response: one for each To tag (§12.1, §13.2.2.4).
 func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {
@@ -393,7 +429,7 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 	l.d.confirmUAC(res)
 	if !lost {
 		c.placed.winner = l
-		c.giveUp(out)
+		c.giveUp(out, elsewhere)
 	}
 	l.step(oa2xx, turn{out: out, res: res, lost: lost})
 }

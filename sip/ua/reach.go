@@ -68,6 +68,9 @@ func (l *Leg) orDetour(t transport.Target, err error) (transport.Target, error) 
 	if l.d.detoured {
 		return l.d.peer, nil
 	}
+	if err == nil {
+		l.d.hop = t.Addr
+	}
 	return t, err
 }
 
@@ -108,13 +111,10 @@ func (l *Leg) detour(why error) error {
 	return nil
 }
 
-// heard notes where a request within the dialog came from, once it was accepted: from who sent the dialog's
-// messages so far, or another server of the account. Nobody else can draw the dialog to an address.
+// heard notes where a request within the dialog came from, once it was accepted (see source.go).
 func (l *Leg) heard(flow transport.Flow, req *sip.Request) {
-	d, acct := l.d, l.call.acct
-	known := flow.Remote.Addr().Unmap() == d.peer.Addr.Addr().Unmap() ||
-		acct != nil && acct.trusts(flow.Remote)
-	if !known || l.weaker(flow.Proto) || len(req.Via) == 0 {
+	d := l.d
+	if l.weaker(flow.Proto) || len(req.Via) == 0 {
 		return
 	}
 	host := d.peer.Host

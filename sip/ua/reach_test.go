@@ -148,17 +148,17 @@ func TestDialogIsNotDrawnAway(t *testing.T) {
 		f.joined(f.Response(200))
 		f.request("ACK")
 		a.want(t, ua.Acked)
-		options := func(from string) *far {
+		options := func(from string, status int) *far {
 			g := *f
 			g.Peer = n.NewPeer(t, from)
 			f.seq++
 			g.seq = f.seq
 			g.request("OPTIONS")
-			g.Response(200)
+			g.Response(status)
 			return &g
 		}
-		moved := options("10.0.0.2:6060")
-		thief := options("10.0.0.66:5060")
+		moved := options("10.0.0.2:6060", 200)
+		thief := options("10.0.0.66:5060", 403)
 		h.call.Hangup()
 		a.want(t, ua.Ended)
 		moved.answer(moved.Request("BYE"), 200, "")

@@ -15,7 +15,7 @@ func (c *Call) redirected(res *sip.Response) bool {
 	contacts := slices.Clone(res.Contact)
 	slices.SortStableFunc(contacts, func(a, b sip.Address) int { return b.Q() - a.Q() })
 	for _, to := range contacts {
-		if c.placed.moved || to.Star || !to.URI.IsSIP() || c.a.cfg.Redirect == nil {
+		if c.placed.followed || to.Star || !to.URI.IsSIP() || c.a.cfg.Redirect == nil {
 			break
 		}
 		uri := to.URI
@@ -25,7 +25,7 @@ func (c *Call) redirected(res *sip.Response) bool {
 			continue
 		}
 		c.a.log.Info("redirection followed", "call", c.ID, "from", c.placed.inv.To, "to", uri)
-		c.placed.moved = true
+		c.placed.followed = true
 		c.giveUp(nil)
 		c.acct, c.placed.inv.To, c.placed.refusal = acct, uri, nil
 		c.begin()

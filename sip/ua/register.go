@@ -215,7 +215,7 @@ func (r *Registration) sendTo(t transport.Target, local netip.AddrPort) {
 	}
 	req.Expires = int(r.expires / time.Second)
 	r.sent = append(r.sent, s)
-	s.out = r.a.send(r.acct, req, &r.seq, t, func(res *sip.Response, err error) { r.receive(s, res, err) })
+	s.out = r.a.send(r.acct, req, &r.seq, t, nil, func(res *sip.Response, err error) { r.receive(s, res, err) })
 	r.quiet.Stop()
 	r.quiet = r.a.s.After(silentAfter, func() {
 		if !s.out.heard {
@@ -248,14 +248,20 @@ func (r *Registration) silent() {
 
 func (r *Registration) request(contact sip.Address) *sip.Request {
 	r.seq++
-	domain := r.acct.AOR
+	req := newRegister(r.acct, r.callID, r.fromTag, r.seq)
+	req.Contact = []sip.Address{contact}
+	return req
+}
+
+// newRegister is a REGISTER without a Contact, which only asks.
+func newRegister(acct *Account, callID, fromTag string, seq uint32) *sip.Request {
+	domain := acct.AOR
 	domain.User, domain.Password = "", ""
 	req := sip.NewRequest(sip.REGISTER, domain)
-	req.To = sip.Address{URI: r.acct.AOR}
-	req.From = sip.Address{URI: r.acct.AOR}.WithTag(r.fromTag)
-	req.CallID = r.callID
-	req.CSeq = sip.CSeq{Seq: r.seq, Method: sip.REGISTER}
-	req.Contact = []sip.Address{contact}
+	req.To = sip.Address{URI: acct.AOR}
+	req.From = sip.Address{URI: acct.AOR}.WithTag(fromTag)
+	req.CallID = callID
+	req.CSeq = sip.CSeq{Seq: seq, Method: sip.REGISTER}
 	return req
 }
 
@@ -279,6 +285,7 @@ func (r *Registration) receive(s *sending, res *sip.Response, err error) {
 		r.res, r.err = nil, errNotKept
 		r.step(evRefused)
 	case res.Status < 300:
+		r.acct.speaker = s.out.tx.From().Addr().Unmap()
 		r.step(evOK)
 	case res.Status == 423:
 		r.step(evBrief)
@@ -379,7 +386,7 @@ func (r *Registration) leave() {
 		s.out.gone = true
 	}
 	r.sent = nil
-	r.a.send(r.acct, req, &r.seq, r.target, func(res *sip.Response, err error) {
+	r.a.send(r.acct, req, &r.seq, r.target, nil, func(res *sip.Response, err error) {
 		switch {
 		case r.state != regLeaving || res != nil && res.Status < 200:
 		case err == nil && res.Status < 300:
@@ -394,7 +401,7 @@ func (r *Registration) leave() {
 
 func (r *Registration) gone() {
 	r.stopTimers()
-	r.acct.home = netip.AddrPort{}
+	r.acct.home, r.acct.speaker = netip.AddrPort{}, netip.Addr{}
 	delete(r.a.regs, r)
 	r.notify(RegEvent{})
 	r.a.rest()

@@ -51,7 +51,7 @@ type callLine struct {
 	stop  func()
 }
 
-func newCallLine(b *testing.B) *callLine {
+func newCallLine(tb testing.TB) *callLine {
 	l := &callLine{ended: make(chan bool, 2)}
 	near, far := newCable()
 	l.a = ua.New(ua.Config{})
@@ -75,18 +75,39 @@ func newCallLine(b *testing.B) *callLine {
 		cancel()
 		for range 2 {
 			if err := <-done; err != nil {
-				b.Error(err)
+				tb.Error(err)
 			}
 		}
 	}
 	return l
 }
 
-// BenchmarkCall is a whole call through two stacks: INVITE, 180, 200, ACK, BYE, 200.
+// call places one call and takes it down: INVITE, 180, 200, ACK, BYE, 200.
+func (l *callLine) call(inv ua.Invite) {
+	answered := make(chan bool, 1)
+	c := l.a.Invite(inv, func(_ *ua.Call, ev ua.CallEvent) {
+		switch ev.Kind {
+		case ua.Answered:
+			answered <- true
+		case ua.Ended:
+			l.ended <- true
+		}
+	})
+	<-answered
+	c.Hangup()
+	<-l.ended
+	<-l.ended
+}
+
+func benchInvite(tb testing.TB) ua.Invite {
+	return ua.Invite{To: mustURI(tb, "sip:kitchen@10.0.0.2"), From: mustURI(tb, "sip:door@10.0.0.1"),
+		Offer: plainOffer}
+}
+
+// BenchmarkCall is a whole call through two stacks.
 func BenchmarkCall(b *testing.B) {
 	const lifetime = 1000 // calls until the lingering transactions reach the stack's bound, less a reserve
-	inv := ua.Invite{To: mustURI(b, "sip:kitchen@10.0.0.2"), From: mustURI(b, "sip:door@10.0.0.1"),
-		Offer: plainOffer}
+	inv := benchInvite(b)
 	b.ReportAllocs()
 	var line *callLine
 	goroutines := 0
@@ -99,19 +120,7 @@ func BenchmarkCall(b *testing.B) {
 			line = newCallLine(b)
 			b.StartTimer()
 		}
-		answered := make(chan bool, 1)
-		c := line.a.Invite(inv, func(_ *ua.Call, ev ua.CallEvent) {
-			switch ev.Kind {
-			case ua.Answered:
-				answered <- true
-			case ua.Ended:
-				line.ended <- true
-			}
-		})
-		<-answered
-		c.Hangup()
-		<-line.ended
-		<-line.ended
+		line.call(inv)
 		goroutines = max(goroutines, runtime.NumGoroutine())
 	}
 	line.stop()
@@ -160,4 +169,16 @@ func TestStrangerAllocs(t *testing.T) {
 	}
 }
 
-const strangerAllocs = 22
+const strangerAllocs = 18
+
+// TestCallAllocs bounds what a whole call allocates at both ends.
+func TestCallAllocs(t *testing.T) {
+	line := newCallLine(t)
+	defer line.stop()
+	inv := benchInvite(t)
+	if n := testing.AllocsPerRun(500, func() { line.call(inv) }); n > callAllocs {
+		t.Errorf("%v allocations, want at most %d", n, callAllocs)
+	}
+}
+
+const callAllocs = 250

@@ -22,7 +22,9 @@ import (
 type testAgent struct {
 	*ua.Agent
 	addr   netip.AddrPort
+	udp    *siptest.Transport // the first transport
 	events chan heard
+	waits  bool // its calls are Invite.Waits
 }
 
 type heard struct {
@@ -58,7 +60,8 @@ func startUA(t testing.TB, n *siptest.Network, addr string, options ...func(*uaO
 	o.cfg.Log = slog.New(o.log)
 	u.Agent = ua.New(ua.Config{Log: o.cfg.Log, Allow: o.allow, Incoming: o.on,
 		Redirect: o.redirect})
-	transports := []transport.Transport{n.ListenOn(o.proto, addr)}
+	u.udp = n.ListenOn(o.proto, addr)
+	transports := []transport.Transport{u.udp}
 	for i, p := range o.also {
 		at := netip.AddrPortFrom(u.addr.Addr(), u.addr.Port()+10+uint16(i))
 		transports = append(transports, n.ListenOn(p, at.String()))
@@ -106,7 +109,7 @@ var offer = []byte("v=0\r\n")
 // call places a call with or without an account.
 func (u *testAgent) call(t testing.TB, to string, acct ...*ua.Account) *ua.Call {
 	inv := ua.Invite{To: mustURI(t, to), From: sip.URI{Scheme: "sip", User: "door",
-		Host: u.addr.Addr().String()},
+		Host: u.addr.Addr().String()}, Waits: u.waits,
 		Offer: ua.OfferNow(func(netip.Addr, transport.Target) ([]byte, error) { return offer, nil })}
 	if len(acct) > 0 {
 		inv.Account = acct[0]

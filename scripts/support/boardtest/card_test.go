@@ -111,7 +111,7 @@ func TestCardOpen(t *testing.T) {
 		go func() { _ = r.guest.call("Reclaim", "", nil, outboard) }()
 		// The panic's 5 s are a delay loop, which takes longer where the emulated core is not always given
 		// one.
-		r.releasedBy(on, on.At, outboard)
+		r.releasedBy(on, on.At, 3*outboard)
 		r.settled(on, 2)
 		if !strings.Contains(r.guest.Log(), "Kernel panic") {
 			r.errorf("no panic: the mapped pages are there still")

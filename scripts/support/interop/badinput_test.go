@@ -125,7 +125,7 @@ func TestNoCommonCodec(t *testing.T) {
 		invite := p.RequestTo("INVITE", st.Port, id, tag, 1, body)
 		invite = strings.Replace(invite, parseMessage(invite).Get("From"), "<sip:kitchen@127.0.0.1>;tag="+tag, 1)
 		p.Send(to, invite)
-		m := p.Next("final response", 5*time.Second, func(m Message) bool { return m.Status() >= 200 })
+		m := p.Next("final response", patience, func(m Message) bool { return m.Status() >= 200 })
 		if m.Status() != 488 && (name != "garbage" || m.Status() != 400) {
 			t.Errorf("%s: %q, want 488", name, m.Start)
 		}
@@ -151,7 +151,7 @@ func TestRefusesToStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := Start(t, "portero", t.TempDir(), nil, binary(t), "run", "-config", st.Config)
-		code := p.Wait(8 * time.Second)
+		code := p.Wait(patience)
 		return code, p.Log()
 	}
 	for name, c := range map[string]struct {
@@ -197,7 +197,7 @@ func TestRefusesToStart(t *testing.T) {
 	t.Run("no such config", func(t *testing.T) {
 		t.Parallel()
 		p := Start(t, "portero", t.TempDir(), nil, binary(t), "run", "-config", "/nonexistent/portero.toml")
-		if code := p.Wait(8 * time.Second); code != 1 || !strings.Contains(p.Log(), "/nonexistent/portero.toml") {
+		if code := p.Wait(patience); code != 1 || !strings.Contains(p.Log(), "/nonexistent/portero.toml") {
 			t.Errorf("exit code %d, want 1, and the path:\n%s", code, p.Log())
 		}
 	})

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"portero/scripts/support/voices"
 )
 
 // Baresip is a phone without a card: it says the clip it was started with and records what it hears.
@@ -88,7 +90,7 @@ func StartBaresip(t *testing.T, name, account, sayPath string) *Baresip {
 		t.Fatal(err)
 	}
 	b.Process = Start(t, name, b.dir, []string{"HOME=" + b.dir}, "baresip", "-f", b.dir, "-v")
-	b.ctrl = dialUntil(t, b.Process, fmt.Sprintf("127.0.0.1:%d", ctrl), 10*time.Second)
+	b.ctrl = dialUntil(t, b.Process, fmt.Sprintf("127.0.0.1:%d", ctrl), patience)
 	t.Cleanup(func() { _ = b.ctrl.Close() })
 	go EachReport(b.ctrl, b.hear)
 	return b
@@ -166,6 +168,15 @@ func (b *Baresip) Heard() []string {
 		b.t.Fatal(err)
 	}
 	return found
+}
+
+// SoFar is what the phone has heard in its newest call.
+func (b *Baresip) SoFar() voices.Clip {
+	found := b.Heard()
+	if len(found) == 0 {
+		return voices.Clip{}
+	}
+	return sofar(found[len(found)-1])
 }
 
 // Account is a baresip account line that answers by command.

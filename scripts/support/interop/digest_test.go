@@ -56,19 +56,19 @@ func TestDigestAnswers(t *testing.T) {
 					t.Errorf("uri=%q, Request-URI %q", got["uri"], m.URI())
 				}
 			}
-			first := p.Request("REGISTER", 5*time.Second)
+			first := p.Request("REGISTER", patience)
 			if len(first.All("Authorization")) > 0 {
 				t.Error("credentials before a challenge")
 			}
 			p.Send(first.From, Reply(first, "401 Unauthorized", "a", "", header("one", "")...))
-			second := p.Next("REGISTER with credentials", 5*time.Second, func(m Message) bool { return m.Get("Authorization") != "" })
+			second := p.Next("REGISTER with credentials", patience, func(m Message) bool { return m.Get("Authorization") != "" })
 			verify(second, "one")
 			// The nonce went stale: a new one, and no complaint about the password.
 			p.Send(second.From, Reply(second, "401 Unauthorized", "b", "", header("two", ", stale=true")...))
-			third := p.Next("REGISTER with the new nonce", 5*time.Second, func(m Message) bool { return strings.Contains(m.Get("Authorization"), `"two"`) })
+			third := p.Next("REGISTER with the new nonce", patience, func(m Message) bool { return strings.Contains(m.Get("Authorization"), `"two"`) })
 			verify(third, "two")
 			p.Send(third.From, Reply(third, "200 OK", "c", "", "Contact: "+third.Get("Contact")+";expires=600"))
-			st.Await("registration.up", 5*time.Second)
+			st.Await("registration.up", patience)
 			if n := st.Count("registration.failed"); n != 0 {
 				t.Errorf("registration.failed %d times", n)
 			}
@@ -88,10 +88,10 @@ func TestDigestGivesUpOnAWrongPassword(t *testing.T) {
 	st := registersAt(t, p)
 	challenge := `WWW-Authenticate: Digest realm="peer.test", nonce="n1", algorithm=SHA-256, qop="auth"`
 	for range 2 {
-		m := p.Request("REGISTER", 5*time.Second)
+		m := p.Request("REGISTER", patience)
 		p.Send(m.From, Reply(m, "401 Unauthorized", token(), "", challenge))
 	}
-	st.Await("registration.failed", 5*time.Second)
+	st.Await("registration.failed", patience)
 	if m, ok := p.Try(1500*time.Millisecond, func(m Message) bool { return m.Method() == "REGISTER" }); ok {
 		t.Errorf("a further REGISTER within 1.5 s of the refusal: %s", m.Get("Authorization"))
 	}
@@ -103,12 +103,12 @@ func TestDigestKeepsToItsRealm(t *testing.T) {
 	binary(t)
 	p := NewPeer(t)
 	st := registersAt(t, p)
-	m := p.Request("REGISTER", 5*time.Second)
+	m := p.Request("REGISTER", patience)
 	p.Send(m.From, Reply(m, "401 Unauthorized", "a", "", `WWW-Authenticate: Digest realm="evil.test", nonce="n1", algorithm=MD5, qop="auth"`))
 	if m, ok := p.Try(1500*time.Millisecond, func(m Message) bool { return m.Get("Authorization") != "" }); ok {
 		t.Errorf("credentials for a foreign realm: %s", m.Get("Authorization"))
 	}
-	st.Await("registration.failed", 5*time.Second)
+	st.Await("registration.failed", patience)
 }
 
 func registersAt(t *testing.T, p *Peer) *Station {

@@ -4,7 +4,6 @@ package interop
 
 import (
 	"testing"
-	"time"
 )
 
 // Wide-band voices: the station offers G.722 alone, and both makes of phone talk it with theirs.
@@ -13,11 +12,11 @@ func TestG722(t *testing.T) {
 	h := startHousehold(t, true)
 	h.kitchenAnswers()
 	h.b.Command("hangup", "")
-	mustTalk(t, h.st.Await("call.ended", 5*time.Second), "G722")
+	mustTalk(t, h.st.Await("call.ended", patience), "G722")
 
 	h.hallAnswers()
 	h.l.Say("terminate")
-	mustTalk(t, h.st.Await("call.ended", 5*time.Second), "G722")
+	mustTalk(t, h.st.Await("call.ended", patience), "G722")
 	h.end()
 }
 

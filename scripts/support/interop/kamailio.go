@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 //go:embed kamailio.cfg
@@ -37,7 +36,7 @@ func StartKamailio(t *testing.T, users map[string]string) *Kamailio {
 		t.Fatal(err)
 	}
 	k.Process = Start(t, "kamailio", dir, nil, "kamailio", "-f", path, "-DD", "-E", "-m", "16", "-M", "4", "-Y", dir, "-w", dir)
-	waitSIP(t, k.Port, 10*time.Second)
+	waitSIP(t, k.Port, patience)
 	return k
 }
 

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"portero/scripts/support/voices"
 )
 
 // Linphone is linphonec told what to do on its standard input; it plays a file into the call and records what it hears.
@@ -15,6 +18,7 @@ type Linphone struct {
 	*Process
 	Port   int
 	record string
+	rate   int // Hz, of the recording
 }
 
 const linphoneConfig = `[sip]
@@ -68,9 +72,9 @@ func StartLinphone(t *testing.T, name, user, password string, port int, sayPath 
 		}
 	}
 	l.Process = Start(t, name, dir, []string{"HOME=" + dir}, "linphonec", "-c", path, "-S")
-	l.WaitLog(`linphonec>`, 15*time.Second)
+	l.WaitLog(`linphonec>`, patience)
 	l.Say("soundcard use files")
-	l.WaitLog(`Using wav files`, 5*time.Second)
+	l.WaitLog(`Using wav files`, patience)
 	l.Say("play " + sayPath)
 	l.Say("record " + l.record)
 	l.Codec(linphonePCMA)
@@ -87,21 +91,51 @@ const (
 func (l *Linphone) Codec(place int) {
 	l.Say("codec disable all")
 	l.Say(fmt.Sprintf("codec enable %d", place))
+	l.rate = 8000
+	if place == linphoneG722 {
+		l.rate = 16000
+	}
 }
 
 // Registered waits until the registrar has accepted the account. linphonec does not announce it, it must be asked.
 func (l *Linphone) Registered() {
 	l.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		l.Say("status register")
-		if l.WaitLog(`(registered, identity|registered=)(\S*)`, 5*time.Second)[1] == "registered, identity" {
+		if l.WaitLog(`(registered, identity|registered=)(\S*)`, patience)[1] == "registered, identity" {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	l.t.Fatalf("interop: %s: not registered within 15 s", l.name)
+	l.t.Fatalf("interop: %s: not registered within %v", l.name, patience)
 }
 
-// Heard is the recording of what the phone heard; complete once linphonec has ended.
-func (l *Linphone) Heard() string { return l.record }
+// Type types the family's code, one key after the other, and once more when it is not taken: two keys that a phone short of time
+// sends as one are a wrong code, as under a finger.
+func (l *Linphone) Type(st *Station, code string) {
+	l.t.Helper()
+	for attempt := 1; attempt <= 2; attempt++ {
+		for _, key := range strings.Split(code, "") {
+			l.Say(key)
+			time.Sleep(400 * time.Millisecond) // linphonec sends a key of its own length at once; two in a row would overlap
+		}
+		if _, ok := st.Try("code.accepted", patience/2, "who=family"); ok {
+			return
+		}
+	}
+	l.t.Fatalf("interop: %s: its code was not accepted; events: %v", l.name, st.kinds())
+}
+
+// SoFar is what the phone has heard. Until the call is over the file's head is 44 zeros, and the samples are at the codec's rate.
+func (l *Linphone) SoFar() voices.Clip {
+	raw, err := os.ReadFile(l.record)
+	if err != nil || len(raw) < 44 || raw[0] != 0 {
+		return sofar(l.record)
+	}
+	c := voices.Clip{Rate: l.rate}
+	for at := 44; at+1 < len(raw); at += 2 {
+		c.Samples = append(c.Samples, float64(int16(uint16(raw[at])|uint16(raw[at+1])<<8))/32768)
+	}
+	return c
+}

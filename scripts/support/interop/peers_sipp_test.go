@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The scenarios of sipp/ among the peers: baresip where it is up to them, a caller scripted here where it is not.
@@ -23,9 +22,9 @@ func TestPeersSIPpAnswerAndEarlyMedia(t *testing.T) {
 		s := StartSIPp(t, scenario, 0)
 		b := dialler(t, s.Port, "")
 		b.Command("dial", fmt.Sprintf("sip:phone@127.0.0.1:%d", s.Port))
-		b.Await("CALL_ESTABLISHED", 10*time.Second)
+		b.Await("CALL_ESTABLISHED", patience)
 		b.Command("hangup", "")
-		trace := s.Done(10 * time.Second)
+		trace := s.Done(patience)
 		mustHave(t, trace, "BYE", 1)
 		if scenario == "uas_407" {
 			invites := mustHave(t, trace, "INVITE", 2)
@@ -43,14 +42,14 @@ func TestPeersSIPpRefuseAndCancel(t *testing.T) {
 	for _, scenario := range []string{"uas_486", "uas_603"} {
 		s := StartSIPp(t, scenario, 0)
 		b.Command("dial", fmt.Sprintf("sip:phone@127.0.0.1:%d", s.Port))
-		b.Await("CALL_CLOSED", 10*time.Second)
-		mustHave(t, s.Done(10*time.Second), "ACK", 1)
+		b.Await("CALL_CLOSED", patience)
+		mustHave(t, s.Done(patience), "ACK", 1)
 	}
 	s := StartSIPp(t, "uas_noanswer", 0)
 	b.Command("dial", fmt.Sprintf("sip:phone@127.0.0.1:%d", s.Port))
-	b.Await("CALL_RINGING", 10*time.Second)
+	b.Await("CALL_RINGING", patience)
 	b.Command("hangup", "")
-	mustHave(t, s.Done(10*time.Second), "CANCEL", 1)
+	mustHave(t, s.Done(patience), "CANCEL", 1)
 }
 
 func TestPeersSIPpRegister(t *testing.T) {
@@ -63,14 +62,14 @@ func TestPeersSIPpRegister(t *testing.T) {
 		return strings.Replace(raw, "REGISTER sip:door@", "REGISTER sip:", 1)
 	}
 	p.Send(to, register(1))
-	p.Response(401, 5*time.Second)
+	p.Response(401, patience)
 	const digest = `Authorization: Digest username="door", realm="sipp.test", nonce="5ca1ab1e", uri="%s", algorithm=MD5, response="%s"`
 	uri := fmt.Sprintf("sip:127.0.0.1:%d", s.Port)
 	p.Send(to, register(2, fmt.Sprintf(digest, uri, response(t, "REGISTER", uri, "door", "kettle-on-8", "sipp.test", "5ca1ab1e"))))
-	p.Response(423, 5*time.Second)
+	p.Response(423, patience)
 	p.Send(to, register(3))
-	p.Response(200, 5*time.Second)
-	s.Done(5 * time.Second)
+	p.Response(200, patience)
+	s.Done(patience)
 }
 
 func TestPeersSIPpRefusesWrongCredentials(t *testing.T) {
@@ -78,9 +77,9 @@ func TestPeersSIPpRefusesWrongCredentials(t *testing.T) {
 	s := StartSIPp(t, "uas_407", 0)
 	b := StartBaresip(t, "baresip", Account("door", "wrong", "127.0.0.1", s.Port, ";regint=0"), speaker(t, "kitchen").Path)
 	b.Command("dial", fmt.Sprintf("sip:phone@127.0.0.1:%d", s.Port))
-	b.Await("CALL_ESTABLISHED", 10*time.Second)
+	b.Await("CALL_ESTABLISHED", patience)
 	b.Command("hangup", "")
-	invites := mustHave(t, s.Done(10*time.Second), "INVITE", 2)
+	invites := mustHave(t, s.Done(patience), "INVITE", 2)
 	if ParseCredentials(invites[1].Get("Proxy-Authorization")).Verify("INVITE", "door", "kettle-on-8", "sipp.test", "5ca1ab1e") == nil {
 		t.Error("the rig took a wrong password")
 	}
@@ -95,7 +94,7 @@ func TestPeersSIPpForkAndCross(t *testing.T) {
 		id, tag := token(), token()
 		invite := p.RequestTo("INVITE", s.Port, id, tag, 1, sdp(30000, "sendrecv"))
 		p.Send(to, invite)
-		p.Response(180, 5*time.Second)
+		p.Response(180, patience)
 		if scenario == "uas_cross" {
 			via := parseMessage(invite).Get("Via")
 			cancel := p.RequestTo("CANCEL", s.Port, id, tag, 1, "")
@@ -109,15 +108,15 @@ func TestPeersSIPpForkAndCross(t *testing.T) {
 		n := map[string]int{"uas_fork": 2, "uas_cross": 1}[scenario]
 		var last Message
 		for range n {
-			last = p.Next("200 to INVITE", 5*time.Second, func(m Message) bool { return m.Status() == 200 && strings.HasSuffix(m.Get("CSeq"), "INVITE") })
+			last = p.Next("200 to INVITE", patience, func(m Message) bool { return m.Status() == 200 && strings.HasSuffix(m.Get("CSeq"), "INVITE") })
 			within(last, "ACK", 1)
 		}
 		within(last, "BYE", 2)
 		if scenario == "uas_fork" {
-			p.Next("200 to BYE", 5*time.Second, func(m Message) bool { return m.Status() == 200 && m.Get("CSeq") == "2 BYE" })
+			p.Next("200 to BYE", patience, func(m Message) bool { return m.Status() == 200 && m.Get("CSeq") == "2 BYE" })
 			within(last, "BYE", 3)
 		}
-		trace := s.Done(10 * time.Second)
+		trace := s.Done(patience)
 		mustHave(t, trace, "ACK", n)
 	}
 }
@@ -127,8 +126,8 @@ func TestPeersSIPpCallsBaresip(t *testing.T) {
 	port := freePort(t) // baresip's account answers whoever calls its port
 	b := StartBaresip(t, "baresip", strings.Replace(Account("door", "x", "127.0.0.1", port, ";regint=0"), "manual", "auto", 1), speaker(t, "kitchen").Path)
 	s := StartSIPp(t, "uac_hold", b.Port, "-key", "caller", "kitchen")
-	b.Await("CALL_ESTABLISHED", 10*time.Second)
-	trace := s.Done(10 * time.Second)
+	b.Await("CALL_ESTABLISHED", patience)
+	trace := s.Done(patience)
 	if oks := received(trace, "200"); len(oks) != 4 {
 		t.Errorf("%d responses 200, want 4 (INVITE, hold, resume, BYE)", len(oks))
 	}

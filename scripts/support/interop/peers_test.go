@@ -4,7 +4,6 @@ package interop
 
 import (
 	"testing"
-	"time"
 
 	"portero/scripts/support/voices"
 )
@@ -31,18 +30,16 @@ func TestPeersBaresipKamailioBaresip(t *testing.T) {
 	a.Registered()
 	b.Registered()
 	a.Command("dial", k.URI("hall"))
-	b.Await("CALL_INCOMING", 10*time.Second)
+	b.Await("CALL_INCOMING", patience)
 	b.Command("accept", "")
-	a.Await("CALL_ESTABLISHED", 10*time.Second)
+	a.Await("CALL_ESTABLISHED", patience)
 	a.Command("sndcode", "12#")
 	mustDial(t, b, "12#")
-	talk(max(kitchen.sentence(), hall.sentence()))
+	converse(t, hearing{"the hall, in the kitchen", a.SoFar, hall}, hearing{"the kitchen, in the hall", b.SoFar, kitchen})
 	a.Command("hangup", "")
-	b.Await("CALL_CLOSED", 5*time.Second)
+	b.Await("CALL_CLOSED", patience)
 	a.Stop()
 	b.Stop()
-	mustHear(t, "the hall, in the kitchen", only(t, a.Heard()), hall)
-	mustHear(t, "the kitchen, in the hall", only(t, b.Heard()), kitchen)
 	mustNotHear(t, "the kitchen's own voice", only(t, a.Heard()), kitchen)
 	mustNotHear(t, "a sentence that nobody said", only(t, b.Heard()), speaker(t, "other"))
 }
@@ -56,32 +53,30 @@ func TestPeersBaresipKamailioLinphone(t *testing.T) {
 	l.Registered()
 	a.Registered()
 	a.Command("dial", k.URI("hall"))
-	l.WaitLog(`Receiving new incoming call`, 10*time.Second)
+	l.WaitLog(`Receiving new incoming call`, patience)
 	l.Say("answer")
-	a.Await("CALL_ESTABLISHED", 10*time.Second)
+	a.Await("CALL_ESTABLISHED", patience)
 	l.Say("12#")
 	mustDial(t, a, "12#")
-	talk(max(kitchen.sentence(), hall.sentence()))
+	converse(t, hearing{"the hall, in the kitchen", a.SoFar, hall}, hearing{"the kitchen, in the hall", l.SoFar, kitchen})
 	a.Command("hangup", "")
-	a.Await("CALL_CLOSED", 5*time.Second)
+	a.Await("CALL_CLOSED", patience)
 	a.Stop()
 	l.Stop()
-	mustHear(t, "the hall, in the kitchen", only(t, a.Heard()), hall)
-	mustHear(t, "the kitchen, in the hall", l.Heard(), kitchen)
 }
 
 func TestPeersWrongPasswordIsRefused(t *testing.T) {
 	t.Parallel()
 	k := StartKamailio(t, map[string]string{"kitchen": "kettle-on-8"})
 	a := StartBaresip(t, "baresip-kitchen", Account("kitchen", "wrong", "127.0.0.1", k.Port, ";regint=60"), speaker(t, "kitchen").Path)
-	a.WaitLog(`40[1-7] `, 10*time.Second)
+	a.WaitLog(`40[1-7] `, patience)
 }
 
 // mustDial waits for digits (RFC 4733) to arrive at b, one event each.
 func mustDial(t *testing.T, b *Baresip, digits string) {
 	t.Helper()
 	for _, digit := range digits {
-		if e := b.Await("CALL_DTMF_START", 8*time.Second); e.Param != string(digit) {
+		if e := b.Await("CALL_DTMF_START", patience); e.Param != string(digit) {
 			t.Errorf("%s got digit %q, want %q", b.name, e.Param, string(digit))
 		}
 	}

@@ -31,6 +31,9 @@ type Process struct {
 	waiting int           // how far WaitLog has read
 }
 
+// patience is how long a test waits for what comes by itself: in no time on an idle machine, late on one that has other things to do.
+const patience = 20 * time.Second
+
 var (
 	groupsMu sync.Mutex
 	groups   = map[int]bool{} // process groups to end when the test binary runs out of time

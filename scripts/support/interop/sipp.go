@@ -66,7 +66,7 @@ func StartSIPp(t *testing.T, name string, remote int, more ...string) *SIPp {
 func waitBound(t *testing.T, p *Process, port int) {
 	t.Helper()
 	bound := regexp.MustCompile(fmt.Sprintf(`(?m):%04X [0-9A-F]+:`, port))
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		raw, err := os.ReadFile("/proc/net/udp")
 		if err != nil {
 			t.Fatal(err)

@@ -35,9 +35,9 @@ func TestSIPpCallsHoldsResumes(t *testing.T) {
 	t.Parallel()
 	st := isCalled(t)
 	s := StartSIPp(t, "uac_hold", st.Port, "-key", "caller", "kitchen")
-	st.Await("call.answered", 5*time.Second)
-	trace := s.Done(10 * time.Second)
-	st.Await("call.ended", 5*time.Second)
+	st.Await("call.answered", patience)
+	trace := s.Done(patience)
+	st.Await("call.ended", patience)
 	var answers []Message
 	for _, m := range received(trace, "200") {
 		if strings.HasSuffix(m.Get("CSeq"), "INVITE") {
@@ -66,30 +66,30 @@ func TestSIPpRingsAtTheDoor(t *testing.T) {
 	t.Parallel()
 	st := isCalled(t)
 	s := StartSIPp(t, "uac_hold", st.Port, "-key", "caller", "hall")
-	st.Await("call.ringing", 5*time.Second)
+	st.Await("call.ringing", patience)
 	if n := st.Count("card.opened", "mic=true"); n != 0 {
 		t.Errorf("the microphone was open %d times before anybody at the door answered", n)
 	}
 	st.Press()
-	st.Await("call.answered", 5*time.Second)
-	trace := s.Done(10 * time.Second)
+	st.Await("call.answered", patience)
+	trace := s.Done(patience)
 	mustHave(t, trace, "180", 1)
-	st.Await("call.ended", 5*time.Second)
+	st.Await("call.ended", patience)
 }
 
 func TestSIPpIsBusyOrForbidden(t *testing.T) {
 	t.Parallel()
 	st := isCalled(t)
 	s := StartSIPp(t, "uac_forbidden", st.Port, "-key", "caller", "mallory")
-	s.Done(8 * time.Second)
+	s.Done(patience)
 	if n := st.Count("call.answered"); n != 0 {
 		t.Errorf("a stranger was answered %d times", n)
 	}
 	first := StartSIPp(t, "uac_hold", st.Port, "-key", "caller", "kitchen")
-	st.Await("call.answered", 5*time.Second)
+	st.Await("call.answered", patience)
 	second := StartSIPp(t, "uac_busy", st.Port, "-key", "caller", "kitchen")
-	second.Done(8 * time.Second)
-	first.Done(8 * time.Second)
+	second.Done(patience)
+	first.Done(patience)
 	if n := st.Count("call.answered"); n != 1 {
 		t.Errorf("call.answered %d times, want once", n)
 	}
@@ -110,9 +110,9 @@ func TestCallerCancels(t *testing.T) {
 		cancel := from(p.RequestTo("CANCEL", st.Port, id, tag, 1, ""))
 		cancel = strings.Replace(cancel, parseMessage(cancel).Get("Via"), parseMessage(invite).Get("Via"), 1)
 		p.Send(to, invite)
-		p.Next("provisional response", 5*time.Second, func(m Message) bool { return m.Status() >= 100 })
+		p.Next("provisional response", patience, func(m Message) bool { return m.Status() >= 100 })
 		p.Send(to, cancel)
-		p.Next("response to CANCEL", 5*time.Second, func(m Message) bool { return m.Get("CSeq") == "1 CANCEL" && m.Status() >= 200 })
+		p.Next("response to CANCEL", patience, func(m Message) bool { return m.Get("CSeq") == "1 CANCEL" && m.Status() >= 200 })
 		var final Message
 		for _, m := range p.Seen {
 			if m.Get("CSeq") == "1 INVITE" && m.Status() >= 200 {
@@ -120,7 +120,7 @@ func TestCallerCancels(t *testing.T) {
 			}
 		}
 		if final.Start == "" {
-			final = p.Next("final response to INVITE", 5*time.Second, func(m Message) bool { return m.Get("CSeq") == "1 INVITE" && m.Status() >= 200 })
+			final = p.Next("final response to INVITE", patience, func(m Message) bool { return m.Get("CSeq") == "1 INVITE" && m.Status() >= 200 })
 		}
 		ack := from(p.RequestTo("ACK", st.Port, id, tag, 1, ""))
 		ack = strings.Replace(ack, "To: "+parseMessage(ack).Get("To"), "To: "+final.Get("To"), 1)
@@ -130,7 +130,7 @@ func TestCallerCancels(t *testing.T) {
 			p.Send(to, ack)
 			bye := from(p.RequestTo("BYE", st.Port, id, tag, 2, ""))
 			p.Send(to, strings.Replace(bye, "To: "+parseMessage(bye).Get("To"), "To: "+final.Get("To"), 1))
-			p.Next("200 to BYE", 5*time.Second, func(m Message) bool { return m.Get("CSeq") == "2 BYE" && m.Status() == 200 })
+			p.Next("200 to BYE", patience, func(m Message) bool { return m.Get("CSeq") == "2 BYE" && m.Status() == 200 })
 		default:
 			if caller == "hall" && final.Status() != 487 && final.Status() != 480 && final.Status() != 403 {
 				t.Errorf("cancelled, but the INVITE ended with %q", final.Start)
@@ -139,7 +139,7 @@ func TestCallerCancels(t *testing.T) {
 		}
 	}
 	s := StartSIPp(t, "uac_hold", st.Port, "-key", "caller", "kitchen")
-	s.Done(10 * time.Second)
+	s.Done(patience)
 }
 
 // The From of an allow-listed caller from another address is a forgery: 127.0.0.2 is not on the list.
@@ -148,6 +148,6 @@ func TestForgedFromIsRefused(t *testing.T) {
 	binary(t)
 	st := StartStation(t, Setup{Text: strings.ReplaceAll(listening, `source = "127.0.0.1"`, `source = "127.0.0.9"`) +
 		fmt.Sprintf(frontDoor, `"sip:nobody@127.0.0.1:9"`, "30s", "2m")})
-	StartSIPp(t, "uac_forbidden", st.Port, "-key", "caller", "kitchen").Done(8 * time.Second)
+	StartSIPp(t, "uac_forbidden", st.Port, "-key", "caller", "kitchen").Done(patience)
 	st.Quiet(200*time.Millisecond, "call.answered", "call.ringing", "card.opened mic=true", "door.opened")
 }

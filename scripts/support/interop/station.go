@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"portero/scripts/support/voices"
 )
 
 var build struct {
@@ -110,7 +112,7 @@ func StartStation(t *testing.T, s Setup) *Station {
 	t.Helper()
 	st := newStation(t, s)
 	st.Process = Start(t, "portero", filepath.Dir(st.Config), nil, binary(t), "run", "-config", st.Config)
-	st.Await("station.ready", 10*time.Second)
+	st.Await("station.ready", patience)
 	return st
 }
 
@@ -187,7 +189,21 @@ func (st *Station) take() {
 // Await waits for the next event of that kind with those "key=value" fields, and returns it.
 func (st *Station) Await(kind string, atMost time.Duration, fields ...string) line {
 	st.t.Helper()
-	deadline := time.After(atMost)
+	l, ok := st.Try(kind, atMost, fields...)
+	if !ok {
+		select {
+		case <-st.ended:
+			st.t.Fatalf("interop: the station ended with code %d without event %s %v; events: %v", st.code, kind, fields, st.kinds())
+		default:
+			st.t.Fatalf("interop: no event %s %v within %v; events: %v", kind, fields, atMost, st.kinds())
+		}
+	}
+	return l
+}
+
+// Try is Await that may come back empty.
+func (st *Station) Try(kind string, atMost time.Duration, fields ...string) (line, bool) {
+	deadline, last := time.After(atMost), false
 	for {
 		st.mu.Lock()
 		grown := st.grown
@@ -196,25 +212,24 @@ func (st *Station) Await(kind string, atMost time.Duration, fields ...string) li
 		for i := st.next[kind]; i < len(st.all); i++ {
 			if st.all[i].is(kind, fields...) {
 				st.next[kind] = i + 1
-				return st.all[i]
+				return st.all[i], true
 			}
+		}
+		if last {
+			return nil, false
 		}
 		select {
 		case <-grown:
 		case <-st.ended:
-			st.take()
-			for i := st.next[kind]; i < len(st.all); i++ {
-				if st.all[i].is(kind, fields...) {
-					st.next[kind] = i + 1
-					return st.all[i]
-				}
-			}
-			st.t.Fatalf("interop: the station ended with code %d without event %s %v; events: %v", st.code, kind, fields, st.kinds())
+			last = true
 		case <-deadline:
-			st.t.Fatalf("interop: no event %s %v within %v; events: %v", kind, fields, atMost, st.kinds())
+			last = true
 		}
 	}
 }
+
+// SoFar is what the loudspeaker has played.
+func (st *Station) SoFar() voices.Clip { return sofar(st.Out) }
 
 // Count is how many events of that kind came so far.
 func (st *Station) Count(kind string, fields ...string) int {
@@ -279,7 +294,7 @@ func (st *Station) Press() {
 func (st *Station) End() {
 	st.t.Helper()
 	st.Signal(syscall.SIGTERM)
-	if code := st.Wait(8 * time.Second); code != 0 {
+	if code := st.Wait(patience); code != 0 {
 		st.t.Errorf("the station ended with code %d on SIGTERM, want 0", code)
 	}
 }
@@ -302,17 +317,21 @@ func (st *Station) PeakMB() float64 {
 	return float64(kb) / 1024
 }
 
+// late is by how much a timer may miss where the machine has other things to do. That it does not miss by itself is for the tests in
+// bubbles, where time is exact.
+const late = 1500 * time.Millisecond
+
 // mustOpen waits for one opening of the strike and holds its length against switch_on = 1500 ms.
 func (st *Station) mustOpen(how string) {
 	st.t.Helper()
-	opened := st.Await("door.opened", 5*time.Second, "door=strike", "how="+how)
-	closed := st.Await("door.closed", 5*time.Second, "door=strike")
-	if ms := closed.Num("on_ms"); ms < 1400 || ms > 1700 {
-		st.t.Errorf("the relay was on for %v ms (on_ms), want 1500", ms)
+	opened := st.Await("door.opened", patience, "door=strike", "how="+how)
+	closed := st.Await("door.closed", patience, "door=strike")
+	if ms := closed.Num("on_ms"); ms < 1400 || ms > 1500+late.Seconds()*1000 {
+		st.t.Errorf("the relay was on for %v ms (on_ms), want 1500 and at most %v more", ms, late)
 	}
 	wall := stamp(st.t, closed).Sub(stamp(st.t, opened))
-	if wall < 1400*time.Millisecond || wall > 2*time.Second {
-		st.t.Errorf("door.closed came %v after door.opened, want 1.5 s", wall)
+	if wall < 1400*time.Millisecond || wall > 1500*time.Millisecond+late {
+		st.t.Errorf("door.closed came %v after door.opened, want 1.5 s and at most %v more", wall, late)
 	}
 }
 

@@ -200,3 +200,72 @@ summary`)
 		t.Errorf("exit %d\n%s", code, text)
 	}
 }
+
+// TestFailedLast: of what tests side by side have printed, the failed ones' lines are shown, and at the very end what they hold
+// against the program, for that is where a log is not cut.
+func TestFailedLast(t *testing.T) {
+	const printed = `=== RUN   TestGood
+=== PAUSE TestGood
+=== RUN   TestBad
+=== PAUSE TestBad
+=== CONT  TestGood
+=== CONT  TestBad
+=== NAME  TestGood
+    a_test.go:7: the visitor: 100 % heard
+=== NAME  TestBad
+    a_test.go:9: the kitchen: 100 % heard
+    a_test.go:10: not heard: 12 %
+        of 19 pieces
+=== NAME  TestGood
+    process.go:12: --- portero (exit code 0) ---
+        chatter of the good one
+--- PASS: TestGood (1.00s)
+=== NAME  TestBad
+    process.go:12: --- portero (exit code 1) ---
+        chatter of the bad one
+        see peer_test.go:3: not a log line of its own
+--- FAIL: TestBad (2.00s)
+=== RUN   TestParent/sub
+    a_test.go:30: of the part
+    --- FAIL: TestParent/sub (0.00s)
+--- FAIL: TestParent (0.00s)
+FAIL
+`
+	show := func(log string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "log")
+		if err := os.WriteFile(path, []byte(log), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, out, errs := run(t, nil, "awk", "-f", "scripts/support/interop/failed.awk", path)
+		if errs != "" {
+			t.Fatal(errs)
+		}
+		return out
+	}
+	const want = `--- all that TestBad logged ---
+    a_test.go:9: the kitchen: 100 % heard
+    a_test.go:10: not heard: 12 %
+        of 19 pieces
+    process.go:12: --- portero (exit code 1) ---
+        chatter of the bad one
+        see peer_test.go:3: not a log line of its own
+--- all that TestParent/sub logged ---
+    a_test.go:30: of the part
+FAIL
+--- what failed ---
+TestBad:    a_test.go:9: the kitchen: 100 % heard
+TestBad:    a_test.go:10: not heard: 12 %
+TestBad:        of 19 pieces
+TestParent/sub:    a_test.go:30: of the part
+--- FAIL: TestBad
+--- FAIL: TestParent/sub
+--- FAIL: TestParent
+`
+	if got := show(printed); got != want {
+		t.Errorf("shown:\n%s\nwant:\n%s", got, want)
+	}
+	if got := show("=== RUN   TestX\n    a_test.go:1: before\npanic: test timed out\n"); !strings.HasSuffix(got, "before\npanic: test timed out\n") {
+		t.Errorf("of a run that panicked: %q", got)
+	}
+}
