@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -93,8 +94,12 @@ func details(w io.Writer, d *station.Document, now time.Time) {
 	default:
 		row("config", "the last good copy of %s, because %s cannot be used", s.Copy.Local().Format("2006-01-02 15:04"), d.File)
 	}
-	if d.StandIn == nil && d.Refused != "" {
-		row("refused", "the file as it is now: %s", d.Refused)
+	if d.StandIn != nil {
+		for fault := range strings.Lines(d.StandIn.Reason) {
+			row("because", "%s", strings.TrimSpace(fault))
+		}
+	} else if d.Refused != "" {
+		row("refused", "the file as it was read last: %s", d.Refused)
 	}
 	for _, b := range d.Bells {
 		row("bell", "%s calls %q", b.Name, b.Targets)

@@ -335,7 +335,7 @@ func (p *Program) build(cfg *config.Config, why error, o Options) (*App, error) 
 	o.About.Since = time.Now()
 	if why != nil {
 		at, out := cfg.Copied()
-		o.About.StandIn = &device.StandIn{Reason: why.Error(), Copy: at, Out: out}
+		o.About.StandIn = &device.StandIn{Reason: reason(why), Copy: at, Out: out}
 	}
 	return Build(cfg, p.log, p.events, o)
 }

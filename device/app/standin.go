@@ -1,7 +1,9 @@
 package app
 
 import (
+	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"portero/device/config"
@@ -29,6 +31,15 @@ func (p *Program) tellDegraded() {
 	}
 }
 
+// reason says why a file cannot be used: its warnings are none.
+func reason(why error) string {
+	var faults config.Faults
+	if errors.As(why, &faults) {
+		return slices.DeleteFunc(slices.Clone(faults), func(f config.Fault) bool { return f.Severity != config.Error }).Error()
+	}
+	return why.Error()
+}
+
 // retry has the file follow the configuration that stands in for it, as a reload would, once it can be used. A
 // reason why it cannot is told when it is new.
 func (p *Program) retry(a *App) {
@@ -41,7 +52,7 @@ func (p *Program) retry(a *App) {
 		err = p.free(a.Config, next)
 	}
 	switch {
-	case err != nil && err.Error() != was.Reason:
+	case err != nil && reason(err) != was.Reason:
 		p.reject(err)
 	case err == nil && (next.Digest() != p.failed.of || time.Since(p.failed.at) >= changeAgain):
 		a.LeaveFor(next)

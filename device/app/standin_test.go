@@ -75,6 +75,9 @@ func TestStandInIsAState(t *testing.T) {
 				t.Errorf("degraded: %q, want %q in it", ev.Reason, part)
 			}
 		}
+		if strings.Contains(ev.Reason, "warning") || strings.Contains(ev.Reason, "info") {
+			t.Errorf("degraded: %q, of which a warning is no reason", ev.Reason)
+		}
 		s.want(event.StationReady)
 		for hour := 1; hour <= 2; hour++ {
 			time.Sleep(time.Until(began.Add(time.Duration(hour)*time.Hour + time.Minute)))

@@ -40,7 +40,7 @@ func (s *standing) refuse(why error) {
 	defer s.mu.Unlock()
 	s.refused = ""
 	if why != nil {
-		s.refused = why.Error()
+		s.refused = reason(why)
 	}
 	if s.in != nil && why != nil {
 		in := *s.in

@@ -25,7 +25,9 @@ func (d *Document) sentence() (line string, good bool) {
 	case !d.Ready:
 		return "starting: the inputs are being read", false
 	case d.StandIn != nil:
-		return "degraded: " + d.StandIn.String(), false
+		s := *d.StandIn
+		s.Reason = first(s.Reason)
+		return "degraded: " + s.String(), false
 	case len(d.Accounts) > 0 && registered == 0:
 		return "not ready: " + why, false
 	case nobody != "":
@@ -49,6 +51,15 @@ func (d *Document) sentence() (line string, good bool) {
 		line += fmt.Sprintf("; %d of %d users have a phone here", here, n)
 	}
 	return line, true
+}
+
+// first is the first of several faults, one a line.
+func first(faults string) string {
+	fault, others, more := strings.Cut(faults, "\n")
+	if more {
+		fault += fmt.Sprintf(" (and %d more)", 1+strings.Count(others, "\n"))
+	}
+	return fault
 }
 
 // accounts counts those that are registered; why says why one is not.

@@ -43,9 +43,10 @@ func TestSentence(t *testing.T) {
 		"not ready: bell back rings nobody: no phone is registered as kitchen, hall": {func(d *Document) { d.Phones[0].Contacts = 0 }, false},
 		"degraded: lines that cannot be had: bell:front":                             {func(d *Document) { d.Missing = []string{"bell:front"} }, false},
 		"degraded: the sound card is lost: unplugged":                                {func(d *Document) { d.Card = device.Card{State: "lost", Reason: "unplugged"} }, false},
-		"degraded: the last good copy, of 2001-09-09 01:46, stands in for the file, without codes, door garden: portero.toml:3: one MAINPID=1 [31m": {func(d *Document) {
-			d.StandIn = &device.StandIn{Copy: time.Unix(1e9, 0).UTC(), Out: []string{"codes", "door garden"}, Reason: "portero.toml:3: one\nMAINPID=1\x1b[31m"}
+		"degraded: the last good copy, of 2001-09-09 01:46, stands in for the file, without codes, door garden: portero.toml:3: one [31m (and 2 more)": {func(d *Document) {
+			d.StandIn = &device.StandIn{Copy: time.Unix(1e9, 0).UTC(), Out: []string{"codes", "door garden"}, Reason: "portero.toml:3: one\x1b[31m\nMAINPID=1\nthree"}
 		}, false},
+		"not ready: account home is not registered: no MAINPID=1":                       {func(d *Document) { d.Accounts = []device.Account{{Name: "home", Reason: "no\nMAINPID=1"}} }, false},
 		"degraded: what the station before ran with stands in for the file: it is gone": {func(d *Document) { d.StandIn = &device.StandIn{Reason: "it is gone"} }, false},
 	} {
 		d := good()
