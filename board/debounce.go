@@ -30,6 +30,7 @@ type debouncer struct {
 	stuckAfter time.Duration
 	hold       time.Duration // 0: the first edge counts
 	bridge     time.Duration
+	pulses     pulses
 
 	active  bool          // as posted
 	level   bool          // as last seen, in an edge or by reading
@@ -46,10 +47,12 @@ type debouncer struct {
 
 func newDebouncer(in Input) *debouncer {
 	d := &debouncer{name: in.Name, window: in.Debounce, stuckAfter: in.StuckAfter, hold: in.Hold}
-	if in.AC {
-		d.bridge = acGap
-		d.window = max(d.window, acGap+time.Millisecond) // the gaps end no press either
+	if !in.AC {
+		d.pulses.window = in.shortest()
+		return d
 	}
+	d.bridge = acGap
+	d.window = max(d.window, acGap+time.Millisecond) // the gaps end no press either
 	return d
 }
 
@@ -62,6 +65,7 @@ func (d *debouncer) begin(level bool, at time.Duration, post func(Event)) {
 
 // edge takes one edge in the order of time.
 func (d *debouncer) edge(active bool, at time.Duration, post func(Event)) {
+	d.pulses.edge(at)
 	if at < d.read {
 		return
 	}

@@ -26,8 +26,8 @@
 //	Devicetree Specification 2.3.4   relaypin.go whether I2C owns GPIO2 and 3
 //
 // The kernel (chardev.go) and the simulation (sim.go) stand behind one interface (lines.go). The rest is
-// pure: debounce.go, relay.go, find.go, relabel.go, relaypin.go, check.go. periph.io lists the chips that are
-// there at first and does nothing else; it lists once in a process, so that enumerate.go reads those that
+// pure: debounce.go, pulses.go, relay.go, find.go, relabel.go, relaypin.go, check.go. periph.io lists the chips
+// that are there at first and does nothing else; it lists once in a process, so that enumerate.go reads those that
 // come later.
 //
 // # Lines

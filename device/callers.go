@@ -38,7 +38,7 @@ func (r *allowRule) isFrom(from sip.URI) bool {
 	if r.source.Server {
 		return r.from.Username() == from.Username()
 	}
-	return r.from.User == from.User && strings.EqualFold(r.from.Host, from.Host)
+	return r.from.Username() == from.Username() && strings.EqualFold(r.from.Host, from.Host)
 }
 
 // admit decides on a stranger's INVITE: only callers on the list, each only from where it belongs. It runs on

@@ -45,7 +45,7 @@ func (s *Station) admitCall() *party {
 	p.target.Text = v.who
 	p.media = s.newMedia(p)
 	if s.in.rule.source.Server {
-		p.media.At = s.phone.hostsOf(s.in.sip.From.URI.User)
+		p.media.At = s.phone.hostsOf(s.in.sip.From.URI.Username())
 	}
 	v.parties = []*party{p}
 	s.visit = v

@@ -39,6 +39,19 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
+// TestEscapedCallerIsListed: %6b is k, wherever it is written (RFC 3261 §19.1.4).
+func TestEscapedCallerIsListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", strings.ReplaceAll(allowKitchen, "sip:kitchen@", "sip:%6bitchen@"))
+		p := r.phone("10.0.0.2:5060")
+		p.dial("sip:door@10.0.0.1:5062")
+		if ev := p.want(ua.Progress); ev.Status != 180 {
+			t.Errorf("%+v", ev.CallEvent)
+		}
+	})
+}
+
 // TestRingingIn rings at the door; a bell button answers. Digits of such a caller open nothing.
 func TestRingingIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

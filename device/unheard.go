@@ -48,8 +48,8 @@ func (p *party) absence(since time.Time) string {
 }
 
 func notRegistered(since time.Time) string {
-	if since.IsZero() {
-		return "not registered"
+	if since.IsZero() { // a phone that tries TCP or TLS goes unseen: see transport's doc
+		return "not registered (phones register here by UDP, not by TCP or TLS)"
 	}
 	away := time.Since(since)
 	at := time.Now().Add(-away) // as the clock goes now

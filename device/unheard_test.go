@@ -63,14 +63,14 @@ func TestAbsence(t *testing.T) {
 		p     party
 		since time.Time
 	}{
-		"not registered": {p: party{absent: true, status: 182, refusal: "Queued"}},
-		"not registered since " + at.Format("15:04"): {party{absent: true, status: 182, refusal: "Queued"}, at},
-		"480 Temporarily Unavailable":                {p: party{absent: true, status: 480, refusal: "Temporarily Unavailable"}},
-		"no such host":                               {p: party{absent: true, refusal: "no such host"}},
-		"603 Decline":                                {p: party{ended: true, status: 603, refusal: "Decline"}},
-		"403 Forbidden":                              {p: party{ended: true, status: 403, refusal: "Forbidden"}},
-		"reached, did not ring":                      {p: party{alerts: true}},
-		"no response: is it switched on, and on the network?": {p: party{absent: true, status: 408, refusal: "no response"}},
+		"not registered (phones register here by UDP, not by TCP or TLS)": {p: party{absent: true, status: 182, refusal: "Queued"}},
+		"not registered since " + at.Format("15:04"):                      {party{absent: true, status: 182, refusal: "Queued"}, at},
+		"480 Temporarily Unavailable":                                     {p: party{absent: true, status: 480, refusal: "Temporarily Unavailable"}},
+		"no such host":                                                    {p: party{absent: true, refusal: "no such host"}},
+		"603 Decline":                                                     {p: party{ended: true, status: 603, refusal: "Decline"}},
+		"403 Forbidden":                                                   {p: party{ended: true, status: 403, refusal: "Forbidden"}},
+		"reached, did not ring":                                           {p: party{alerts: true}},
+		"no response: is it switched on, and on the network?":             {p: party{absent: true, status: 408, refusal: "no response"}},
 	} {
 		if got := tt.p.absence(tt.since); got != want {
 			t.Errorf("%q, want %q", got, want)

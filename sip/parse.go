@@ -69,8 +69,9 @@ func parse(data []byte, odd string) (*Request, *Response, error) {
 		data = data[:MaxMessageSize]
 	}
 	header := len(data)
-	if end := bytes.Index(data, []byte("\r\n\r\n")); end >= 0 {
-		header = end + len("\r\n\r\n")
+	// without the CR before it, which makes each line's end a candidate; line looks for that
+	if end := bytes.Index(data, []byte("\n\r\n")); end >= 0 {
+		header = end + len("\n\r\n")
 	}
 	p.text = string(data[:header])
 	line, ok := p.line()
@@ -197,8 +198,11 @@ func (p *parser) has(f field) bool { return p.seen&(1<<f) != 0 }
 // answerable reports whether NewResponse would find all that it copies.
 func (p *parser) answerable() bool {
 	const need = 1<<fieldVia | 1<<fieldFrom | 1<<fieldTo | 1<<fieldCallID | 1<<fieldCSeq
-	return p.seen&need == need && p.bad&need == 0
+	return p.seen&need == need && p.bad&need == 0 && !p.hasCR()
 }
+
+// hasCR reports whether the lines that were read hold a CR that does not end them.
+func (p *parser) hasCR() bool { return strings.Count(p.text[:p.pos], "\r") != p.lines }
 
 // line cuts the next line off, without its CRLF; folded lines are joined by a space (RFC 3261 §7.3.1).
 func (p *parser) line() (string, bool) {
@@ -212,10 +216,10 @@ func (p *parser) line() (string, bool) {
 		end := i + n
 		i = end + 1
 		p.pos = i
-		p.lines++
 		if n == 0 || p.text[end-1] != '\r' {
 			return "", false
 		}
+		p.lines++
 		if end-1 > from && i < len(p.text) && (p.text[i] == ' ' || p.text[i] == '\t') {
 			folded = true
 			continue
@@ -306,18 +310,20 @@ func (p *parser) statusLine(r *Response, line string) {
 // rest reads the header fields and returns a copy of the body.
 func (p *parser) rest(data []byte) []byte {
 	p.headers.MaxForwards, p.headers.Expires = -1, -1
+	torn := false
 	for count := 0; ; count++ {
 		line, ok := p.line()
 		if ok && line == "" {
-			if strings.Count(p.text, "\r") != p.lines {
+			if torn || p.hasCR() {
 				p.fail(400, "Bad Header Line", errLine)
-				p.seen = 0 // a field with a CR in it is not to be answered with
+				p.seen = 0 // whoever sees other lines sees other fields: nothing to answer with
 			}
 			break
 		}
 		if !ok {
 			if p.pos < len(p.text) {
 				p.fail(400, "Bad Header Line", errLine)
+				torn = true
 				continue
 			}
 			p.fail(400, "Incomplete Header", errNoEnd)

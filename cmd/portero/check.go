@@ -39,7 +39,7 @@ func checkVerb(_ context.Context, fs *flag.FlagSet, args []string) error {
 		errorsFound += checkHardware(cfg, *file)
 	}
 	if errorsFound > 0 {
-		fmt.Printf("%d faults\n", errorsFound)
+		fmt.Println(count(errorsFound, "fault"))
 		return exit(1)
 	}
 	fmt.Printf("%s is good: %d bells, %d doors, %d accounts, built-in server %v\n", *file, len(cfg.Bells), len(cfg.Doors), len(cfg.Accounts), cfg.ServerOn())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -16,7 +15,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -142,7 +140,8 @@ type demo struct {
 	phone    *demoPhone
 	invited  chan time.Time
 	pressed  time.Time
-	heldUp   time.Duration // sound that came too late, though nothing was lost
+	heldUp   time.Duration  // sound that came too late, though nothing was lost
+	refused  <-chan refusal // of phones that try to log in
 }
 
 func ms(d time.Duration) float64 { return math.Round(float64(d.Microseconds())) / 1000 }
@@ -198,11 +197,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	defer os.RemoveAll(d.dir)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	log := slog.New(slog.DiscardHandler)
-	if d.verbose {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	if err := d.furnish(log); err != nil {
+	if err := d.furnish(d.logger()); err != nil {
 		return err
 	}
 	stationDone := make(chan error, 1)
@@ -232,7 +227,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	d.summary()
 	if d.keep {
-		return d.stay(ctx)
+		d.phone.leave()
+		d.stay(ctx, os.Stdin)
 	}
 	return nil
 }
@@ -248,20 +244,23 @@ func (d *demo) furnish(log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("-listen %q: %w", d.listen, err)
 	}
-	n, err := rand.Int(rand.Reader, big.NewInt(9000))
-	if err != nil {
-		return err
-	}
-	d.code = fmt.Sprint(n.Int64() + 1000)
 	d.password, d.soft = rand.Text(), strings.ToLower(rand.Text()[:10])
 	targets := `"kitchen"`
 	if d.keep {
 		targets = `"kitchen", "softphone"`
 	}
-	cfg, err := config.Parse(fmt.Appendf(nil, demoConfig, d.dir, net.JoinHostPort(host, "0"), d.listen, d.password, d.soft, targets,
-		demoSwitchOn.String(), d.code))
-	if err != nil {
-		return err
+	var cfg *config.Config
+	for cfg == nil || len(cfg.Codes) == 0 { // one like 1234 opens nothing
+		n, err := rand.Int(rand.Reader, big.NewInt(9000))
+		if err != nil {
+			return err
+		}
+		d.code = fmt.Sprint(n.Int64() + 1000)
+		cfg, err = config.Parse(fmt.Appendf(nil, demoConfig, d.dir, net.JoinHostPort(host, "0"), d.listen, d.password, d.soft, targets,
+			demoSwitchOn.String(), d.code))
+		if err != nil {
+			return err
+		}
 	}
 	visitor, resident := filepath.Join(d.dir, "visitor.wav"), filepath.Join(d.dir, "resident.wav")
 	if err := errors.Join(os.WriteFile(visitor, visitorSpeech, 0o600), os.WriteFile(resident, residentSpeech, 0o600)); err != nil {
@@ -326,42 +325,4 @@ func (d *demo) summary() {
 	r := d.report
 	fmt.Fprintf(d.out, "\nAll of it worked: registered in %.0f ms, INVITE %.1f ms after the press, ringing after %.1f ms;\nvoices at %.0f and %.0f dB; the relay was on for %.0f ms.\n",
 		r.RegisteredMS, r.PressToInvite, r.PressToRing, r.Audio.ToPhone, r.Audio.ToDoor, r.Relay.OnMS)
-}
-
-// stay waits for a softphone of the user's.
-func (d *demo) stay(ctx context.Context) error {
-	d.phone.leave()
-	fmt.Fprintf(d.out, `
-Now your own phone. Register any SIP softphone with
-  server    %s  (UDP)
-  user      softphone
-  password  %s
-then press Enter here: your phone rings. Answer, listen, and type %s# to open the door. Ctrl-C ends it.
-`, d.serverAddr(), d.soft, d.code)
-	lines := make(chan struct{})
-	go func() { // ends with standard input or the process
-		for s := bufio.NewScanner(os.Stdin); s.Scan(); {
-			lines <- struct{}{}
-		}
-	}()
-	go func() {
-		for {
-			ev, err := d.events.Next(ctx)
-			if err != nil {
-				return
-			}
-			words := slices.DeleteFunc([]string{string(ev.Kind), ev.Target, ev.Who, ev.Reason}, func(s string) bool { return s == "" })
-			d.say("%s", strings.Join(words, " "))
-		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-lines:
-			if err := d.station.Station.Do(ctx, device.Press{}); err != nil {
-				d.say("%v", err)
-			}
-		}
-	}
 }

@@ -106,6 +106,14 @@ func usage(w io.Writer) {
 	}
 }
 
+// count is "1 fault", "2 faults".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprint(n, " ", thing)
+}
+
 // parse reads the flags and refuses arguments beyond want.
 func parse(fs *flag.FlagSet, args []string, want int) error {
 	if err := fs.Parse(args); err != nil {

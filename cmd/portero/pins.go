@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // -live it shows the inputs as they change. It never reads an output: that would make it an input.
 func pinsVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "", "configuration file: show what uses which line")
-	live := fs.Bool("live", false, "show the configuration's inputs as they change, until Ctrl-C (stop the station first)")
+	live := fs.Bool("live", false, "show the configuration's inputs as they change, and count pulses too short to be a press, until Ctrl-C (stop the station first)")
 	if err := parse(fs, args, 0); err != nil {
 		return err
 	}
@@ -90,8 +91,49 @@ func watchInputs(ctx context.Context, out io.Writer, bc board.Config) error {
 		return err
 	}
 	defer b.Close()
+	return watchBoard(ctx, out, b, bc.Inputs)
+}
+
+// pulsesEvery is how often a line that hears interference says so.
+const pulsesEvery = time.Second
+
+// watchBoard prints every change, and how many pulses were too short to be one: what bounces when a button is pressed, and what the
+// wire catches when nobody touches it.
+func watchBoard(ctx context.Context, out io.Writer, b *board.Board, inputs []board.Input) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	fmt.Fprintln(out, "Press the bell now, then leave everything alone and switch the door opener, lamps and motors: pulses shorter than\n"+
+		"an input's debounce time, or its hold, are counted. Those at a press are its contact; any others are interference.\n"+
+		"Ctrl-C ends.")
+	var mu sync.Mutex // out, and first
 	var first time.Duration
-	return b.Run(ctx, func(ev board.Event) {
+	start, told := time.Now(), map[string]uint64{}
+	counts := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, in := range inputs {
+			if n := b.ShortPulses(in.Name); n != told[in.Name] {
+				fmt.Fprintf(out, "%9.3f s  %-24s %s\n", time.Since(start).Seconds(), in.Name, pulseCount(in, n))
+				told[in.Name] = n
+			}
+		}
+	}
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		tick := time.NewTicker(pulsesEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				counts()
+			}
+		}
+	})
+	err := b.Run(ctx, func(ev board.Event) {
+		mu.Lock()
+		defer mu.Unlock()
 		if first == 0 {
 			first = ev.At
 		}
@@ -104,4 +146,21 @@ func watchInputs(ctx context.Context, out io.Writer, bc board.Config) error {
 		}
 		fmt.Fprintf(out, "%9.3f s  %-24s %s\n", (ev.At - first).Seconds(), ev.Line, state)
 	})
+	stop()
+	counting.Wait()
+	fmt.Fprintf(out, "In %.0f s:\n", time.Since(start).Seconds())
+	for _, in := range inputs {
+		fmt.Fprintf(out, "%13s%-24s %s\n", "", in.Name, pulseCount(in, b.ShortPulses(in.Name)))
+	}
+	return err
+}
+
+func pulseCount(in board.Input, n uint64) string {
+	switch {
+	case in.AC:
+		return "short pulses are not counted: an AC contact makes nothing else"
+	case in.Debounce == 0 && in.Hold == 0:
+		return "short pulses are not counted: its debounce is 0"
+	}
+	return fmt.Sprintf("%d short pulses so far (under %v)", n, max(in.Debounce, in.Hold))
 }

@@ -21,7 +21,7 @@ func TestUnsafeRelayPin(t *testing.T) {
 	}
 	if code, out, errs := status(t, "check", "-config", path); code != 1 ||
 		!strings.Contains(out, `:15: unsafe: door[0].line "GPIO14": GPIO14 moves at each boot`) ||
-		!strings.Contains(out, "1 faults") {
+		!strings.Contains(out, "1 fault\n") {
 		t.Errorf("check: exit %d\n%s%s", code, out, errs)
 	}
 	r := startWith(t, func(text string) string { return strings.Replace(text, `"GPIO27"`, `"GPIO14"`, 1) })

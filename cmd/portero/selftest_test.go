@@ -31,7 +31,7 @@ line = "GPIO27"
 switch_on = "100ms"
 [[code]]
 who = "family"
-code = "730158"
+code = "730159"
 doors = ["front"]
 [audio]
 card = "none"

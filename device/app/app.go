@@ -179,6 +179,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	part(a.engine.Run)
 	part(a.audit.Run)
+	part(func(ctx context.Context) error {
+		return giveBack(ctx, func() bool { return a.Station.Snapshot().Visit == nil })
+	})
 	part(a.stack.Run)
 	if a.server != nil {
 		part(a.server.Run)
@@ -189,7 +192,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer context.AfterFunc(inner, stopStation)()
 	err := a.Station.Run(stationCtx)
 	err = errors.Join(err, a.board.Close())
-	goodbye, within := make(chan struct{}), GoodbyeWithin
+	goodbye, silent, within := make(chan struct{}), make(chan struct{}), GoodbyeWithin
 	if next := a.next.Load(); next != nil && err == nil && ctx.Err() == nil && inner.Err() == nil {
 		within, a.left = changeWithin, next
 		var boardErr error
@@ -201,16 +204,24 @@ func (a *App) Run(ctx context.Context) error {
 	} else {
 		a.phone.Agent.Shutdown(func() { close(goodbye) })
 	}
-	select {
-	case <-goodbye:
-	case <-time.After(within):
-	case <-inner.Done():
+	if a.Users != nil {
+		a.Users.Shutdown(within/2, func() { close(silent) })
+	} else {
+		close(silent)
+	}
+	over, cancel := context.WithTimeout(inner, within)
+	defer cancel()
+	for _, told := range []chan struct{}{goodbye, silent} {
+		select {
+		case <-told:
+		case <-over.Done():
+		}
 	}
 	stop()
 	return errors.Join(err, g.Wait())
 }
 
-// How long far ends may take to answer BYE and un-REGISTER.
+// How long far ends may take to answer BYE and un-REGISTER, and CANCEL in half of that.
 const (
 	GoodbyeWithin = 2 * time.Second        // at the end
 	changeWithin  = 200 * time.Millisecond // before the next configuration: nobody can be called meanwhile

@@ -81,7 +81,7 @@ func TestNobodyIsThere(t *testing.T) {
 		if d := time.Since(pressed); d < 5*time.Second || d > 6*time.Second {
 			t.Errorf("told after %v, want the limit of 5 s", d)
 		}
-		if want := "kitchen: not registered since " + at + "; hall: not registered"; ev.Reason != want {
+		if want := "kitchen: not registered since " + at + "; hall: not registered (phones register here by UDP, not by TCP or TLS)"; ev.Reason != want {
 			t.Errorf("%q, want %q", ev.Reason, want)
 		}
 		s.end()

@@ -8,6 +8,7 @@
 //	server.go     the built-in registrar and proxy, and where phones find it
 //	phones.go     who is registered there, through a power cut
 //	card.go       the sound card
+//	memory.go     what a burst has left behind goes back to the system
 //	relaypins.go  doors whose relay moves before Linux has started
 //	world.go      what an App needs of the machine, for tests to replace
 //

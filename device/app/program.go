@@ -75,9 +75,18 @@ func configuration(file, data string, before []byte) (cfg *config.Config, reject
 	}
 	cfg, err = config.LoadLastGood(file, data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w\napp: nor can a last good copy of it be used: %w", rejected, err)
+		return nil, nil, unusable(rejected, err)
 	}
 	return cfg, rejected, nil
+}
+
+// unusable adds to why a file cannot be used why its last good copy cannot, unless that is no fault to look
+// for: there is none yet, or this is not the station's user.
+func unusable(why, copyErr error) error {
+	if errors.Is(copyErr, fs.ErrNotExist) || errors.Is(why, fs.ErrPermission) && errors.Is(copyErr, fs.ErrPermission) {
+		return why
+	}
+	return fmt.Errorf("%w\napp: nor can its last good copy be used: %w", why, copyErr)
 }
 
 // Config is the configuration of the start.
@@ -128,7 +137,7 @@ func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, 
 
 func (p *Program) tellStart() {
 	for _, w := range p.config.Warnings() {
-		if w.Severity != config.Unsafe { // an event of its own
+		if w.Severity != config.Unsafe && w.Severity != config.Ignored { // events of their own
 			p.log.Warn("configuration in doubt", "part", "config", "err", w)
 		}
 	}
@@ -175,7 +184,7 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	// A file without a fault may still name what is not there: a line that is taken, a port in use.
 	copied, copyErr := config.LoadLastGood(p.file, p.data)
 	if copyErr != nil {
-		return nil, fmt.Errorf("%w\napp: nor can a last good copy of the configuration be used: %w", err, copyErr)
+		return nil, unusable(err, copyErr)
 	}
 	a, copyErr = p.build(copied, err, p.options)
 	if copyErr != nil {

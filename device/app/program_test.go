@@ -438,8 +438,8 @@ func TestAfterAFailure(t *testing.T) {
 }
 
 // registrations answers every REGISTER at an address with 200, until the test ends, and tells of each whether
-// it takes a binding away.
-func (s *station) registrations(addr string) <-chan bool {
+// it takes a binding away. Whoever it is to call is busy.
+func (s *station) registrations(addr, station string) <-chan bool {
 	peer := s.network.NewPeer(s.t, addr)
 	told, stop, done := make(chan bool, 100), make(chan struct{}), make(chan struct{})
 	s.t.Cleanup(func() {
@@ -455,10 +455,14 @@ func (s *station) registrations(addr string) <-chan bool {
 				return
 			default:
 			}
-			if req == nil {
+			switch {
+			case req == nil, req.Method == sip.ACK:
+				continue
+			case req.Method == sip.INVITE:
+				peer.Respond(req, netip.MustParseAddrPort(station), 486, nil)
 				continue
 			}
-			peer.Respond(req, netip.MustParseAddrPort("10.0.0.1:5062"), 200, func(res *sip.Response) { res.Contact = req.Contact })
+			peer.Respond(req, netip.MustParseAddrPort(station), 200, func(res *sip.Response) { res.Contact = req.Contact })
 			told <- strings.HasSuffix(req.Contact[0].String(), ";expires=0")
 		}
 	}()
@@ -474,7 +478,7 @@ func TestReloadKeepsBindings(t *testing.T) {
 		}
 		goes := account("goes", "10.0.0.4:5060")
 		s := newStation(t, "[[bell]]", account("stays", "10.0.0.3:5060")+goes+"[[bell]]")
-		keeps, leaves := s.registrations("10.0.0.3:5060"), s.registrations("10.0.0.4:5060")
+		keeps, leaves := s.registrations("10.0.0.3:5060", "10.0.0.1:5062"), s.registrations("10.0.0.4:5060", "10.0.0.1:5062")
 		expect := func(from <-chan bool, want bool, when string) {
 			t.Helper()
 			select {
@@ -638,4 +642,84 @@ func (p *phone) bind(expires int) {
 	}
 	p.request("REGISTER", "", "Authorization", expires)
 	p.Response(200)
+}
+
+// TestStopSilencesPhones: a phone that rings for another one, by the built-in server, gets a CANCEL before the process ends, and so
+// before a reload takes the server from under it.
+func TestStopSilencesPhones(t *testing.T) {
+	for name, stop := range map[string]func(s *station){
+		"stop":   func(s *station) { s.stop() },
+		"reload": func(s *station) { s.reload(`ring_limit = "5s"`, `ring_limit = "6s"`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStation(t, `enabled = "off"`, `enabled = "on"
+listen = "10.0.0.1:5060"
+[[server.user]]
+name = "kitchen"
+password = "kettle-on-8"`)
+				s.mustStart()
+				rings, calls := s.phone("10.0.0.9:5060", "10.0.0.1:5060"), s.phone("10.0.0.8:5060", "10.0.0.1:5060")
+				rings.register()
+				calls.invite()
+				invite := rings.Request("INVITE")
+				rings.Respond(invite, rings.server, 180, nil)
+				calls.Response(180)
+				stop(s)
+				cancel := rings.Request("CANCEL")
+				rings.Respond(cancel, rings.server, 200, nil)
+				rings.Respond(invite, rings.server, 487, nil)
+				rings.Request("ACK")
+				calls.Response(503)
+				s.end()
+			})
+		})
+	}
+}
+
+// invite calls the phones of user kitchen as one of them, after a challenge.
+func (p *phone) invite() {
+	request := func(n uint32, auth string) string {
+		return fmt.Sprintf("INVITE sip:kitchen@portero.local SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKi%d\r\nMax-Forwards: 70\r\n"+
+			"From: <sip:kitchen@portero.local>;tag=i\r\nTo: <sip:kitchen@portero.local>\r\nCall-ID: call\r\nCSeq: %d INVITE\r\n"+
+			"Contact: <sip:kitchen@%s>\r\n%sContent-Length: 0\r\n\r\n", p.Addr, n, n, p.Addr, auth)
+	}
+	p.Send(p.server, []byte(request(1, "")))
+	login := digest.Client{User: "kitchen", Password: "kettle-on-8"}
+	if err := login.Challenged(p.Response(407).Values("Proxy-Authenticate"), false); err != nil {
+		panic(err)
+	}
+	p.Send(p.server, []byte(request(2, "Proxy-Authorization: "+login.Authorize("INVITE", "sip:kitchen@portero.local")+"\r\n")))
+}
+
+// TestTrueCauseFirst: where nothing can be run the file's own trouble is told, and its copy's only where there
+// is one.
+func TestTrueCauseFirst(t *testing.T) {
+	dir := t.TempDir()
+	file, copied := filepath.Join(dir, "portero.toml"), filepath.Join(dir, "last-good.toml")
+	told := func() string {
+		t.Helper()
+		_, err := NewProgram(file, dir, nil)
+		if err == nil {
+			t.Fatal("it runs")
+		}
+		return err.Error()
+	}
+	if got := told(); strings.Contains(got, "copy") || !strings.HasPrefix(got, "config: read "+fmt.Sprintf("%q", file)) {
+		t.Errorf("absent: %s", got)
+	}
+	for path, text := range map[string]string{file: "version = 1\nbells = 2\n", copied: "version = 1\ndoors = 2\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := told(); strings.Index(got, "bells") > strings.Index(got, "copy") || strings.Index(got, "copy") > strings.Index(got, "doors") {
+		t.Errorf("both are faulty: %s", got)
+	}
+	if err := os.Remove(copied); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(); strings.Contains(got, "copy") || !strings.Contains(got, "bells") {
+		t.Errorf("faulty: %s", got)
+	}
 }

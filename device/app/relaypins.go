@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"portero/board"
 	"portero/device/config"
@@ -18,7 +19,7 @@ type unsafePin struct {
 // unsafePins are the doors of cfg on such pins, from its faults and from what the hardware told
 // (board.Check).
 func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
-	for _, f := range cfg.Warnings().Unsafe() {
+	for _, f := range cfg.Warnings().Of(config.Unsafe) {
 		for i := range cfg.Doors {
 			if f.Key == fmt.Sprintf("door[%d].line", i) {
 				found = append(found, unsafePin{&cfg.Doors[i], f})
@@ -39,9 +40,15 @@ func unsafePins(cfg *config.Config, hardware []error) (found []unsafePin) {
 	return found
 }
 
-// tellUnsafe tells of relays that moved before Linux had started. The doors work all the same: the click is
-// over, and a station that refused its doors after an upgrade would lock people out.
+// tellUnsafe tells of what the file says and the station does not do, as it would be unsafe or makes no sense,
+// and of relays that moved before Linux had started. Those doors work all the same: the click is over, and a
+// station that refused its doors after an upgrade would lock people out.
 func (p *Program) tellUnsafe(cfg *config.Config) {
+	for _, f := range cfg.Warnings().Of(config.Ignored, config.Unsafe) {
+		if !strings.HasPrefix(f.Key, "door[") {
+			p.events.Emit(event.Event{Kind: event.ConfigUnsafe, Reason: f.Error()})
+		}
+	}
 	for _, u := range unsafePins(cfg, p.options.CheckBoard(BoardConfig(cfg))) {
 		p.events.Emit(event.Event{Kind: event.DoorUnsafe, Door: u.door.Name, Reason: u.why.Error()})
 	}

@@ -42,7 +42,11 @@ func (a *App) addServer() (*device.BuiltIn, error) {
 	a.locate = self.Locate
 	users := []registrar.User{{Name: self.User, Password: self.Password}}
 	for _, u := range a.Config.Server.Users {
-		users = append(users, registrar.User{Name: u.Name, Password: string(u.Password)})
+		password := string(u.Password)
+		if password == "" {
+			password = rand.Text() // nobody's: it can be called, and is not there
+		}
+		users = append(users, registrar.User{Name: u.Name, Password: password})
 	}
 	a.Users, err = registrar.New(registrar.Config{Domains: []string{domain, config.LocalDomain}, Hosts: hostNames(), Realm: domain,
 		Users: users, Bell: self.User, Log: a.log,

@@ -30,7 +30,7 @@ func (d *document) bind(at string, table map[string]any, v reflect.Value) {
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		i, ok := fields[key]
 		if !ok {
-			d.unknown(at, key, v.Type())
+			d.unknown(at, key, table[key], v.Type())
 			continue
 		}
 		d.set(join(at, key), table[key], v.Field(i))
@@ -49,18 +49,28 @@ func tomlFields(t reflect.Type) map[string]int {
 }
 
 // unknown reports a key without a field. Its value stays out of the message: it may be a misspelt password.
-func (d *document) unknown(at, key string, t reflect.Type) {
+func (d *document) unknown(at, key string, value any, t reflect.Type) {
 	known := slices.Sorted(maps.Keys(tomlFields(t)))
 	remedy := "known here: " + strings.Join(known, ", ")
+	home := homes()[key]
+	switch value.(type) {
+	case map[string]any, []any:
+		if table := homes()[key+"[]"]; table != "" {
+			home = table
+		}
+	}
 	if n := nearest(key, known); n != "" {
 		remedy = fmt.Sprintf("did you mean %q?", n)
-	} else if home := homes()[key]; home != "" {
+	} else if strings.HasPrefix(home, "[[") && strings.HasSuffix(home, "."+key+"]]") {
+		remedy = "write " + home
+	} else if home != "" {
 		remedy = fmt.Sprintf("%q belongs in %s", key, home)
 	}
 	d.report(Fault{Key: join(at, key), Problem: "unknown key", Remedy: remedy})
 }
 
-// homes maps each key below the top to the header of the table that has it: "[audio]", "[[bell]]".
+// homes maps each key below the top to the header of the table that has it: "[audio]", "[[bell]]"; and with
+// "[]" behind it the name of a table of which there can be several to its own: "user[]" to "[[server.user]]".
 var homes = sync.OnceValue(func() map[string]string {
 	found := map[string]string{}
 	var walk func(t reflect.Type, at string)
@@ -77,6 +87,9 @@ var homes = sync.OnceValue(func() map[string]string {
 			}
 			if field.Kind() != reflect.Struct {
 				continue
+			}
+			if strings.HasPrefix(header, "[[") {
+				found[tag+"[]"], found[table+"[]"] = header, header
 			}
 			for key := range tomlFields(field) {
 				if _, ok := found[key]; !ok {
@@ -102,12 +115,20 @@ func (d *document) set(key string, value any, v reflect.Value) {
 	case v.Type() == durationType:
 		text, ok := value.(string)
 		if !ok {
-			wrong("a duration is text with a unit", `write "3s", "45s", "10m" or "1h30m"`)
+			remedy := `write "3s", "45s", "10m" or "1h30m"`
+			if n, ok := value.(int64); ok && n > 0 {
+				remedy = fmt.Sprintf("write %q, %q or %q", fmt.Sprint(n, "ms"), fmt.Sprint(n, "s"), fmt.Sprint(n, "m"))
+			}
+			wrong("a duration is text with a unit", remedy)
 			return
 		}
 		duration, err := time.ParseDuration(text)
 		if err != nil || duration < 0 {
-			wrong("not a duration", `write a number with a unit: "30ms", "3s", "10m" or "1h30m"`)
+			remedy := `write a number with a unit: "30ms", "3s", "10m" or "1h30m"`
+			if meant := durationMeant(text); meant != "" {
+				remedy = fmt.Sprintf("write %q", meant)
+			}
+			wrong("not a duration", remedy)
 			return
 		}
 		v.SetInt(int64(duration))
@@ -116,11 +137,16 @@ func (d *document) set(key string, value any, v reflect.Value) {
 		text, ok := value.(string)
 		switch {
 		case !ok:
-			wrong("text is wanted", "put it between double quotes")
+			wrong("text is wanted", textRemedy(key, value))
 		case strings.ContainsFunc(text, unicode.IsControl):
-			wrong("a line break or another control character in the text", "remove it")
+			wrong("a line break or another control character in the text", `remove it; a backslash is written twice: \\`)
 		default:
 			v.SetString(text)
+			if visible(text) != text {
+				f := Fault{Severity: Warning, Key: key, Problem: "an invisible character in the text, as web pages and word processors have them",
+					Remedy: "delete the text and type it anew"}
+				d.report(f)
+			}
 		}
 
 	case v.Kind() == reflect.Bool:
@@ -175,6 +201,38 @@ func (d *document) set(key string, value any, v reflect.Value) {
 	default:
 		panic("config: no way to bind " + v.Type().String())
 	}
+}
+
+// textRemedy is what to write in place of a number where text is wanted.
+func textRemedy(key string, value any) string {
+	n, ok := value.(int64)
+	switch {
+	case ok && strings.HasSuffix(key, ".line") && n >= 0 && n <= 53:
+		return fmt.Sprintf("write %q; \"portero pins\" lists them", fmt.Sprint("GPIO", n))
+	case ok && strings.HasSuffix(key, ".listen") && n > 0 && n < 65536:
+		return fmt.Sprintf("write %q", fmt.Sprint(":", n))
+	}
+	return "put it between double quotes"
+}
+
+// durationMeant turns what people write as a duration ("45 s", "10,5ms", "45 sec", "2 min") into one; "" where
+// that is beyond doubt no longer.
+func durationMeant(text string) string {
+	meant := strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(text), " ", ""), ",", ".")
+	for _, unit := range [][2]string{{"seconds", "s"}, {"second", "s"}, {"secs", "s"}, {"sec", "s"}, {"sek", "s"}, {"minutes", "m"},
+		{"minute", "m"}, {"mins", "m"}, {"min", "m"}, {"hours", "h"}, {"hour", "h"}, {"std", "h"}} {
+		if number, ok := strings.CutSuffix(meant, unit[0]); ok {
+			meant = number + unit[1]
+			break
+		}
+	}
+	if strings.Trim(meant, "0123456789") == "" && meant != "" {
+		meant += "s"
+	}
+	if d, err := time.ParseDuration(meant); err != nil || d < 0 || meant == text {
+		return ""
+	}
+	return meant
 }
 
 func (d *document) setList(key string, value any, v reflect.Value, wrong func(problem, remedy string)) {

@@ -29,6 +29,7 @@ type Config struct {
 
 	source   *[]byte // the file as read; a pointer, so that %v does not print it
 	copied   copied  // of a last good copy
+	anybodys bool    // everybody could write the file
 	warnings Faults
 }
 
@@ -75,7 +76,7 @@ type Server struct {
 // ServerUser is a phone at the built-in server.
 type ServerUser struct {
 	Name     string `toml:"name"`
-	Password Secret `toml:"password"`
+	Password Secret `toml:"password"` // "": it can be guessed, and nobody can log in
 }
 
 // Bell is a button and whom it calls.

@@ -42,7 +42,7 @@ active_low = true
 switch_on = "500ms"
 [[code]]
 who = "family"
-code = "730158"
+code = "730159"
 doors = ["front", "garage"]
 [[code]]
 who = "post"
@@ -220,7 +220,7 @@ func TestSecretsDoNotLeak(t *testing.T) {
 	plain := []string{string(r.Accounts[0].Password), string(r.Server.Users[0].Password), string(r.Codes[0].Code)}
 	all := log.String() + string(data) + fmt.Sprintf("%v %+v %#v %s %q %v", c.Accounts, c.Codes, c.Server, c.Codes[0].Code, c.Codes, r) +
 		strings.Join(plain, " ") + fmt.Sprintf("%+v %#v", *c, *c)
-	for _, secret := range []string{"secret-of", "730158", "5913", "55 51 48 49 53 56", "0x37, 0x33, 0x30"} {
+	for _, secret := range []string{"secret-of", "730159", "5913", "55 51 48 49 53 57", "0x37, 0x33, 0x30"} {
 		if i := strings.Index(all, secret); i >= 0 {
 			t.Errorf("%q leaks: ...%s", secret, all[max(0, i-40):i+len(secret)])
 		}
@@ -228,7 +228,7 @@ func TestSecretsDoNotLeak(t *testing.T) {
 	if r.source != nil {
 		t.Error("Redacted keeps the file")
 	}
-	if string(c.Codes[0].Code) != "730158" || c.Accounts[0].Password != "secret-of-the-account" {
+	if string(c.Codes[0].Code) != "730159" || c.Accounts[0].Password != "secret-of-the-account" {
 		t.Error("Redacted changed the original")
 	}
 }

@@ -23,11 +23,7 @@ type document struct {
 
 const syntaxFaults = 20 // after so many the file is not TOML at all
 
-var (
-	keyLine    = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+)\s*=\s*(.*)$`)
-	bareText   = regexp.MustCompile(`^[A-Za-z*+/.:]|^[0-9]+[A-Za-z]|^0[0-9]|^[0-9]+[.-][0-9]+[.-]`)
-	secretKeys = regexp.MustCompile(`(?i)code|pass`)
-)
+var keyLine = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+)\s*=\s*(.*)$`)
 
 // parseDocument reads src. A line "key = ..." that is not TOML is reported, replaced by an empty value, and
 // the rest is read on. The tree is nil when that is of no use.
@@ -56,15 +52,15 @@ func parseDocument(file string, src []byte) *document {
 		if broken[line] {
 			return d // the replacement did not help: the line is inside a longer value
 		}
+		line = listBegins(lines, line, problem)
 		text := strings.TrimRight(string(lines[line-1]), "\r")
 		key, value := "", ""
-		if m := keyLine.FindStringSubmatch(text); m != nil {
+		if m := keyLine.FindStringSubmatch(visible(text)); m != nil {
 			key, value = m[1], m[2]
 		}
-		if secretKeys.MatchString(text) && !twice {
-			problem = "this is not TOML" // the parser's words may hold a piece of the value
-		}
-		d.add(Fault{Line: line, Key: key, Problem: problem, Remedy: syntaxRemedy(text, value, twice)})
+		f := syntaxFault(lines, line, problem, value, twice)
+		f.Key = key
+		d.add(f)
 		if len(d.faults) >= syntaxFaults || strings.HasPrefix(strings.TrimSpace(text), "[") || !strings.Contains(text, "=") {
 			return d
 		}
@@ -82,22 +78,6 @@ func parseDocument(file string, src []byte) *document {
 		}
 	}
 	return d
-}
-
-func syntaxRemedy(text, value string, twice bool) string {
-	switch {
-	case twice:
-		return "keep one of the two; for a further bell, door or code begin a new [[bell]], [[door]] or [[code]]"
-	case strings.ContainsAny(text, "“”„‘’"):
-		return `use straight quotes: "`
-	case bareText.MatchString(value):
-		return "put text, numbers with units and addresses between double quotes"
-	case strings.Count(value, `"`)%2 == 1:
-		return "close the double quotes on the same line"
-	case strings.HasPrefix(strings.TrimSpace(text), "["):
-		return "a table is [name], one of several is [[name]]"
-	}
-	return `write key = "text", key = 5, key = true or key = ["a", "b"]`
 }
 
 func (d *document) add(f Fault) {

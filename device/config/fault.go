@@ -13,12 +13,15 @@ type Severity int
 // From worst to mildest.
 const (
 	Error   Severity = iota // the file is refused
-	Unsafe                  // a relay on a pin that moves by itself: refused, but not at a start
+	Ignored                 // refused by check; the station does without this value
+	Unsafe                  // refused by check; the station runs, without what strangers could open the door by
 	Warning                 // something will not work as its author may think
 	Info                    // worth knowing at every start
 )
 
-func (s Severity) String() string { return [...]string{"error", "unsafe", "warning", "info"}[s] }
+func (s Severity) String() string {
+	return [...]string{"error", "ignored", "unsafe", "warning", "info"}[s]
+}
 
 // Fault is one thing wrong with the file.
 type Fault struct {
@@ -73,11 +76,11 @@ func (fs Faults) Fatal() bool {
 	return slices.ContainsFunc(fs, func(f Fault) bool { return f.Severity == Error })
 }
 
-// Unsafe are the faults of that severity.
-func (fs Faults) Unsafe() Faults {
+// Of are the faults of some severities.
+func (fs Faults) Of(severities ...Severity) Faults {
 	var found Faults
 	for _, f := range fs {
-		if f.Severity == Unsafe {
+		if slices.Contains(severities, f.Severity) {
 			found = append(found, f)
 		}
 	}

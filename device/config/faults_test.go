@@ -49,9 +49,9 @@ doors = ["frnt"]
 	want := `portero.toml:3: station.nmae: unknown key; did you mean "name"?
 portero.toml:6: bell[0].line "GPIO99x": not a line; write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them
 portero.toml:7: bell[0].targets: missing: the bell would ring nowhere; write targets = ["kitchen"], ["**9"] or ["sip:192.168.1.9"]
-portero.toml:8: ring_limit: strings must be quoted; put text, numbers with units and addresses between double quotes
+portero.toml:8: ring_limit: text without quotes; put text, numbers with units and addresses between double quotes
 portero.toml:9: warning: door[0] "front": the opener is off until a code is set; add a [[code]] with doors = ["front"]
-portero.toml:12: door[0].switch_on 3: a duration is text with a unit; write "3s", "45s", "10m" or "1h30m"
+portero.toml:12: door[0].switch_on 3: a duration is text with a unit; write "3ms", "3s" or "3m"
 portero.toml:15: code[0].code: 2 digits; use 4 to 32 digits
 portero.toml:16: code[0].doors[0] "frnt": no such door; did you mean "front"?`
 	if err.Error() != want {
@@ -100,7 +100,7 @@ func TestFaults(t *testing.T) {
 		{"version = 1", "version = 1\n[audio]\nwalkie = 1", `3 audio.walkie: true or false; without quotes`},
 		{"version = 1", "version = 1\n[audio]\ncard = \"wav:a\"", `3 audio.card: two files; wav:IN`},
 		{"version = 1", "version = 1\n[audio]\nring_back = \"Germany\"", `3 audio.ring_back: not a country; two letters`},
-		{"version = 1", "version = 1\n[audio]\nring_back = \"dw\"", `3 audio.ring_back: not a country; "ch", "cz", "de", "dk"`},
+		{"version = 1", "version = 1\n[audio]\nring_back = \"DE\"", `3 audio.ring_back: not a country; "ch", "cz", "de", "dk"`},
 		{"version = 1", "version = 1\n[log]\nlevel = \"inf\"", `3 log.level: unknown value; "info"`},
 		{"version = 1", "version = 1\n[log]\nformat = “json”", `3 format: ; straight quotes`},
 		{"version = 1", "version = 1\n[log]\nformat = \"json", `3 format: ; close the double quotes`},
@@ -128,8 +128,6 @@ func TestFaults(t *testing.T) {
 		{`name = "kitchen"`, `name = "Door"`, `10 server.user[0].name: station's own; another`},
 		{`name = "kitchen"`, `name = "kit chen"`, `10 server.user[0].name: not a user name; letters`},
 		{`password = "secret-of-the-kitchen"`, `password = "short"`, `11 server.user[0].password: shorter; random`},
-		{`password = "secret-of-the-kitchen"`, `password = "kitchen1"`, `11 server.user[0].password: easily guessed; random`},
-		{`password = "secret-of-the-kitchen"`, `password = "Passwort"`, `11 server.user[0].password: easily guessed; random`},
 		{`password = "secret-of-the-kitchen"`, ``, `9 server.user[0].password: no default; 8 characters`},
 		{`name = "back"`, `name = "Front"`, `17 bell[1].name: the bell in line 13; own name`},
 		{`name = "back"`, ``, `16 bell[1].name: missing; name`},
@@ -162,8 +160,8 @@ func TestFaults(t *testing.T) {
 		{`"5913"`, `5913`, `34 code[1].code: text is wanted; quotes`},
 		{`"5913"`, `0913`, `34 code: this is not TOML; double quotes`},
 		{`"5913"`, `"7301"`, `34 code[1].code: begins with the other: the code in line 30; another`},
-		{`"5913"`, `"0158"`, `34 code[1].code: ends with the other; another`},
-		{`"5913"`, `"730158"`, `34 code[1].code: the same as the code in line 30; another`},
+		{`"5913"`, `"0159"`, `34 code[1].code: ends with the other; another`},
+		{`"5913"`, `"730159"`, `34 code[1].code: the same as the code in line 30; another`},
 		{`"5913"`, `"` + strings.Repeat("17", 17) + `"`, `34 code[1].code: 34 digits; 4 to 32`},
 		{`code = "5913"`, ``, `32 code[1].code: no default; 4 digits`},
 		{`who = "post"`, ``, `32 code[1].who: missing; family`},
@@ -171,10 +169,10 @@ func TestFaults(t *testing.T) {
 		{`doors = ["front"]`, `doors = ["back"]`, `35 code[1].doors[0]: no such door; known: ["front" "garage"]`},
 		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"sip:*@box\"\nsource = \"quux\"\n", `38 incoming.allow[0].source: not a source; account:NAME`},
 		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"sip:a@*\"\nsource = \"server\"\n", `37 incoming.allow[0].from: wildcards; each caller`},
-		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"kitchen\"\nsource = \"account:home\"\n", `37 incoming.allow[0].from: not an exact caller; sip:user@host`},
+		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"kitchen\"\nsource = \"account:home\"\n", `37 incoming.allow[0].from: not an exact caller; source = "server"`},
 		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"kitchem\"\nsource = \"server\"\n", `37 incoming.allow[0].from: no such user; "kitchen"`},
 		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"sip:a@b\"\n", `36 incoming.allow[0].source: forged; account:NAME`},
-		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"sip:a@b\"\nsource = \"account:hone\"\n", `38 incoming.allow[0].source: no such account; "home"`},
+		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"sip:a@b\"\nsource = \"account:hone\"\n", `38 incoming.allow[0].source: no such account; "account:home"`},
 		{`doors = ["front"]`, "doors = [\"front\"]\n[[incoming.allow]]\nfrom = \"sip:a@b\"\nsource = \"0.0.0.0/0\"\n", `38 incoming.allow[0].source: nobody; home network`},
 		{`doors = ["front"]`, "doors = [\"front\"]\nincoming = { allow = [{ from = \"x\" }] }", `36 code[1].incoming: unknown key; known here`},
 		{`doors = ["front"]`, "doors = [\"front\"]\n[[code]\nwho = \"x\"", `36 : ; [[name]]`},
@@ -206,7 +204,7 @@ func TestFaults(t *testing.T) {
 		if at := fmt.Sprintf("%d %s", f.Line, f.Key); !strings.HasSuffix(at, where) || !strings.Contains(f.Problem, problem) || !strings.Contains(f.Remedy, remedy) || f.Remedy == "" {
 			t.Errorf("%s -> %s:\ngot  %v\nwant %s", test.from, test.to, f, test.want)
 		}
-		for _, secret := range []string{"secret-of", "730158", "5913", "591a", "12345", "0913", "kitchen1"} {
+		for _, secret := range []string{"secret-of", "730159", "5913", "591a", "12345", "0913", "kitchen1"} {
 			if strings.Contains(f.Error(), secret) {
 				t.Errorf("a secret leaks: %v", f)
 			}
@@ -316,7 +314,7 @@ func TestWarnings(t *testing.T) {
 		{`name = "back"`, "name = \"back\"\nbias = \"pull-down\"", `bell[1].bias: pressed level`},
 		{`["kitchen", "**9"]`, "[\"a\", \"b\", \"c\", \"d\"]\nstrategy = \"serial\"", `bell[0].ring_limit: the last of 4 targets`},
 		{`doors = ["front", "garage"]`, `doors = ["front"]`, `door[1]: off until a code is set`},
-		{`"5913"`, `"4567"`, `code[1].code: easily guessed`},
+		{`"5913"`, `"2580"`, `code[1].code: easily guessed`},
 		{"version = 1", "version = 1\n[[incoming.allow]]\nfrom = \"sip:a@b\"\nsource = \"192.168.1.20\"\nmay_open = true", `incoming.allow[0].may_open: address only`},
 	} {
 		c := mustParse(t, strings.Replace(good, test.from, test.to, 1))
@@ -413,7 +411,7 @@ func FuzzParse(f *testing.F) {
 			faults = c.Warnings()
 			for i := range c.Bells {
 				for _, text := range c.Bells[i].Targets {
-					if _, err := c.Target(&c.Bells[i], text); err != nil {
+					if _, err := c.Target(&c.Bells[i], text); err != nil && len(faults.Of(Ignored)) == 0 {
 						t.Fatal(err)
 					}
 				}
@@ -459,7 +457,7 @@ func TestUnsafePins(t *testing.T) {
 			!strings.Contains(told[0].Problem, problem) || !strings.Contains(told[0].Remedy, remedy) {
 			t.Errorf("%s -> %s:\ngot  %v\nwant %s", test.from, test.to, told, test.want)
 		}
-		if unsafe := c.Warnings().Unsafe(); (len(unsafe) == 1) != strings.Contains(where, "unsafe") {
+		if unsafe := c.Warnings().Of(Unsafe); (len(unsafe) == 1) != strings.Contains(where, "unsafe") {
 			t.Errorf("%s: unsafe %v", test.to, unsafe)
 		}
 	}

@@ -35,6 +35,17 @@ func TestSampleUncommentedIsAStation(t *testing.T) {
 			t.Errorf("warning: %v", f)
 		}
 	}
+	// Its secrets are none: strangers can read them here.
+	for i, key := range []string{"account[0].password", "server.user[0].password", "code[0].code"} {
+		unsafe := c.Warnings().Of(Unsafe)
+		if len(unsafe) != 3 || unsafe[i].Key != key || !strings.Contains(unsafe[i].Problem, "the sample's own") ||
+			unsafe[i].Remedy == "" {
+			t.Errorf("%s: %v", key, unsafe)
+		}
+	}
+	if len(c.Codes) != 0 || c.Server.Users[0].Password != "" {
+		t.Errorf("codes %+v, users %+v", c.Codes, c.Server.Users)
+	}
 	var account Account
 	var bell Bell
 	var door Door

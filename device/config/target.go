@@ -70,6 +70,44 @@ func (c *Config) Target(b *Bell, text string) (Target, error) {
 	return Target{Text: text, URI: "sip:" + user + "@" + a.domain(), User: user, Account: a.Name}, nil
 }
 
+// nearlyURI finds URIs whose parts look right, but which cannot be dialled.
+func nearlyURI(text string) bool {
+	m := sipURI.FindStringSubmatch(text)
+	return m != nil && validHost(m[2]) && (m[3] == "" || validPort(m[3]))
+}
+
+// uriMeant puts the brackets round the IPv6 address of a SIP URI that has none; "" where it is not that.
+func uriMeant(text string) string {
+	user, host, ok := strings.Cut(strings.TrimPrefix(text, "sip:"), "@")
+	if !ok {
+		user, host = "", user
+	} else {
+		user += "@"
+	}
+	if addr, err := netip.ParseAddr(host); err != nil || !addr.Is6() || addr.Zone() != "" {
+		return ""
+	}
+	return "sip:" + user + "[" + host + "]"
+}
+
+// scheme is what people put before a host, and may be left out.
+var scheme = regexp.MustCompile(`^[A-Za-z]+:(//)?`)
+
+// serverIn finds the host[:port] in a URI; "" where text is none.
+func serverIn(text string) string {
+	rest := scheme.ReplaceAllString(text, "")
+	if _, host, ok := strings.Cut(rest, "@"); ok {
+		rest = host
+	}
+	if i := strings.IndexAny(rest, ";/?"); i >= 0 {
+		rest = rest[:i]
+	}
+	if rest == text || !validServer(rest) {
+		return ""
+	}
+	return rest
+}
+
 func (c *Config) accountFor(b *Bell, host string) string {
 	for _, a := range c.Accounts {
 		if strings.EqualFold(host, a.domain()) || strings.EqualFold(host, hostPart(a.Server)) {

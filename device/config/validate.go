@@ -133,56 +133,6 @@ func (d *document) station(c *Config) {
 	}
 }
 
-func (d *document) incoming(c *Config) {
-	for i, a := range c.Incoming.Allow {
-		at := fmt.Sprintf("incoming.allow[%d].", i)
-		m := sipURI.FindStringSubmatch(a.From)
-		switch {
-		case a.From == "":
-			d.fault(at+"from", "", "missing", `write from = "sip:61@fritz.box", or a user of the built-in server: "kitchen"`)
-		case strings.ContainsAny(a.From, "*?") && (m == nil || strings.ContainsAny(m[2], "*?")):
-			d.fault(at+"from", a.From, "there are no wildcards", "add an [[incoming.allow]] for each caller")
-		case ExactCaller(a.From, a.Source):
-			if users := names(c.Server.Users, func(u ServerUser) string { return u.Name }); !strings.Contains(a.From, ":") &&
-				!slices.Contains(users, a.From) {
-				d.fault(at+"from", a.From, "no such user of the built-in server", d.suggest(a.From, users))
-			}
-		case userName.MatchString(a.From):
-			d.fault(at+"from", a.From, "not an exact caller", `a name alone goes with source = "server"; else write "sip:user@host" without port and parameters`)
-		default:
-			d.fault(at+"from", a.From, "not an exact caller", `write "sip:user@host" without port and parameters`)
-		}
-
-		source, err := ParseSource(a.Source)
-		switch {
-		case a.Source == "":
-			d.fault(at+"source", "", "missing: a caller's name alone is easily forged",
-				`write source = "account:NAME", "server" or the caller's IP address`)
-		case err != nil:
-			d.fault(at+"source", a.Source, "not a source", `write "account:NAME", "server", an IP address or a network like "192.168.1.0/24"`)
-		case source.Account != "" && c.Account(source.Account) == nil:
-			d.fault(at+"source", a.Source, "no such account", d.suggest(source.Account, names(c.Accounts, func(a Account) string { return a.Name })))
-		case source.Server && !c.ServerOn():
-			d.fault(at+"source", a.Source, "the built-in server is off", `write enabled = "on" under [server]`)
-		case source.Net.IsValid() && source.Net.Bits() < source.Net.Addr().BitLen()/4:
-			d.fault(at+"source", a.Source, "a network as large as this protects from nobody", "write the caller's address or home network")
-		case source.Net.IsValid() && a.MayOpen:
-			d.warn(at+"may_open", a.MayOpen, "a caller known by address only may open doors, with a code",
-				`a password is safer: source = "server" or "account:NAME"`)
-		}
-	}
-}
-
-// ExactCaller reports whether an [[incoming.allow]] may name a caller so: "sip:user@host", or a user of the
-// built-in server by its name.
-func ExactCaller(from, source string) bool {
-	if source == "server" && userName.MatchString(from) {
-		return true
-	}
-	m := sipURI.FindStringSubmatch(from)
-	return m != nil && m[1] != "" && m[3] == "" && m[4] == "" && validHost(m[2])
-}
-
 func (d *document) audio(c *Config) {
 	a := c.Audio
 	if files, ok := strings.CutPrefix(a.Card, "wav:"); ok {
@@ -209,10 +159,21 @@ func (d *document) audio(c *Config) {
 			d.fault(join("audio.volume", control), percent, "out of range", "write a percentage from 0 to 100")
 		}
 	}
-	if known := audio.ToneCountries(); !slices.Contains(known, a.RingBack) {
-		d.fault("audio.ring_back", a.RingBack, "not a country whose tones are known",
-			`write one of two letters: "`+strings.Join(known, `", "`)+`"`)
+	d.ringBack(a.RingBack)
+}
+
+// ringBack: a country whose tones are not known was taken once, and must not silence a bell now.
+func (d *document) ringBack(country string) {
+	known := audio.ToneCountries()
+	if slices.Contains(known, country) {
+		return
 	}
+	f := Fault{Key: "audio.ring_back", Value: text(country), Problem: "not a country whose tones are known",
+		Remedy: `write one of two letters: "` + strings.Join(known, `", "`) + `"`}
+	if len(country) == 2 && strings.Trim(country, "abcdefghijklmnopqrstuvwxyz") == "" {
+		f.Severity, f.Problem = Ignored, f.Problem+`: the visitor hears those of "de"`
+	}
+	d.report(f)
 }
 
 // suggest is a remedy for a reference to a name that does not exist.

@@ -79,6 +79,9 @@ func (d *document) boardLines(c *Config) {
 				`write "GPIO17" or "pinctrl-bcm2711:17"; "portero pins" lists them`)
 			return
 		}
+		if strings.Trim(line, "0123456789") == "" {
+			d.warn(key, line, "a number alone is hardly the name of a line", fmt.Sprintf("write %q", "GPIO"+line))
+		}
 		d.chipNumber(key, line, what)
 		first, taken := used[name]
 		if !taken {
@@ -175,9 +178,7 @@ func (d *document) codes(c *Config) {
 			d.fault(at+"code", "", fmt.Sprintf("%d digits", len(digits)), fmt.Sprintf("use %d to %d digits", MinCode, MaxCode))
 		default:
 			good = append(good, i)
-			if strings.Trim(digits, digits[:1]) == "" || strings.Contains("01234567890", digits) || strings.Contains("09876543210", digits) {
-				d.warn(at+"code", "", "easily guessed", "use digits without a pattern")
-			}
+			d.easyCode(at+"code", code.Code)
 		}
 		if len(code.Doors) == 0 {
 			d.fault(at+"doors", "", "missing: the code would open nothing", `write doors = ["front"]`)
@@ -192,6 +193,22 @@ func (d *document) codes(c *Config) {
 		for _, j := range good[:n] {
 			d.codePair(c, j, i)
 		}
+	}
+}
+
+// easyCode reports a code that strangers know or guess: it opens nothing where it is the sample's own or among
+// the first that anybody tries.
+func (d *document) easyCode(key string, code Secret) {
+	why, first := easyCode(string(code))
+	if ofTheManual(code) {
+		why, first = "the sample's own, which everybody can read", true
+	}
+	switch {
+	case first:
+		d.report(Fault{Severity: Unsafe, Key: key, Problem: "easily guessed: " + why + "; it opens nothing",
+			Remedy: "choose digits without a pattern, and tell those who use it"})
+	case why != "":
+		d.warn(key, "", "easily guessed: "+why, "choose digits without a pattern")
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -11,17 +12,19 @@ import (
 )
 
 func (d *document) sip(c *Config) {
-	const remedy = `write ":5062" for all addresses, or "192.168.1.5:5062"`
 	host, port, ok := splitListen(c.SIP.Listen)
 	if !ok {
-		d.fault("sip.listen", c.SIP.Listen, "not an address to listen on", remedy)
+		d.listen("sip.listen", c.SIP.Listen, ":5062")
 	}
 	if a := c.SIP.PublicAddress; a != "" {
 		addr, err := netip.ParseAddr(a)
 		switch {
 		case err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast():
-			d.fault("sip.public_address", a, "not an IP address",
-				`write the IP address alone, without port; a host name will not do, since sound is sent to addresses: for one that changes write ""`)
+			remedy := `write the IP address alone, without port; a host name will not do, since sound is sent to addresses: for one that changes write ""`
+			if bare, err := netip.ParseAddr(strings.Trim(a, "[]")); err == nil && bare.Is6() && bare.Zone() == "" && a != bare.String() {
+				remedy = fmt.Sprintf("write %q, without brackets", bare)
+			}
+			d.fault("sip.public_address", a, "not an IP address", remedy)
 		case ok && port == 0:
 			d.fault("sip.public_address", a, "the port is not known: sip.listen leaves it to chance", `give sip.listen a port, such as ":5062"`)
 		}
@@ -46,12 +49,23 @@ func (d *document) sip(c *Config) {
 	serverHost, serverPort, serverOK := splitListen(c.Server.Listen)
 	switch {
 	case !serverOK || serverPort == 0:
-		d.fault("server.listen", c.Server.Listen, "not an address to listen on", strings.ReplaceAll(remedy, "5062", "5060"))
+		d.listen("server.listen", c.Server.Listen, ":5060")
 	case ok && port == serverPort && (host == serverHost || wildcard(host) || wildcard(serverHost)):
 		d.fault("server.listen", c.Server.Listen, "the same port as sip.listen", `write ":5060" here and ":5062" under [sip]`)
 	case err == nil && serverPort >= first && serverPort <= last:
 		d.fault("sip.rtp_ports", c.SIP.RTPPorts, fmt.Sprintf("holds the port %d of server.listen", serverPort), `write "10000-10199"`)
 	}
+}
+
+// listen reports an address that cannot be listened on.
+func (d *document) listen(key, value, port string) {
+	remedy := fmt.Sprintf("write %q for all addresses, or %q", port, "192.168.1.5"+port)
+	if addr, err := netip.ParseAddr(value); err == nil && addr.Is4() {
+		remedy = fmt.Sprintf("write %q, or %q for all addresses", value+port, port)
+	} else if brackets := inBrackets(value, port); brackets != "" {
+		remedy = brackets
+	}
+	d.fault(key, value, "not an address to listen on", remedy)
 }
 
 func wildcard(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
@@ -65,11 +79,16 @@ func (d *document) account(c *Config, i int) {
 		if validServer(value) {
 			return
 		}
-		remedy := `write host or host:port: "fritz.box", "192.168.178.1:5060"`
-		if rest, ok := strings.CutPrefix(value, "sip:"); ok {
-			remedy = fmt.Sprintf("write %q, without \"sip:\"", rest)
+		problem, remedy := "not a server", `write host or host:port: "fritz.box", "192.168.178.1:5060"`
+		if rest := serverIn(value); rest != "" {
+			remedy = fmt.Sprintf("write %q alone", rest)
+			if strings.HasPrefix(value, "sips:") {
+				problem = "SIP over TLS is not supported"
+			}
+		} else if brackets := inBrackets(value, "", ":5060"); brackets != "" {
+			remedy = brackets
 		}
-		d.fault(at+key, value, "not a server", remedy)
+		d.fault(at+key, value, problem, remedy)
 	}
 	if a.Server == "" {
 		d.fault(at+"server", "", "missing", `write server = "fritz.box"`)
@@ -80,7 +99,7 @@ func (d *document) account(c *Config, i int) {
 		server("outbound_proxy", a.OutboundProxy)
 	}
 	if a.Domain != "" && !validHost(a.Domain) {
-		d.fault(at+"domain", a.Domain, "not a domain", "write a host name without port")
+		d.fault(at+"domain", a.Domain, "not a domain", cmp.Or(inBrackets(a.Domain, ""), "write a host name without port"))
 	}
 	switch {
 	case a.User == "":
@@ -101,18 +120,29 @@ func (d *document) account(c *Config, i int) {
 	case a.Password == "" && a.PasswordFile == "":
 		d.warn(at+"password", "", "no password: a server that asks for one will refuse the station", "write password or password_file")
 	}
+	d.accountPassword(a, at+"password")
 	d.between(at+"expires", a.Expires, time.Minute, 24*time.Hour)
+}
+
+// accountPassword tells of a password that others can guess. The account is used all the same: what its server
+// takes is the server's affair, and the bell rings.
+func (d *document) accountPassword(a *Account, key string) {
+	f := Fault{Severity: Warning, Key: key, Remedy: "give the station a long random one at the SIP server, and write that here"}
+	why := easyPassword(a.Password, a.User)
+	if why == "" {
+		return
+	}
+	f.Problem = "easily guessed: " + why + "; who knows it can take the station's calls"
+	if ofTheManual(a.Password) {
+		f.Severity = Unsafe
+	}
+	d.report(f)
 }
 
 // StationUser is the station's own user name at the built-in server, and in calls without an account.
 const StationUser = "door"
 
 var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-// trivial are passwords that are long enough and tried first.
-var trivial = map[string]bool{"password": true, "passwort": true, "password1": true, "passw0rd": true, "changeme": true, "12345678": true,
-	"123456789": true, "1234567890": true, "87654321": true, "11223344": true, "qwertyui": true, "qwertzui": true, "asdfghjk": true,
-	"abcdefgh": true, "abcd1234": true, "letmein1": true, "iloveyou": true, "raspberry": true, "portero1": true, "doorbell": true}
 
 func (d *document) server(c *Config) {
 	d.oneOf("server.enabled", c.Server.Enabled, "auto", "on", "off")
@@ -132,23 +162,17 @@ func (d *document) server(c *Config) {
 		case strings.EqualFold(u.Name, StationUser):
 			d.fault(at+"name", u.Name, "the station's own name at the built-in server", "choose another name")
 		}
-		password, name := strings.ToLower(string(u.Password)), strings.ToLower(u.Name)
 		const remedy = "a long random one is typed into the phone only once"
-		switch {
-		case password == "":
+		switch why := easyPassword(u.Password, u.Name); {
+		case u.Password == "":
 			d.fault(at+"password", "", "missing: there is no default password", "write password = \"...\" with at least 8 characters")
-		case len([]rune(password)) < 8:
+		case len([]rune(u.Password)) < 8:
 			d.fault(at+"password", "", "shorter than 8 characters", remedy)
-		case trivial[password] || strings.Trim(password, password[:1]) == "" || nameAndDigits(password, name):
-			d.fault(at+"password", "", "easily guessed", remedy)
+		case why != "":
+			d.report(Fault{Severity: Unsafe, Key: at + "password",
+				Problem: "easily guessed: " + why + "; this user cannot log in", Remedy: remedy})
 		}
 	}
-}
-
-// nameAndDigits finds passwords like kitchen and kitchen2026.
-func nameAndDigits(password, name string) bool {
-	before, after, found := strings.Cut(password, name)
-	return found && name != "" && strings.Trim(before+after, "0123456789") == ""
 }
 
 func (d *document) bell(c *Config, i int) {
@@ -195,11 +219,15 @@ func (d *document) bell(c *Config, i int) {
 }
 
 func (d *document) target(c *Config, b *Bell, key, text string) {
-	_, err := c.Target(b, text)
+	t, err := c.Target(b, text)
+	users := names(c.Server.Users, func(u ServerUser) string { return u.Name })
 	if err == nil {
+		if near := nearest(text, users); c.ServerOn() && near != "" && t.Account != "" && t.User == text && strings.Trim(text, "0123456789") != "" {
+			d.warn(key, text, fmt.Sprintf("no user of the built-in server: it is dialled at the account %q", t.Account),
+				fmt.Sprintf("did you mean %q?", near))
+		}
 		return
 	}
-	users := names(c.Server.Users, func(u ServerUser) string { return u.Name })
 	switch {
 	case text == "":
 		d.fault(key, "", "empty", "remove it")
@@ -207,8 +235,15 @@ func (d *document) target(c *Config, b *Bell, key, text string) {
 		d.fault(key, text, "SIP over TLS is not supported", "write sip:")
 	case strings.HasPrefix(text, "tel:"):
 		d.fault(key, text, "not a SIP URI", "write the number alone, or sip:number@server")
+	case nearlyURI(text): // taken once: the bell's other targets must ring on
+		d.report(Fault{Severity: Ignored, Key: key, Value: shown(text), Problem: "not a SIP URI, and is not called",
+			Remedy: "write other characters than letters and digits as %XX"})
 	case strings.Contains(text, ":"):
-		d.fault(key, text, "not a SIP URI", `write "sip:user@host" or "sip:host:port"`)
+		remedy := `write "sip:user@host" or "sip:host:port"`
+		if meant := uriMeant(text); meant != "" {
+			remedy = fmt.Sprintf("write %q: an IPv6 address stands in brackets", meant)
+		}
+		d.fault(key, text, "not a SIP URI", remedy)
 	case strings.Contains(text, "@"):
 		d.fault(key, text, "not a SIP URI", fmt.Sprintf("write %q", "sip:"+text))
 	case c.Account(b.Account) != nil || b.Account != "" || d.bad["account"]:

@@ -55,6 +55,7 @@ const (
 
 	ConfigReloaded Kind = "config.reloaded" //
 	ConfigRejected Kind = "config.rejected" // Reason
+	ConfigUnsafe   Kind = "config.unsafe"   // Reason: what of the file the station does without, and the remedy
 
 	LineLost Kind = "line.lost" // Bell, Door, Input or Lamp; Reason: what fails without it, and the remedy
 
@@ -122,7 +123,7 @@ type RTP struct {
 // Level is the slog level an event is reported at.
 func (e Event) Level() slog.Level {
 	switch e.Kind {
-	case StationDegraded, DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected:
+	case StationDegraded, DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected, ConfigUnsafe:
 		return slog.LevelError
 	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationDown, RegistrationFailed, EventsLost:
 		return slog.LevelWarn

@@ -37,7 +37,7 @@ func (s *Server) rings(f *fork, on bool) {
 // waits reports whether a fork without a branch goes on: somebody may come. Where nothing could leave this
 // host, the bell is told, for its offer may name an address that is gone.
 func (f *fork) waits() bool {
-	return f.bell != "" && !f.cancelled && !f.declined && f.heard()
+	return f.bell != "" && !f.cancelled && !f.declined && f.heard() && !f.s.stopping(f.req)
 }
 
 // heard reports whether anybody was asked, or there was nobody to ask.
@@ -53,7 +53,7 @@ func (f *fork) queue() {
 // ringLate rings what a user has registered while a bell rings that user.
 func (s *Server) ringLate(user string, came []*binding) {
 	for _, f := range slices.Clone(s.bells) {
-		if f.bell != user || f.cancelled {
+		if f.bell != user || f.cancelled || s.stopping(f.req) {
 			continue
 		}
 		for _, b := range came {

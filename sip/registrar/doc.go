@@ -13,6 +13,7 @@
 //	RFC 3261 §16.6 item 4  route.go      Record-Route, twice where two addresses are seen (RFC 5658)
 //	RFC 3261 §16.5, §16.6  forward.go    targets and the copies that go to them
 //	RFC 3261 §16.7 to .10  fork.go       responses, best response, timer C, transport errors, CANCEL
+//	                       stop.go      what rings when the server stops
 //	                       bell.go       a bell's INVITE waits for phones, and no phone speaks for another
 //	RFC 3326               fork.go       Reason of a CANCEL, passed on; bell.go: that of our own
 //	RFC 8599 §4.1.2        forward.go    push parameters of a Contact stay in the Request-URI

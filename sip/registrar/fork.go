@@ -59,6 +59,7 @@ func newFork(s *Server, tx *transaction.Server, req *sip.Request) *fork {
 		}
 		f.cancel()
 	})
+	s.stop.add(f)
 	return f
 }
 
@@ -111,6 +112,7 @@ func (b *branch) watch() {
 
 // receive handles what a branch brings.
 func (f *fork) receive(b *branch, res *sip.Response, err error) {
+	defer f.s.stop.settle(f)
 	b.heard = b.heard || err == nil
 	switch {
 	case errors.Is(err, transaction.ErrTimeout):
@@ -168,6 +170,7 @@ func (f *fork) answer(b *branch, res *sip.Response) {
 
 // refused is refuse with a response of our own.
 func (f *fork) refused(b *branch, status int) {
+	defer f.s.stop.settle(f)
 	res := sip.NewResponse(f.req, status, "")
 	f.refuse(b, res)
 }
@@ -237,10 +240,13 @@ func (f *fork) conclude() {
 	if f.answered || f.failed {
 		return
 	}
+	defer f.s.stop.settle(f)
 	f.rest()
 	f.failed = true
 	res := f.best
 	switch {
+	case f.s.stopping(f.req) && !f.cancelled && (res == nil || res.Status == 487): // the caller did not give up
+		res = sip.NewResponse(f.req, 503, "")
 	case f.bell != "" && !f.heard() && !f.cancelled: // nothing left this host
 		res = sip.NewResponse(f.req, 503, "")
 	case res == nil || f.cancelled && res.Status == 408:

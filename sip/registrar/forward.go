@@ -49,6 +49,9 @@ func (s *Server) proxyTrusted(tx *transaction.Server, req *sip.Request) {
 func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, clean func(*sip.Request)) {
 	targets, status := s.targets(tx.Flow(), req)
 	bell := user != "" && user == s.cfg.Bell && req.Method == sip.INVITE
+	if s.stopping(req) {
+		status, bell = 503, false
+	}
 	if status != 0 && (status != 480 || !bell) {
 		s.refuse(tx, req, user, status)
 		return

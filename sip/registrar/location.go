@@ -2,6 +2,7 @@ package registrar
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -109,12 +110,11 @@ func (s *Server) Bindings() []Binding {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []Binding
-	for user, list := range l.users {
-		for _, b := range list {
+	for _, user := range slices.Sorted(maps.Keys(l.users)) {
+		for _, b := range l.users[user] {
 			all = append(all, Binding{User: user, Contact: b.contact.URI, Q: b.contact.Q(),
 				Source: b.hop.Addr, Expires: b.expires, UserAgent: b.userAgent})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Binding) int { return cmp.Compare(a.User, b.User) })
 	return all
 }

@@ -17,7 +17,7 @@ import (
 // other. forged: there was a token that does not fit.
 func (s *Server) preprocess(req *sip.Request) (from, to end, within, forged bool) {
 	if len(req.Route) > 0 && req.URI.User != "" && s.ours(req.URI) {
-		if a, b, ok := s.openToken(req.URI.User, req); ok {
+		if a, b, ok := s.openToken(req.URI.Username(), req); ok {
 			from, to, within = a, b, true
 			last := len(req.Route) - 1
 			req.URI = req.Route[last].URI
@@ -25,7 +25,7 @@ func (s *Server) preprocess(req *sip.Request) (from, to end, within, forged bool
 		}
 	}
 	for len(req.Route) > 0 && s.ours(req.Route[0].URI) {
-		if user := req.Route[0].URI.User; user != "" && !within {
+		if user := req.Route[0].URI.Username(); user != "" && !within {
 			from, to, within = s.openToken(user, req)
 			forged = !within && req.To.Tag() != ""
 		}

@@ -55,6 +55,7 @@ type Server struct {
 	md5Only    md5Only
 	locals     locals
 	location   location
+	stop       stop
 	bells      []*fork  // that ring
 	key        [32]byte // of the Record-Route tokens
 	onRegister func(user string, contacts int)

@@ -15,7 +15,9 @@
 // # Limits
 //
 // A datagram that is larger than the path's MTU is fragmented by the kernel: requests do not change to a
-// stream (§18.1.1). No NAPTR: the transport is what the URI says, else UDP.
+// stream (§18.1.1). That a phone tries TCP or TLS is not seen, for the kernel refuses the connection. A listener that
+// accepted it only to tell would break phones that work: those that send what is larger than 1300 bytes by TCP first
+// (pjsip, Sofia) return to UDP because of the refusal, as §18.1.1 asks of them. No NAPTR: the transport is what the URI says, else UDP.
 //
 // Multicast DNS answers with addresses that need no zone only. A name in .local has no SRV records. What
 // multicast DNS says comes from whoever is on the link, as an ARP reply does.

@@ -43,7 +43,7 @@ func (r *Registration) granted(res *sip.Response, own sip.Address) time.Duration
 		return all
 	}
 	for _, c := range res.Contact {
-		if u := c.URI; u.User == own.URI.User && strings.EqualFold(u.Host, own.URI.Host) &&
+		if u := c.URI; u.Username() == own.URI.Username() && strings.EqualFold(u.Host, own.URI.Host) &&
 			u.Port == own.URI.Port {
 			return of(c)
 		}

@@ -312,6 +312,11 @@ func TestRefreshTime(t *testing.T) {
 			res.Contact[1].URI.User = "620"
 			res.Contact[1].Params = ";expires=300"
 		}, 17 * time.Second},
+		"escaped among others": {func(res *sip.Response) { // the same user: §19.1.4
+			u := &res.Contact[1].URI
+			u.User = fmt.Sprintf("%%%02x%s", u.User[0], u.User[1:])
+			res.Contact[1].Params = ";expires=300"
+		}, 300 * time.Second},
 		"our instance": {func(res *sip.Response) {
 			res.Contact[1].URI.User = "620"
 			res.Contact[1].Params = `;+sip.instance="<urn:uuid:1>";expires=300`

@@ -18,7 +18,8 @@ type Linphone struct {
 	*Process
 	Port   int
 	record string
-	rate   int // Hz, of the recording
+	said   string // what a linphonec with settings of its own logs, whole messages among it
+	rate   int    // Hz, of the recording
 }
 
 const linphoneConfig = `[sip]
@@ -56,14 +57,16 @@ passwd=%[5]s
 domain=127.0.0.1
 `
 
-// StartLinphone starts linphonec as user of the registrar on 127.0.0.1:port; it says the clip in sayPath.
-func StartLinphone(t *testing.T, name, user, password string, port int, sayPath string) *Linphone {
+// StartLinphone starts linphonec as user of the registrar on 127.0.0.1:port; it says the clip in sayPath. More are further sections of
+// its configuration, or keys of sections that it has.
+func StartLinphone(t *testing.T, name, user, password string, port int, sayPath string, more ...string) *Linphone {
 	t.Helper()
 	need(t, "linphonec")
 	dir := t.TempDir()
-	l := &Linphone{Port: freePort(t), record: filepath.Join(dir, "heard.wav")}
+	l := &Linphone{Port: freePort(t), record: filepath.Join(dir, "heard.wav"), said: filepath.Join(dir, "debug.log")}
 	path := filepath.Join(dir, "linphonerc")
-	if err := os.WriteFile(path, fmt.Appendf(nil, linphoneConfig, l.Port, freePorts(t, 2), port, user, password), 0o600); err != nil {
+	text := fmt.Sprintf(linphoneConfig, l.Port, freePorts(t, 2), port, user, password) + strings.Join(more, "")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, sub := range []string{".local/share/linphone", ".config/linphone"} { // liblinphone does not make them
@@ -71,7 +74,11 @@ func StartLinphone(t *testing.T, name, user, password string, port int, sayPath 
 			t.Fatal(err)
 		}
 	}
-	l.Process = Start(t, name, dir, []string{"HOME=" + dir}, "linphonec", "-c", path, "-S")
+	argv := []string{"linphonec", "-c", path, "-S"}
+	if len(more) > 0 {
+		argv = append(argv, "-d", "6", "-l", l.said)
+	}
+	l.Process = Start(t, name, dir, []string{"HOME=" + dir}, argv...)
 	l.WaitLog(`linphonec>`, patience)
 	l.Say("soundcard use files")
 	l.WaitLog(`Using wav files`, patience)
@@ -133,9 +140,5 @@ func (l *Linphone) SoFar() voices.Clip {
 	if err != nil || len(raw) < 44 || raw[0] != 0 {
 		return sofar(l.record)
 	}
-	c := voices.Clip{Rate: l.rate}
-	for at := 44; at+1 < len(raw); at += 2 {
-		c.Samples = append(c.Samples, float64(int16(uint16(raw[at])|uint16(raw[at+1])<<8))/32768)
-	}
-	return c
+	return pcm(raw[44:], l.rate)
 }

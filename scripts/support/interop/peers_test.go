@@ -11,6 +11,7 @@ import (
 // The peers among themselves: what fails here is not the station's fault.
 
 func TestPeersVoicesAreTold(t *testing.T) {
+	t.Parallel()
 	for a := range speakers {
 		for b := range speakers {
 			va, vb := speaker(t, a), speaker(t, b)

@@ -98,6 +98,15 @@ func sofar(path string) voices.Clip {
 	return clip
 }
 
+// pcm is sound of 16 bits without a head.
+func pcm(raw []byte, rate int) voices.Clip {
+	c := voices.Clip{Rate: rate, Samples: make([]float64, len(raw)/2)}
+	for i := range c.Samples {
+		c.Samples[i] = float64(int16(uint16(raw[2*i])|uint16(raw[2*i+1])<<8)) / 32768
+	}
+	return c
+}
+
 // listen looks for the sentence in the newest part of the recording, which holds it three times.
 func (h hearing) listen() voices.Match {
 	clip := h.sofar()
