@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -143,7 +144,7 @@ func TestSnapshot(t *testing.T) {
 		d.CardChanged(audio.CardEvent{State: audio.CardLost, Err: errors.New("unplugged")})
 		synctest.Wait()
 		s := d.Snapshot()
-		if !s.Tamper || len(s.Phones) != 1 || s.Phones[0].User != "kitchen" || s.Phones[0].Contacts != 2 ||
+		if !s.Tamper || len(s.Phones) != 2 || s.Phones[0].User != "hall" || s.Phones[0].Contacts != 0 || s.Phones[1].Contacts != 2 ||
 			s.Card.State != "lost" || s.Card.Reason != "unplugged" {
 			t.Errorf("in all: %+v", s)
 		}
@@ -152,6 +153,54 @@ func TestSnapshot(t *testing.T) {
 		}
 		if text, err := json.Marshal(s); err != nil || len(text) < 100 {
 			t.Errorf("as JSON: %s, %v", text, err)
+		}
+		if !s.Ready || s.LastVisit != nil {
+			t.Errorf("ready %v, the last visit %+v", s.Ready, s.LastVisit)
+		}
+		offered.call.Hangup()
+		d.want(event.CallEnded)
+		time.Sleep(time.Minute)
+		want := *v
+		want.Ended, want.Parties = time.Now().Add(-time.Minute), nil
+		last := d.Snapshot().LastVisit
+		if last == nil || last.Ended.Sub(want.Ended).Abs() > 5*time.Second {
+			t.Fatalf("the last visit: %+v", last)
+		}
+		if want.Ended = last.Ended; !reflect.DeepEqual(*last, want) {
+			t.Errorf("the last visit: %+v, want %+v", *last, want)
+		}
+	})
+}
+
+// TestAskOfWhatHangs: a loop that hangs, the station's or the stack's, gives no picture of itself; one that has
+// ended says so.
+func TestAskOfWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", "")
+		ask := func() error {
+			ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+			defer stop()
+			_, err := d.Ask(ctx)
+			return err
+		}
+		if err := ask(); err != nil {
+			t.Error(err)
+		}
+		for name, post := range map[string]func(func()){"station": d.box.Put, "stack": d.phone.Agent.Stack().Post} {
+			hangs := make(chan struct{})
+			post(func() { <-hangs })
+			if err := ask(); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the %s's loop hangs: %v", name, err)
+			}
+			close(hangs)
+			if err := ask(); err != nil {
+				t.Errorf("it goes on: %v", err)
+			}
+		}
+		d.stop()
+		if err := ask(); !errors.Is(err, ErrEnded) {
+			t.Errorf("it has ended: %v", err)
 		}
 	})
 }

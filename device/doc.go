@@ -54,7 +54,8 @@
 //     that no restart shortens.
 //   - The watchdog is fed only while both the station's loop and the SIP stack's answer.
 //   - A bell whose chime cannot be loaded rings with ding-dong.
-//   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else.
+//   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else. A ready lamp that blinks says that
+//     another configuration stands in for the file's.
 //   - An event whose time cannot be believed says so ([event.ClockUnknown], [event.TimeKnown]).
 //   - A station that stops hangs up and closes its doors first.
 //
@@ -63,7 +64,7 @@
 // One visit at a time: another bell meanwhile is ignored, gets a busy tone or replaces the visit, as
 // configured; there is no queue. No transfer, no video, no early media from the door. A door opened by hand
 // is reported as forced: the station knows only of its own openings, up to 10 s after the relay was released.
-// A station without doors (its last good file) reports none as forced.
+// A station without a door (its last good file leaves out those that no button inside opens) does not report it as forced.
 //
 // A caller that is answered by itself hears the door some 2 s late, after the signal. An answered call whose
 // ACK is lost is silent until the 200 is repeated (0.5 s).

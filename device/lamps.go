@@ -2,6 +2,7 @@ package device
 
 import (
 	"log/slog"
+	"time"
 
 	"portero/board"
 	"portero/device/config"
@@ -37,7 +38,7 @@ func (s *Station) updateLamps() {
 		on := false
 		switch l.Shows {
 		case config.ShowsReady:
-			on = s.registered()
+			on = s.registered() && s.steady(l)
 		case config.ShowsRinging:
 			on = s.state == Calling || s.state == RingingIn
 		case config.ShowsTalking:
@@ -46,6 +47,29 @@ func (s *Station) updateLamps() {
 			on = s.doors.Energised()
 		}
 		l.set(on, s.log)
+	}
+}
+
+// blinkEvery is the half of a ready lamp's period.
+const blinkEvery = 500 * time.Millisecond
+
+// steady is the light of a ready lamp: it blinks where another configuration stands in for the file's. One that
+// may not stays dark.
+func (s *Station) steady(l *lamp) bool {
+	return s.parts.About.StandIn == nil || s.blink && l.MayBlink()
+}
+
+// blinking has updateLamps called for each change of a ready lamp that blinks.
+func (s *Station) blinking() {
+	if s.parts.About.StandIn == nil {
+		return
+	}
+	for _, l := range s.lamps {
+		if l.Shows == config.ShowsReady && l.MayBlink() {
+			s.blink = !s.blink
+			s.after(blinkEvery, s.blinking)
+			return
+		}
 	}
 }
 

@@ -156,6 +156,47 @@ func TestReadyLamp(t *testing.T) {
 	})
 }
 
+// TestReadyLampBlinks while another configuration stands in for the file's: a second for on and off. One that
+// a relay switches stays dark, and what is not ready does not blink either.
+func TestReadyLampBlinks(t *testing.T) {
+	for name, c := range map[string]struct {
+		tables string
+		blinks bool
+	}{
+		"a lamp":         {lamps, true},
+		"a relay":        {strings.Replace(lamps, `line = "GPIO19"`, "line = \"GPIO19\"\nrelay = true", 1), false},
+		"not registered": {lamps + homeAccount, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.about.StandIn = &StandIn{Reason: "the file is faulty"}
+				d := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", c.tables)
+				time.Sleep(9100 * time.Millisecond) // it has run for 10 s
+				d.stop()
+				edges := d.sim.Edges("lamp:ready")
+				if !c.blinks {
+					if len(edges) != 0 {
+						t.Errorf("not dark: %v", edges)
+					}
+					return
+				}
+				if n := len(edges); n != 22 {
+					t.Fatalf("%d edges in 10.1 s, and one at the end", n)
+				}
+				for i, e := range edges[:21] {
+					if e.Active != (i%2 == 0) || e.At != time.Duration(i)*blinkEvery {
+						t.Errorf("edge %d: %+v", i, e)
+					}
+				}
+				if edges[21].Active {
+					t.Error("lit at the end")
+				}
+			})
+		})
+	}
+}
+
 // TestBrokenLamp: it is logged once, and everything else goes on; a lamp that works again shows the truth
 // again.
 func TestBrokenLamp(t *testing.T) {

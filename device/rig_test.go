@@ -43,6 +43,7 @@ type rig struct {
 	alive func()               // of the doors, each second; nil: they have no watchdog
 	ready func()               // of the doors
 	edit  func(*config.Config) // changes their configurations; nil: as they are
+	about About                // of the doors
 	wires func(*board.Config)  // takes lines from their boards; nil: all are there
 
 	lookup func(context.Context, sip.URI) ([]transport.Target, error) // of the doors' stacks; nil: this host's
@@ -183,7 +184,7 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 	}
 	d.transport = r.sip.Listen(addr)
 	stack := transaction.NewStack(transaction.Config{Log: r.log, Lookup: r.lookup}, phone.Agent, d.transport)
-	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, ListenRTP: r.listen, Ready: r.ready, Alive: r.alive, AliveEvery: time.Second})
+	d.Station, err = New(Parts{Config: cfg, Board: b, Phone: phone, Engine: engine, Events: events, Log: r.log, About: r.about, ListenRTP: r.listen, Ready: r.ready, Alive: r.alive, AliveEvery: time.Second})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package device
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"portero/audio"
@@ -16,21 +18,42 @@ import (
 type About struct {
 	Version string    `json:"version,omitempty"`
 	Since   time.Time `json:"since"`              // this configuration runs
-	StandIn string    `json:"stand_in,omitempty"` // why it is not the file's; "": it is
+	StandIn *StandIn  `json:"stand_in,omitempty"` // nil: it is the file's
+}
+
+// StandIn says that a station runs another configuration than its file's.
+type StandIn struct {
+	Reason string    `json:"reason"`        // why the file cannot be used
+	Copy   time.Time `json:"copy,omitzero"` // of the last good copy that runs; zero: it is what the station before ran with
+	Out    []string  `json:"out,omitempty"` // what of that is left out
+}
+
+// String is one sentence.
+func (s *StandIn) String() string {
+	text := "what the station before ran with stands in for the file"
+	if !s.Copy.IsZero() {
+		text = "the last good copy, of " + s.Copy.Format("2006-01-02 15:04") + ", stands in for the file"
+	}
+	if len(s.Out) > 0 {
+		text += ", without " + strings.Join(s.Out, ", ")
+	}
+	return text + ": " + s.Reason
 }
 
 // Snapshot is an immutable picture of the station: the one document that outlets show.
 type Snapshot struct {
 	About
-	State    State     `json:"state"`
-	Visit    *Visit    `json:"visit,omitempty"`
-	Doors    []Door    `json:"doors,omitempty"`
-	Missing  []string  `json:"missing,omitempty"` // bells and inputs whose line cannot be had, by their names on the board
-	Accounts []Account `json:"accounts,omitempty"`
-	Phones   []Handset `json:"phones,omitempty"` // at the built-in server
-	Card     Card      `json:"card"`
-	LockOut  time.Time `json:"lock_out,omitzero"` // codes are refused until then
-	Tamper   bool      `json:"tamper,omitempty"`  // a tamper alarm blocks the relays
+	Ready     bool      `json:"ready"` // the inputs are watched
+	State     State     `json:"state"`
+	Visit     *Visit    `json:"visit,omitempty"`
+	LastVisit *Visit    `json:"last_visit,omitempty"` // that has ended
+	Doors     []Door    `json:"doors,omitempty"`
+	Missing   []string  `json:"missing,omitempty"`  // bells and inputs whose line cannot be had, by their names on the board
+	Accounts  []Account `json:"accounts,omitempty"` // that are to be registered
+	Phones    []Handset `json:"phones,omitempty"`   // at the built-in server
+	Card      Card      `json:"card"`
+	LockOut   time.Time `json:"lock_out,omitzero"` // codes are refused until then
+	Tamper    bool      `json:"tamper,omitempty"`  // a tamper alarm blocks the relays
 }
 
 // Visit is a stay at the door.
@@ -39,7 +62,8 @@ type Visit struct {
 	Peer     string    `json:"peer,omitempty"` // who talks, or calls
 	Since    time.Time `json:"since"`
 	Answered time.Time `json:"answered,omitzero"`
-	Parties  []Party   `json:"parties"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Parties  []Party   `json:"parties,omitempty"`
 }
 
 // Party is one call of a visit.
@@ -61,15 +85,15 @@ type Door struct {
 type Account struct {
 	Name       string    `json:"name"`
 	Registered bool      `json:"registered"`
-	Since      time.Time `json:"since"`            // it is so
+	Since      time.Time `json:"since,omitzero"`   // it is so; zero: the server has not answered yet
 	Reason     string    `json:"reason,omitempty"` // why it is not registered
 }
 
-// Handset is a user of the built-in server with at least one phone.
+// Handset is a user of the built-in server.
 type Handset struct {
 	User     string    `json:"user"`
-	Contacts int       `json:"contacts"`
-	Since    time.Time `json:"since"` // there are so many
+	Contacts int       `json:"contacts"`       // phones of that name
+	Since    time.Time `json:"since,omitzero"` // there are so many; zero: there was none yet
 }
 
 // Card is the sound card.
@@ -92,22 +116,55 @@ type view struct {
 // Snapshot returns what the station was doing after the last thing that happened.
 func (s *Station) Snapshot() Snapshot { return *s.snap.Load() }
 
+// Ask is Snapshot by way of the SIP stack's loop and the station's, as the watchdog asks: a station that hangs
+// gives none until ctx ends.
+func (s *Station) Ask(ctx context.Context) (Snapshot, error) {
+	answer := make(chan Snapshot, 1)
+	s.phone.Agent.Stack().Post(func() { s.box.Put(func() { answer <- s.Snapshot() }) })
+	select {
+	case snap := <-answer:
+		return snap, nil
+	case <-ctx.Done():
+		return Snapshot{}, ctx.Err()
+	case <-s.ended:
+		return Snapshot{}, ErrEnded
+	}
+}
+
 func (s *Station) publish() {
-	snap := &Snapshot{About: s.parts.About, State: s.state, Missing: s.view.missing, Card: s.view.card, LockOut: s.lock.Until(),
-		Tamper: s.tamper.Blocked()}
+	snap := &Snapshot{About: s.parts.About, Ready: s.watching, State: s.state, Missing: s.view.missing, Card: s.view.card,
+		LockOut: s.lock.Until(), Tamper: s.tamper.Blocked()}
 	if v := s.visit; v != nil {
 		snap.Visit = v.picture()
 	}
+	snap.LastVisit = s.lastVisit(snap.Visit)
 	for _, d := range s.cfg.Doors {
 		snap.Doors = append(snap.Doors, Door{d.Name, s.doors.State(d.Name)})
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.view.accounts)) {
-		snap.Accounts = append(snap.Accounts, s.view.accounts[name])
+	for _, a := range s.cfg.Accounts {
+		if account, told := s.view.accounts[a.Name]; told || a.Register {
+			account.Name = a.Name
+			snap.Accounts = append(snap.Accounts, account)
+		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(s.view.phones)) {
 		snap.Phones = append(snap.Phones, s.view.phones[user])
 	}
 	s.snap.Store(snap)
+}
+
+// lastVisit is the visit that has ended last, now that another goes on or none (nil).
+func (s *Station) lastVisit(now *Visit) *Visit {
+	before := s.snap.Load()
+	switch {
+	case before == nil:
+		return s.parts.LastVisit
+	case before.Visit == nil || now != nil && now.Since.Equal(before.Visit.Since):
+		return before.LastVisit
+	}
+	ended := *before.Visit
+	ended.Ended, ended.Parties = time.Now(), nil
+	return &ended
 }
 
 func (v *visit) picture() *Visit {
@@ -154,11 +211,6 @@ func (s *Station) registration(account string, ev ua.RegEvent) {
 func (s *Station) PhonesChanged(user string, contacts int) {
 	now := time.Now()
 	s.box.Put(func() {
-		if contacts == 0 {
-			s.view.phones = maps.Clone(s.view.phones)
-			delete(s.view.phones, user)
-			return
-		}
 		s.view.phones = with(s.view.phones, user, Handset{user, contacts, now})
 	})
 }

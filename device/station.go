@@ -31,6 +31,7 @@ type Parts struct {
 	ListenRTP media.Listen // nil: the kernel's, in the config's range of ports
 	Log       *slog.Logger
 	About     About
+	LastVisit *Visit // at the station that this one follows; nil: nobody knows of one
 
 	// Ready is called from the loop when the station has begun to watch its inputs; nil: nobody waits for it.
 	Ready func()
@@ -68,6 +69,9 @@ type Station struct {
 	unread int    // inputs whose initial level has not come
 	leave  bool   // Run returns as soon as the station is idle
 	view   view   // of what others own
+
+	watching bool // all inputs: it is ready
+	blink    bool // a ready lamp that blinks is lit
 }
 
 // input is what a trigger comes with.
@@ -109,6 +113,11 @@ func New(p Parts) (*Station, error) {
 		return nil, err
 	}
 	p.Phone.incoming = s.incoming
+	if s.cfg.ServerOn() {
+		for _, u := range s.cfg.Server.Users {
+			s.view.phones = with(s.view.phones, u.Name, Handset{User: u.Name})
+		}
+	}
 	s.publish()
 	return s, nil
 }
@@ -172,6 +181,7 @@ func (s *Station) Run(ctx context.Context) error {
 	if s.unread = len(watched); s.unread == 0 {
 		s.ready()
 	}
+	s.blinking()
 	s.loop(run)
 	s.endVisit("the station stops", false)
 	s.doors.CloseAll("the station stops")
@@ -296,6 +306,8 @@ func (s *Station) lineChanged(ev board.Event) {
 }
 
 func (s *Station) ready() {
+	s.watching = true
+	s.publish()
 	s.tell(event.Event{Kind: event.StationReady})
 	if s.parts.Ready != nil {
 		s.parts.Ready()

@@ -14,6 +14,7 @@ import (
 	"portero/device/app"
 	"portero/device/check"
 	"portero/device/config"
+	station "portero/device/status"
 )
 
 func checkVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
@@ -56,7 +57,11 @@ func checkVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	tell(faults)
 	if cfg != nil {
 		errorsFound += checkHardware(cfg, *file, before)
-		c := check.New(cfg, check.Options{File: *file})
+		o := check.Options{File: *file}
+		if doc, err := station.Ask(ctx, station.Socket); err == nil {
+			o.Running = func() (*station.Document, bool) { return doc, true }
+		}
+		c := check.New(cfg, o)
 		tell(c.Station())
 		tell(c.DataDir())
 		if !*offline {
@@ -111,7 +116,7 @@ func checkHardware(cfg *config.Config, file string, before *config.Config) (faul
 	if c := cfg.Audio.Card; c != "none" && !strings.HasPrefix(c, "wav:") {
 		if err := alsa.Check(alsa.Config{Card: c, Rate: cfg.Audio.Rate, Period: cfg.Audio.Period, Volumes: cfg.Audio.Volume}); err != nil {
 			severity := ""
-			if before != nil && before.Audio.Card == c {
+			if before != nil && before.CopiedCard() == c {
 				severity = "warning: "
 			} else {
 				faults++

@@ -32,6 +32,7 @@ type verb struct {
 var verbs = []verb{
 	{"run", "-config FILE", "run the door station", runVerb},
 	{"demo", "[-json] [-keep] [-listen ADDR:PORT]", "ring, talk and open on a simulated board, with a phone that answers", demoVerb},
+	{"status", "[-socket PATH]", "ask the running station how it stands (exit status 0: good, 1: not good, 3: none runs)", statusVerb},
 	{"check", "[-offline] [FILE]", "check the configuration, the hardware and every server; list every fault", checkVerb},
 	{"config", "", "print the sample configuration, which is the manual", configVerb},
 	{"pins", "[-config FILE] [-live]", "list GPIO chips and lines and what uses them; watch the inputs", pinsVerb},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -13,12 +14,14 @@ import (
 	"portero/device/app"
 	"portero/device/event"
 	"portero/device/guard"
+	station "portero/device/status"
 	"portero/device/systemd"
 )
 
 func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	file := fs.String("config", "/etc/portero/portero.toml", "configuration file")
 	data := fs.String("data", "", "where the last good copy is looked for (default: data_dir of FILE, if that much of it can be read)")
+	socket := fs.String("socket", runtimeSocket(), "where portero status asks; \"\": nowhere (default: in systemd's RUNTIME_DIRECTORY)")
 	trace := fs.Bool("trace", false, "log whole SIP messages (needs log level debug)")
 	if err := parse(fs, args, 0); err != nil {
 		return err
@@ -45,7 +48,9 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 	if watch.Before() != "" { // then the unit's main process has ended
 		ready = append(ready, systemd.MainPID())
 	}
-	return program.Run(ctx, log, events, app.Options{About: device.About{Version: versionString()}, Trace: *trace, AliveEvery: aliveEvery(), Ready: func() {
+	return program.Run(ctx, log, events, app.Options{About: device.About{Version: versionString()}, Trace: *trace, Socket: *socket, Status: func(line string) {
+		tellSystemd(log, "STATUS="+line)
+	}, AliveEvery: aliveEvery(), Ready: func() {
 		watch.Ready()
 		go func() { // the station's loop does not wait for it
 			select {
@@ -63,6 +68,14 @@ func runVerb(ctx context.Context, fs *flag.FlagSet, args []string) error {
 // armedWithin is how long systemd waits to hear that the station is ready, because the guard is not: the card
 // is slow.
 const armedWithin = 10 * time.Second
+
+// runtimeSocket is where the unit's runtime directory is; "" without systemd.
+func runtimeSocket() string {
+	if dir := os.Getenv("RUNTIME_DIRECTORY"); dir != "" {
+		return filepath.Join(dir, filepath.Base(station.Socket))
+	}
+	return ""
+}
 
 // obey does what signals say.
 func obey(ctx context.Context, signals <-chan os.Signal, program *app.Program) {

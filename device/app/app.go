@@ -57,11 +57,15 @@ type Options struct {
 	Ready      func() // the inputs are watched
 	Alive      func() // feeds the watchdogs
 	AliveEvery time.Duration
+	Status     func(line string)                             // hears in one line how the program stands, as often as that changes; nil: nobody does
+	Socket     string                                        // where package status answers; "": nowhere
 	Keeper     board.Keeper                                  // of the relays' lines; nil: none
 	Tap        func(transport.Transport) transport.Transport // around the station's transport
 
 	users *registrar.Server // of the app before: its phones stay registered
 	board *board.Board      // opened already; Build takes it over, also when it fails
+
+	lastVisit *device.Visit // at the station of the app before
 }
 
 // Build puts a station together. Nothing runs yet, but sockets and GPIO lines are held: Run or Close gives
@@ -120,7 +124,7 @@ func Build(cfg *config.Config, log *slog.Logger, events *event.Log, o Options) (
 	a.stack = transaction.NewStack(transaction.Config{UserAgent: "Portero/" + o.About.Version, Log: log, Trace: o.Trace,
 		AnswersFrom: cfg.SIP.Admits}, a.phone.Agent, wire)
 	if a.Station, err = device.New(device.Parts{Config: cfg, Board: a.board, Phone: a.phone, Engine: a.engine, Events: events, Log: log,
-		About: o.About, ListenRTP: o.ListenRTP, Ready: o.Ready, Alive: o.Alive, AliveEvery: o.AliveEvery}); err != nil {
+		About: o.About, LastVisit: o.lastVisit, ListenRTP: o.ListenRTP, Ready: o.Ready, Alive: o.Alive, AliveEvery: o.AliveEvery}); err != nil {
 		return a, err
 	}
 	if a.Users != nil {

@@ -2,6 +2,8 @@
 // through reloads and failures.
 //
 //	program.go    what `portero run` runs: start, reload, the last good copy, hand-over from one App to the next
+//	standin.go    what stands in for the file is a state: it is told, and ends by itself
+//	status.go     how the program stands, for `portero status` and the service manager
 //	app.go        one station: Build, Run, LeaveFor, Close
 //	server.go     the built-in registrar and proxy, and where phones find it
 //	phones.go     who is registered there, through a power cut
@@ -21,5 +23,12 @@
 //
 //	the file                      if it has no fault and a station can be built from it
 //	what the station before ran   if a guard has replaced that (package guard), and the file cannot be used
-//	the last good copy            if neither: the bell rings, but no door opens and nobody may call in
+//	the last good copy            if neither: the bell rings and the buttons inside open their doors, but no code opens one and
+//	                              nobody may call in (config.LoadLastGood)
+//
+// The second and the third stand in for the file: station.degraded says so at the start and each hour, and the file
+// is tried every 10 s. It follows as at a reload, when nobody talks or rings and every door is closed.
+//
+// A configuration is good once its station has run for 60 s, or has ended before that as it was told to: one
+// that crashes at once never is. The copy is written where it differs from what is there.
 package app

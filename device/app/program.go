@@ -33,6 +33,9 @@ type Program struct {
 	config   *config.Config // of the start
 	rejected error          // why it is not the file's
 	commands chan command
+	standing standing
+	degraded time.Time // when it is to be told next
+	failed   failure
 }
 
 type command int
@@ -58,8 +61,8 @@ func NewProgram(file, data string, g Guard) (*Program, error) {
 
 // configuration is the file's; where that cannot be used, what the station before ran with, if a guard has
 // replaced one: neither a lost disk nor a file in mid-edit costs its doors; else that of the last good copy,
-// which opens no door and lets nobody call in, for the bell must ring. rejected says why it is not the
-// file's.
+// whose doors open by the buttons inside alone and which lets nobody call in, for the bell must ring. rejected
+// says why it is not the file's.
 func configuration(file, data string, before []byte) (cfg *config.Config, rejected, err error) {
 	cfg, rejected = config.Load(file)
 	if rejected == nil {
@@ -120,13 +123,16 @@ func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, 
 		o.Keeper = p.guard
 	}
 	p.log, p.events, p.options = log, events, o
+	defer p.answer(ctx)()
+	p.waits("it is being put together")
 	p.tellStart()
 	a, err := p.first(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		p.tellUnsafe(a.Config)
+		err = p.supervise(ctx, a)
 	}
-	p.tellUnsafe(a.Config)
-	return p.supervise(ctx, a)
+	p.tellEnd(err)
+	return err
 }
 
 func (p *Program) tellStart() {
@@ -146,16 +152,17 @@ func (p *Program) tellStart() {
 }
 
 func (p *Program) reject(why error) {
+	p.standing.refuse(why)
 	p.events.Emit(event.Event{Kind: event.ConfigRejected, Reason: why.Error()})
 }
 
 // first builds the first station.
 func (p *Program) first(ctx context.Context) (*App, error) {
 	a, err := p.build(p.config, p.rejected, p.options)
-	switch {
-	case err == nil || p.rejected != nil:
+	if err == nil || p.rejected != nil {
 		return a, err
 	}
+	p.waits(err.Error())
 	p.log.Warn("station not built", "part", "app", "again", buildAgain, "err", err)
 	for began := time.Now(); ; {
 		wait := buildAgain
@@ -187,22 +194,36 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	return a, nil
 }
 
+// goodAfter is how long a station must run until its configuration is the last good one: one that makes it
+// crash at once never is. A station that ends before that, as it was told to, has not crashed.
+const goodAfter = time.Minute
+
 // keep makes the configuration of a station that runs the last good one, and that of a station that a guard
 // has to start. It runs beside the station: a slow medium must not make a healthy one look dead. The function
-// that it returns waits for the end.
-func (p *Program) keep(a *App) (kept func()) {
-	if a.options.About.StandIn != "" {
-		return func() {}
+// that it returns is told whether the station has ended as it was told to, and waits for the medium.
+func (p *Program) keep(a *App) (kept func(asTold bool)) {
+	if a.options.About.StandIn != nil {
+		return func(bool) {}
 	}
 	if p.guard != nil {
 		p.guard.Save(a.Config.Snapshot())
 	}
-	done := make(chan struct{})
+	ended, done := make(chan bool, 1), make(chan struct{})
 	go func() {
 		defer close(done)
-		p.write(a.Config)
+		select {
+		case <-time.After(goodAfter):
+			p.write(a.Config)
+		case asTold := <-ended:
+			if asTold {
+				p.write(a.Config)
+			}
+		}
 	}()
-	return func() { <-done }
+	return func(asTold bool) {
+		ended <- asTold
+		<-done
+	}
 }
 
 func (p *Program) write(cfg *config.Config) {
@@ -235,13 +256,25 @@ func (p *Program) supervise(ctx context.Context, a *App) error {
 
 // live runs one station until ctx ends, a part fails, or it left for the new configuration.
 func (p *Program) live(ctx context.Context, a *App) error {
-	defer p.keep(a)()
+	kept := p.keep(a)
+	p.standing.runs(a)
+	p.tellDegraded()
+	changed, again := time.NewTicker(tellEvery), time.NewTicker(tryEvery)
+	defer changed.Stop()
+	defer again.Stop()
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
 	for {
 		select {
 		case err := <-done:
+			p.waits("its configuration changes")
+			kept(err == nil && ctx.Err() != nil)
 			return err
+		case <-changed.C:
+			p.tellStatus()
+		case <-again.C:
+			p.tellDegraded()
+			p.retry(a)
 		case c := <-p.commands:
 			if c == press {
 				if err := a.Station.Do(ctx, device.Press{}); err != nil {
@@ -286,7 +319,7 @@ func (p *Program) reload(a *App) (*config.Config, error) {
 // change builds the station that the one before has left for; where that fails, the one before again.
 func (p *Program) change(a *App) (*App, error) {
 	next, o := a.next.Load(), p.options
-	o.users, o.board = a.Users, a.nextBoard
+	o.users, o.board, o.lastVisit = a.Users, a.nextBoard, a.Station.Snapshot().LastVisit
 	if o.board != nil && next != a.left { // a still newer file
 		if err := o.board.Close(); err != nil {
 			p.log.Warn("board of a file that has changed again not closed", "part", "app", "err", err)
@@ -295,20 +328,23 @@ func (p *Program) change(a *App) (*App, error) {
 	}
 	b, err := p.build(next, nil, o)
 	if err == nil {
+		p.standing.refuse(nil)
 		p.events.Emit(event.Event{Kind: event.ConfigReloaded})
 		p.tellUnsafe(next)
 		return b, nil
 	}
 	p.reject(err)
+	p.failed = failure{of: next.Digest(), at: time.Now()}
 	o.board, o.About = nil, a.options.About
 	return Build(a.Config, p.log, p.events, o)
 }
 
 // build puts together the station of a configuration, which stands in for the file's if there is a reason.
-func (p *Program) build(cfg *config.Config, standIn error, o Options) (*App, error) {
+func (p *Program) build(cfg *config.Config, why error, o Options) (*App, error) {
 	o.About.Since = time.Now()
-	if standIn != nil {
-		o.About.StandIn = standIn.Error()
+	if why != nil {
+		at, out := cfg.Copied()
+		o.About.StandIn = &device.StandIn{Reason: reason(why), Copy: at, Out: out}
 	}
 	return Build(cfg, p.log, p.events, o)
 }

@@ -163,7 +163,7 @@ doors = ["front"]
 			}
 			s.program.Press()
 			hall.Respond(hall.Request("INVITE"), hall.server, 486, nil)
-			if ev := s.want(event.BellUnheard); !strings.HasPrefix(ev.Reason, "kitchen: not registered") || !strings.HasSuffix(ev.Reason, "; hall: 486 Busy Here") {
+			if ev := s.want(event.BellUnheard); !strings.HasPrefix(ev.Reason, "kitchen: not registered") || !strings.HasSuffix(ev.Reason, "; hall: busy (486 Busy Here)") {
 				t.Errorf("%+v", ev)
 			}
 			s.want(event.CallEnded)

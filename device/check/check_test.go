@@ -20,6 +20,7 @@ import (
 	"portero/device"
 	"portero/device/app"
 	"portero/device/config"
+	"portero/device/status"
 	"portero/sip"
 	"portero/sip/registrar"
 	"portero/sip/siptest"
@@ -34,7 +35,7 @@ type house struct {
 	network *siptest.Network
 	taken   map[string]bool // addresses in use
 	port    int
-	running func() (*device.Snapshot, bool)
+	running func() (*status.Document, bool)
 }
 
 func newHouse(t *testing.T) *house {
@@ -228,7 +229,7 @@ account = "home"`, `["**9"]`, `["sip:anna@elsewhere.invalid"]`).Network(t.Contex
 // TestRunningStationIsAsked in place of a second question, as long as it has this file.
 func TestRunningStationIsAsked(t *testing.T) {
 	for name, tt := range map[string]struct {
-		about    device.About // Since: relative to the file's time
+		about    device.About
 		accounts []device.Account
 		want     []string
 		sent     int
@@ -238,23 +239,22 @@ func TestRunningStationIsAsked(t *testing.T) {
 		"not registered": {device.About{}, []device.Account{{Name: "home", Reason: "Forbidden"}}, []string{
 			"info: with this file", "error: is not registered since 0001-01-01 00:00:00: Forbidden; FRITZ!Box"}, 0},
 		"has not this account": {device.About{}, nil, []string{"info: with this file", "info: knows the user name"}, 2},
-		"changed since": {device.About{Since: time.Time{}.Add(-time.Hour)}, []device.Account{{Name: "home", Reason: "old"}}, []string{
-			"info: with this file as it was then; it has been changed since; sudo systemctl reload", "info: knows the user name"}, 2},
-		"stand-in": {device.About{StandIn: "portero.toml:3: no"}, []device.Account{{Name: "home", Reason: "old"}}, []string{
-			"warning: with the last good copy, not with this file: portero.toml:3: no", "info: knows the user name"}, 2},
+		"changed since": {device.About{}, []device.Account{{Name: "home", Reason: "old"}}, []string{
+			"info: with another file, or with this one as it was then; sudo systemctl reload", "info: knows the user name"}, 2},
+		"stand-in": {device.About{StandIn: &device.StandIn{Reason: "portero.toml:3: no"}}, []device.Account{{Name: "home", Reason: "old"}}, []string{
+			"warning: with another configuration: what the station before ran with stands in for the file: portero.toml:3: no", "info: knows the user name"}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHouse(t)
 				c := h.checker()
-				info, err := os.Stat(h.file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				tt.about.Since = info.ModTime().Add(time.Minute + tt.about.Since.Sub(time.Time{}))
 				o := c.Options
-				o.Running = func() (*device.Snapshot, bool) {
-					return &device.Snapshot{About: tt.about, Accounts: tt.accounts}, true
+				digest := c.cfg.Digest()
+				if name == "changed since" {
+					digest = "another"
+				}
+				o.Running = func() (*status.Document, bool) {
+					return &status.Document{Snapshot: device.Snapshot{About: tt.about, Accounts: tt.accounts}, Digest: digest, File: h.file}, true
 				}
 				h.has(New(c.cfg, o).Network(t.Context()), tt.want...)
 				if n := len(h.registers()); n != tt.sent {
@@ -271,9 +271,9 @@ func TestStation(t *testing.T) {
 		h := newHouse(t)
 		h.has(h.checker().Station())
 		h.taken["10.0.0.1:5062"] = true
-		h.running = func() (*device.Snapshot, bool) { return nil, false }
+		h.running = func() (*status.Document, bool) { return nil, false }
 		h.has(h.checker().Station(), `error: another program holds the port (perhaps a second portero): stop it or change sip.listen`)
-		h.running = func() (*device.Snapshot, bool) { return &device.Snapshot{}, true }
+		h.running = func() (*status.Document, bool) { return &status.Document{}, true }
 		h.has(h.checker().Station())
 	})
 }

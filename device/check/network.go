@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"portero/device/config"
 	"portero/sip"
@@ -95,23 +93,18 @@ func (c *Checker) uses() config.Faults {
 		return nil
 	}
 	since := "the station runs since " + s.Since.Format("2006-01-02 15:04:05")
-	info, err := os.Stat(c.File)
 	switch {
-	case s.StandIn != "":
-		return config.Faults{c.fault(config.Warning, "", "", since+" with the last good copy, not with this file: "+s.StandIn,
-			"correct that, then sudo systemctl reload portero")}
-	case err == nil && info.ModTime().After(s.Since.Add(time.Second)):
-		return config.Faults{c.fault(config.Info, "", "", since+" with this file as it was then; it has been changed since",
-			"sudo systemctl reload portero")}
+	case s.StandIn != nil:
+		return config.Faults{c.fault(config.Warning, "", "", since+" with another configuration: "+s.StandIn.String(),
+			"correct that; it takes the file by itself")}
+	case !c.current():
+		return config.Faults{c.fault(config.Info, "", "", since+" with another file, or with this one as it was then",
+			"sudo systemctl reload portero takes "+s.File)}
 	}
 	return config.Faults{c.fault(config.Info, "", "", since+" with this file", "")}
 }
 
 // current reports whether the running station has this very file.
 func (c *Checker) current() bool {
-	if c.running == nil || c.running.StandIn != "" {
-		return false
-	}
-	info, err := os.Stat(c.File)
-	return err == nil && !info.ModTime().After(c.running.Since.Add(time.Second))
+	return c.running != nil && c.running.StandIn == nil && c.running.Digest == c.cfg.Digest()
 }

@@ -15,10 +15,10 @@ import (
 
 	"portero/audio"
 	"portero/board"
-	"portero/device"
 	"portero/device/app"
 	"portero/device/config"
 	"portero/device/event"
+	"portero/device/status"
 	"portero/sip"
 	"portero/sip/transport"
 )
@@ -27,7 +27,7 @@ import (
 type Options struct {
 	File string // the configuration's, for its name and age
 	// Running asks the station that runs on this machine; false: none does. nil: it cannot be asked.
-	Running func() (*device.Snapshot, bool)
+	Running func() (*status.Document, bool)
 
 	// In place of the machine's own, when set.
 	ListenSIP func(addr string) (app.Listener, error)
@@ -39,7 +39,7 @@ type Checker struct {
 	Options
 	cfg     *config.Config
 	log     *slog.Logger
-	running *device.Snapshot // nil: none, or it cannot be asked
+	running *status.Document // nil: none, or it cannot be asked
 	known   bool             // whether a station runs
 }
 

@@ -65,8 +65,11 @@ func (in *Input) Sustained() time.Duration {
 // door that it keeps shut.
 func (c *Config) HasRelay(line string, activeLow bool) bool {
 	is := func(d Door) bool { return d.Line == line && d.ActiveLow == activeLow }
-	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.shut, is)
+	return slices.ContainsFunc(c.Doors, is) || slices.ContainsFunc(c.copied.shut, is)
 }
+
+// MayBlink says whether the lamp outlives that: a relay would wear out.
+func (l *Lamp) MayBlink() bool { return !l.Relay }
 
 func (l *Lamp) output() board.Output {
 	return board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow}

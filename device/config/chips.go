@@ -13,10 +13,13 @@ import (
 // keptChip is how the last good copy remembers the chip of a line that names it by its number.
 var keptChip = regexp.MustCompile(`(?m)^# (\S+) was on (".*")$`)
 
-// withChips appends the labels of lines' chips to a file, as comments.
-func withChips(src []byte, chips map[string]string) []byte {
+// withMarks appends to a file, as comments, whose it is and the labels of lines' chips.
+func withMarks(src []byte, machine string, chips map[string]string) []byte {
 	var b bytes.Buffer
 	b.Write(src)
+	if machine != "" {
+		fmt.Fprintf(&b, "\n# Kept by the machine %s\n", machine)
+	}
 	for i, name := range slices.Sorted(maps.Keys(chips)) {
 		if i == 0 {
 			b.WriteString("\n# What the chips are called whose numbers stand above, as those may change:\n")
@@ -29,7 +32,7 @@ func withChips(src []byte, chips map[string]string) []byte {
 	return b.Bytes()
 }
 
-// chipsKept reads what withChips wrote.
+// chipsKept reads what withMarks wrote.
 func chipsKept(src []byte) map[string]string {
 	chips := map[string]string{}
 	for _, m := range keptChip.FindAllSubmatch(src, -1) {

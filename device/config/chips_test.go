@@ -31,6 +31,8 @@ func TestChipNumbersAreToldOf(t *testing.T) {
 // release gets it.
 func TestKeptChips(t *testing.T) {
 	dir := t.TempDir()
+	defer func(was string) { machineID = was }(machineID)
+	machineID = filepath.Join(dir, "none")
 	path := filepath.Join(dir, "portero.toml")
 	chips := map[string]string{"gpiochip0:27": "pinctrl-rp1", "/dev/gpiochip12:3": `mcp "x": # 1`}
 	text := strings.Replace(good, `"GPIO27"`, `"gpiochip0:27"`, 1)

@@ -28,7 +28,7 @@ type Config struct {
 	Log      Log       `toml:"log"`
 
 	source   *[]byte // the file as read; a pointer, so that %v does not print it
-	shut     []Door  // what the last good copy has, and does not open
+	copied   copied  // of a last good copy
 	anybodys bool    // everybody could write the file
 	warnings Faults
 }
@@ -136,7 +136,7 @@ type Input struct {
 
 // What a lamp shows.
 const (
-	ShowsReady   = "ready"   // the station runs, and an account is registered or none is to be
+	ShowsReady   = "ready"   // the station runs, and an account is registered or none is to be; blinks on a last good copy
 	ShowsRinging = "ringing" // phones ring, or a caller rings at the door
 	ShowsTalking = "talking"
 	ShowsOpen    = "open" // the relay of a door is energised

@@ -5,7 +5,8 @@
 //	target.go      whom a bell calls, who may call in: the address forms of the file
 //	board.go       bells, inputs, doors and lamps as package board wants them
 //	relays.go      the relays alone, from a file that may be faulty: to release them
-//	load.go        Load, Parse, the last good copy, versions
+//	load.go        Load, Parse, versions
+//	lastgood.go    the last good copy, and what of it may stand in for a file that cannot be used
 //	document.go    TOML to a tree, with the line of each key
 //	syntax.go      what is wrong with a line that is not TOML
 //	bind.go        tree to Config; unknown keys and wrong types
@@ -20,8 +21,8 @@
 // version took and this one does not is [Ignored], never an Error: an upgrade silences no bell.
 //
 // The program never rewrites the file. SaveLastGood keeps a copy beside the station's data; LoadLastGood
-// reads it without doors, request-to-exit buttons, codes and incoming calls: a bell that rings is worth an
-// old setting, an opener is not.
+// reads it without codes, incoming calls and the doors that no button inside opens: a bell that rings and a
+// button that lets people out are worth an old setting, any other opener is not.
 //
 // Traps: the value of a [Secret] or of an unknown key appears in no fault. Durations are text with a unit
 // ("45s"); zero means "never" only where sample.toml says so. The polarity check of relays knows Raspberry Pi

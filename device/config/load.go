@@ -11,12 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
-
-	"portero/device/durable"
 )
 
 // Sample is the manual: a portero.toml that explains each key. As it is, it decodes to Default.
@@ -320,35 +317,4 @@ func reason(err error) string {
 func isDir(path string) bool {
 	fi, err := os.Stat(path)
 	return err == nil && fi.IsDir() || errors.Is(err, fs.ErrPermission)
-}
-
-const lastGood = "last-good.toml"
-
-// SaveLastGood keeps the file that c was read from in dir (mode 0600), for LoadLastGood, and chips
-// (board.ChipLabels) below it, for KeptChips. The old copy stays until the new one is on the medium. It
-// syncs: not for the station's loop.
-func (c *Config) SaveLastGood(dir string, chips map[string]string) error {
-	path := filepath.Join(dir, lastGood)
-	if c.source == nil {
-		return fmt.Errorf("config: save %q: not read from a file", path)
-	}
-	if err := durable.Write(path, withChips(*c.source, chips)); err != nil {
-		return fmt.Errorf("config: save %q: %w", path, err)
-	}
-	return nil
-}
-
-// LoadLastGood reads the copy for a station whose file at path is faulty, from dataDir ("": where the file
-// says, else the default). It rings its bells as before, but has no doors, no buttons that open them, no
-// codes and no incoming calls: who could open or listen in is not decided by a file that was replaced. Door
-// contacts and tamper contacts go on telling what they see.
-func LoadLastGood(path, dataDir string) (*Config, error) {
-	file, _, _ := relaysOf(path) // as much of it as can be read
-	c, err := Load(filepath.Join(dataDirOf(file, dataDir), lastGood))
-	if err != nil {
-		return nil, err
-	}
-	c.shut, c.Doors, c.Codes, c.Incoming = c.Doors, nil, nil, Incoming{}
-	c.Inputs = slices.DeleteFunc(c.Inputs, func(in Input) bool { return in.Kind == REX })
-	return c, nil
 }

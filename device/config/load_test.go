@@ -94,50 +94,6 @@ func TestChimeFile(t *testing.T) {
 	}
 }
 
-func TestLastGood(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := LoadLastGood(filepath.Join(dir, "absent.toml"), dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%v", err)
-	}
-	withCaller := good + sensors + "[[incoming.allow]]\nfrom = \"sip:kitchen@portero.local\"\nsource = \"server\"\nauto_answer = true\n"
-	if err := mustParse(t, good).SaveLastGood(dir, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := mustParse(t, withCaller).SaveLastGood(dir, nil); err != nil { // replaces
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, lastGood)
-	data, err := os.ReadFile(path)
-	if err != nil || string(data) != withCaller {
-		t.Errorf("%v: %s", err, data)
-	}
-	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
-		t.Errorf("%v %v", fi.Mode(), err)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
-	}
-	c, err := LoadLastGood(filepath.Join(dir, "absent.toml"), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(c.Bells) != 2 || len(c.Accounts) != 1 || len(c.Server.Users) != 1 {
-		t.Errorf("the bells: %+v", c)
-	}
-	if len(c.Doors)+len(c.Codes)+len(c.Incoming.Allow) != 0 || len(c.BoardConfig().Relays) != 0 {
-		t.Errorf("it could open or listen: %+v", c)
-	}
-	if len(c.Inputs) != 2 || c.Inputs[0].Kind != Contact || c.Inputs[1].Kind != Tamper || len(c.Lamps) != 1 {
-		t.Errorf("inputs %+v, lamps %+v", c.Inputs, c.Lamps)
-	}
-	if err := c.SaveLastGood(filepath.Join(dir, "absent"), nil); err == nil {
-		t.Error("saved into nothing")
-	}
-	if err := Default().SaveLastGood(dir, nil); err == nil {
-		t.Error("saved nothing")
-	}
-}
-
 // TestSnapshot: a configuration comes back whole when neither its file nor its password's can be read any
 // more.
 func TestSnapshot(t *testing.T) {

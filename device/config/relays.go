@@ -79,8 +79,8 @@ func relaysOf(path string) (c *Config, faulty bool, err error) {
 	if c == nil {
 		return nil, true, d.faults
 	}
-	c.Doors = beyondDoubt(d, "door", c.Doors, func(x Door) string { return x.Line })
-	c.Lamps = beyondDoubt(d, "lamp", c.Lamps, func(x Lamp) string { return x.Line })
+	c.Doors = beyondDoubt(d, "door", c.Doors)
+	c.Lamps = beyondDoubt(d, "lamp", c.Lamps)
 	for i := range c.Doors {
 		if c.Doors[i].Longest <= 0 {
 			c.Doors[i].Longest = maxLongest // not what is asked for here
@@ -89,26 +89,31 @@ func relaysOf(path string) (c *Config, faulty bool, err error) {
 	return c, d.faults.Fatal(), nil
 }
 
-// beyondDoubt leaves out the outputs of a table whose line, polarity or relay is in doubt. An unknown key may
-// be any of these, misspelt.
-func beyondDoubt[T any](d *document, table string, list []T, line func(T) string) (good []T) {
-	fields := tomlFields(reflect.TypeFor[T]())
+// beyondDoubt leaves out the elements of a table whose wires are in doubt.
+func beyondDoubt[T any](d *document, table string, list []T) (good []T) {
 	for i, x := range list {
-		at := fmt.Sprintf("%s[%d]", table, i)
-		doubt := line(x) == "" || d.bad[at]
-		for _, key := range []string{".line", ".active_low", ".relay"} {
-			doubt = doubt || d.bad[at+key]
-		}
-		for key := range d.bad {
-			name, ok := strings.CutPrefix(key, at+".")
-			_, known := fields[name]
-			doubt = doubt || ok && !known
-		}
-		if !doubt {
+		if !d.doubts(fmt.Sprintf("%s[%d]", table, i), reflect.TypeFor[T]()) {
 			good = append(good, x)
 		}
 	}
 	return good
+}
+
+// doubts says whether the line of an element of a table, or what hangs on it, is in doubt. An unknown key may
+// be any of these, misspelt.
+func (d *document) doubts(at string, element reflect.Type) bool {
+	if d.bad[at] {
+		return true
+	}
+	fields := tomlFields(element)
+	for key := range d.bad {
+		name, ok := strings.CutPrefix(key, at+".")
+		_, known := fields[name]
+		if ok && (!known || slices.Contains([]string{"line", "active_low", "relay", "kind", "door", "bias"}, name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // dataDirOf is where the last good copy of a file is: given if that is not "", else where the file says as

@@ -14,6 +14,8 @@ const (
 	StationReady    Kind = "station.ready"    //
 	StationStopping Kind = "station.stopping" // Reason
 
+	StationDegraded Kind = "station.degraded" // Reason: what stands in for the file, without what, and why; told each hour
+
 	BellPressed Kind = "bell.pressed" // Bell
 	BellIgnored Kind = "bell.ignored" // Bell, Reason
 	BellStuck   Kind = "bell.stuck"   // Bell
@@ -132,7 +134,7 @@ func (e Event) Level() slog.Level {
 		if e.Target != "" && e.Reason != AnsweredElsewhere && e.Reason != NotAnswered {
 			return slog.LevelWarn
 		}
-	case DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected, ConfigUnsafe:
+	case StationDegraded, DoorFailed, DoorUnsafe, LineLost, CardLost, ConfigRejected, ConfigUnsafe:
 		return slog.LevelError
 	case BellStuck, BellUnheard, CodeWrong, CodeLockedOut, DoorForced, DoorHeldOpen, TamperAlarm, RegistrationFailed, EventsLost:
 		return slog.LevelWarn

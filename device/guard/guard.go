@@ -237,6 +237,7 @@ func (g *guard) bury(now time.Time, how string) {
 		g.ended += ", released " + strings.Join(released, ", ")
 	}
 	g.log.Error("station lost", "part", "guard", "how", how, "released", released)
+	_ = g.manager("STATUS=starting: the station was lost (" + how + "), another is started")
 	g.startAt = now
 	switch {
 	case now.Sub(g.station.since) >= shortLife:

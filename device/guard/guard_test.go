@@ -185,7 +185,7 @@ func TestStationKilled(t *testing.T) {
 		if len(b.starts) != 1 || b.starts[0].Sub(died) > 100*time.Millisecond {
 			t.Errorf("stations started at %v, want one right after %v", b.starts, died)
 		}
-		if !slices.Equal(b.manager, []string{"WATCHDOG=1"}) {
+		if want := []string{"STATUS=starting: the station was lost (it ended), another is started", "WATCHDOG=1"}; !slices.Equal(b.manager, want) {
 			t.Errorf("systemd was told %q", b.manager)
 		}
 	})
