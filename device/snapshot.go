@@ -25,7 +25,7 @@ type Snapshot struct {
 	State    State     `json:"state"`
 	Visit    *Visit    `json:"visit,omitempty"`
 	Doors    []Door    `json:"doors,omitempty"`
-	Missing  []string  `json:"missing,omitempty"` // bells and inputs whose line cannot be had, by their names on the board
+	Missing  []string  `json:"missing,omitempty"` // what has no line at the moment, by its name on the board
 	Accounts []Account `json:"accounts,omitempty"`
 	Phones   []Handset `json:"phones,omitempty"` // at the built-in server
 	Card     Card      `json:"card"`

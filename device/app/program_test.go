@@ -35,6 +35,7 @@ type station struct {
 	guard   Guard
 	sim     *board.Sim
 	open    func(board.Config) (*board.Board, error) // of the board
+	check   func(board.Config) []error               // of the board; nil: the product's
 	network *siptest.Network
 	rtp     audiotest.Net
 	taken   sync.Map // SIP addresses that another program holds
@@ -124,7 +125,7 @@ func (s *station) start() error {
 	ctx, s.stop = context.WithCancel(context.Background())
 	s.done = make(chan error, 1)
 	o := Options{About: device.About{Version: "test"}, World: World{
-		OpenBoard: s.open,
+		OpenBoard: s.open, CheckBoard: s.check,
 		ListenSIP: s.listen,
 		ListenRTP: func(netip.Addr) (rtp.PacketConn, rtp.PacketConn, error) {
 			return s.rtp.Listen("10.0.0.1:10000"), s.rtp.Listen("10.0.0.1:10001"), nil
@@ -322,6 +323,63 @@ func TestChipBeforeUdev(t *testing.T) {
 		s.want(event.StationReady)
 		if late := time.Since(until); late > time.Second || len(s.program.Config().Doors) != 1 {
 			t.Errorf("ready %v after udev, with %d doors", late, len(s.program.Config().Doors))
+		}
+		s.end()
+	})
+}
+
+// TestLinesCostOnlyThemselves: a file that names lines of other programs runs as it is, at once and not as its
+// last good copy; each line works once it is let go. A reload to a file that names another such line is
+// refused, one that leaves them as they are is not.
+func TestLinesCostOnlyThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.mustStart()
+		s.end()
+		taken := &board.BusyError{Line: "gpiochip0:4", Consumer: "w1"}
+		for _, line := range []string{"GPIO4", "GPIO16"} {
+			s.sim.Refuse(line, taken)
+		}
+		s.check = func(c board.Config) (errs []error) {
+			for _, in := range c.Inputs {
+				if in.Line == "GPIO4" || in.Line == "GPIO18" {
+					errs = append(errs, &board.LineError{Name: in.Name, Err: taken})
+				}
+			}
+			return errs
+		}
+		s.edit("[[door]]\n", "[[bell]]\nname = \"side\"\nline = \"GPIO4\"\ntargets = [\"sip:kitchen@10.0.0.9\"]\n[[door]]\n", `line = "GPIO27"`, `line = "GPIO16"`)
+		began := time.Now()
+		s.mustStart()
+		if d := time.Since(began); d >= buildAgain {
+			t.Errorf("ready after %v", d)
+		}
+		if a := s.program.Config(); len(a.Bells) != 2 || len(a.Doors) != 1 || s.program.rejected != nil {
+			t.Errorf("%d bells, %d doors, rejected %v", len(a.Bells), len(a.Doors), s.program.rejected)
+		}
+		s.rings("front")
+		s.reload(`ring_limit = "5s"`, `ring_limit = "6s"`)
+		s.want(event.ConfigReloaded)
+		if ev := s.want(event.LineLost); ev.Bell != "side" {
+			t.Errorf("%+v", ev)
+		}
+		s.want(event.StationReady)
+		s.reload(`line = "GPIO17"`, `line = "GPIO18"`)
+		s.rejected("w1")
+		s.rings("front")
+		s.sim.Refuse("GPIO4", nil)
+		s.sim.Refuse("GPIO16", nil)
+		if ev := s.want(event.LineBack); ev.Bell != "side" {
+			t.Errorf("%+v", ev)
+		}
+		if ev := s.want(event.LineBack); ev.Door != "front" {
+			t.Errorf("%+v", ev)
+		}
+		if err := s.sim.Press("bell:side", true); err != nil {
+			t.Fatal(err)
+		}
+		if ev := s.want(event.CallStarted); ev.Bell != "side" {
+			t.Errorf("%+v", ev)
 		}
 		s.end()
 	})
