@@ -102,8 +102,9 @@ func (c Config) logger() *slog.Logger {
 }
 
 // Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends
-// (nil), the board is closed ([ErrClosed]) or, unless the board is Late, a line is gone. post is called by one goroutine, in the order
-// of time on each input; it must neither wait nor close the board.
+// (nil), the board is closed ([ErrClosed]) or a line is gone. On a Late board it posts what is lost and what is
+// had again instead, and goes on. post is called by one goroutine, in the order of time on each input; it must
+// neither wait nor close the board.
 func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	done := make(chan struct{})
 	if err := b.enter(done); err != nil {
