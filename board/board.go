@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,17 +20,34 @@ const heartbeat = 5 * time.Second
 type Board struct {
 	lines  lines
 	sim    *Sim
-	byLine []*debouncer // indexed by line; nil: an output
+	late   bool
+	byName map[string]request // all lines of the configuration
+	rank   map[string]int     // their order
+	inputs map[string]*debouncer
 	relays map[string]*relay
 	lamps  map[string]*lamp
+	doubt  atomic.Bool // a relay's or lamp's chip seems to have gone
+
+	// Run's.
+	outputs map[string]vanishing // relays and lamps
+	byLine  []*debouncer         // indexed by line; nil: an output, or not held
+	lost    []*lost              // in the order of requests
+	pause   time.Duration        // between the tries for them
+	again   time.Duration        // when the next is due
 
 	mu      sync.Mutex
 	running chan struct{} // closed when Run has returned; nil: Run is not running
 	closed  bool
 }
 
-// Open requests the lines of c, outputs at their inactive level, and starts nothing. A busy line is a
-// [*BusyError]. A lamp whose line cannot be had is left out, as bells and doors matter more: see [Board.Lamps].
+// vanishing is a relay or a lamp.
+type vanishing interface {
+	vanished() (line int, err error)
+	absent(why error)
+}
+
+// Open requests the lines of c, outputs at their inactive level, and starts nothing. A line that cannot be had
+// is an error, a busy one a [*BusyError], unless c is Late or it is a lamp's, as bells and doors matter more.
 func Open(c Config) (*Board, error) {
 	if c.Sim {
 		return NewSim().Open(c)
@@ -37,55 +55,40 @@ func Open(c Config) (*Board, error) {
 	if errs := c.validate(); errs != nil {
 		return nil, errors.Join(errs...)
 	}
-	chips, err := Chips()
+	dev, err := newChardev(c, listChips)
 	if err != nil {
 		return nil, err
 	}
-	c = c.relabelled(chips, false)
-	if c, err = c.placeable(chips); err != nil {
-		return nil, err
-	}
-	dev, err := newChardev(chips, c.Keeper, c.logger())
-	if err != nil {
-		return nil, err
-	}
-	dev.retain(c.requests())
+	dev.retain()
 	return open(c, dev)
 }
 
 // open requests the lines of a valid c from l, which it closes on errors.
 func open(c Config, l lines) (*Board, error) {
-	b := &Board{lines: l, relays: map[string]*relay{}, lamps: map[string]*lamp{}}
-	ids, log := map[string]int{}, c.logger()
-	for _, r := range c.requests() {
-		id, err := l.request(r)
-		if err != nil && r.kind == "lamp" {
-			tellDark(log, r, err)
-			continue
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("board: request %s %q: %w", r.kind, r.name, err), l.close())
-		}
-		ids[r.name] = id
+	b := &Board{lines: l, late: c.Late, byName: map[string]request{}, rank: map[string]int{}, inputs: map[string]*debouncer{},
+		relays: map[string]*relay{}, lamps: map[string]*lamp{}, outputs: map[string]vanishing{}}
+	log := c.logger()
+	none := output{why: errors.New("it was not asked for yet"), lines: l, doubt: func() { b.doubt.Store(true); l.wake() }}
+	for _, in := range c.Inputs {
+		b.inputs[in.Name] = newDebouncer(in)
 	}
 	for _, o := range c.Relays {
-		b.relays[o.Name] = &relay{name: o.Name, line: ids[o.Name], lines: l, maxOn: o.MaxOn, log: log}
+		b.relays[o.Name] = &relay{name: o.Name, maxOn: o.MaxOn, log: log, output: none}
+		b.outputs[o.Name] = b.relays[o.Name]
 	}
 	for _, o := range c.Lamps {
-		if id, ok := ids[o.Name]; ok {
-			b.lamps[o.Name] = &lamp{name: o.Name, line: id, lines: l}
-		}
+		b.lamps[o.Name] = &lamp{name: o.Name, output: none}
+		b.outputs[o.Name] = b.lamps[o.Name]
 	}
-	b.byLine = make([]*debouncer, len(ids))
-	for _, in := range c.Inputs {
-		b.byLine[ids[in.Name]] = newDebouncer(in)
-	}
-	for line, d := range b.byLine {
-		if d == nil {
-			continue
-		}
-		if err := b.read(line, func(level bool, at time.Duration) { d.level, d.levelAt, d.found = level, at, true }); err != nil {
-			return nil, errors.Join(err, l.close())
+	for i, r := range c.requests() {
+		b.byName[r.name], b.rank[r.name] = r, i
+		err := b.have(r)
+		switch {
+		case err == nil:
+		case c.Late || r.kind == "lamp":
+			b.missing(r, false, err)
+		default:
+			return nil, errors.Join(fmt.Errorf("board: request %s %q: %w", r.kind, r.name, err), l.close())
 		}
 	}
 	return b, nil
@@ -99,8 +102,9 @@ func (c Config) logger() *slog.Logger {
 }
 
 // Run posts the level that every input had at Open (a second Run: has), then its changes, until ctx ends
-// (nil), the board is closed ([ErrClosed]) or a line is gone. post is called by one goroutine, in the order
-// of time on each input; it must neither wait nor close the board.
+// (nil), the board is closed ([ErrClosed]) or a line is gone. On a Late board it posts what is lost and what is
+// had again instead, and goes on. post is called by one goroutine, in the order of time on each input; it must
+// neither wait nor close the board.
 func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	done := make(chan struct{})
 	if err := b.enter(done); err != nil {
@@ -109,13 +113,17 @@ func (b *Board) Run(ctx context.Context, post func(Event)) error {
 	defer b.leave(done)
 	defer context.AfterFunc(ctx, b.lines.wake)()
 
+	for _, l := range b.lost {
+		l.told = false
+	}
+	b.tellLost(post)
 	for line, d := range b.byLine {
 		switch {
 		case d == nil:
 		case d.found:
 			d.begin(d.level, d.levelAt, post) // what was pressed since the lines are held is a press
 		default:
-			if err := b.read(line, func(level bool, at time.Duration) { d.begin(level, at, post) }); err != nil {
+			if err := b.look(line, func(level bool, at time.Duration) { d.begin(level, at, post) }); err != nil {
 				return err
 			}
 		}
@@ -126,18 +134,20 @@ func (b *Board) Run(ctx context.Context, post func(Event)) error {
 		if b.isClosed() {
 			return fmt.Errorf("board: run: %w", ErrClosed)
 		}
-		until := beat
-		for _, d := range b.byLine {
-			if d != nil {
-				until = d.due(until)
-			}
-		}
 		var err error
-		if edges, err = b.lines.edges(until, edges[:0]); err != nil {
+		if edges, err = b.lines.edges(b.due(beat), edges[:0]); err != nil {
 			return fmt.Errorf("board: run: %w", err)
 		}
 		for _, e := range edges {
-			b.byLine[e.line].edge(e.active, e.at, post)
+			switch d := b.byLine[e.line]; {
+			case d == nil: // lost since
+			case e.err == nil:
+				d.edge(e.active, e.at, post)
+			default:
+				if err := b.loses(e.line, e.err); err != nil {
+					return err
+				}
+			}
 		}
 		now := b.lines.now()
 		for line, d := range b.byLine {
@@ -145,15 +155,40 @@ func (b *Board) Run(ctx context.Context, post func(Event)) error {
 				continue
 			}
 			if d.settles(now) || now >= beat && !d.open {
-				if err := b.read(line, func(level bool, at time.Duration) { d.settle(level, at, post) }); err != nil {
+				if err := b.look(line, func(level bool, at time.Duration) { d.settle(level, at, post) }); err != nil {
 					return err
 				}
 			}
 			d.stuck(now, post)
 		}
+		if b.doubt.Swap(false) || now >= beat {
+			b.vanish()
+		}
 		if now >= beat {
 			beat = now + heartbeat
 		}
+		b.seek(post)
+	}
+	return nil
+}
+
+// due is the earlier of t and the time at which an input or a lost line has something to do.
+func (b *Board) due(t time.Duration) time.Duration {
+	for _, d := range b.byLine {
+		if d != nil {
+			t = d.due(t)
+		}
+	}
+	if b.late && len(b.lost) > 0 {
+		t = min(t, b.again)
+	}
+	return t
+}
+
+// look reads an input, which may be lost by that.
+func (b *Board) look(line int, take func(level bool, at time.Duration)) error {
+	if err := b.read(line, take); err != nil {
+		return b.loses(line, err)
 	}
 	return nil
 }
@@ -163,25 +198,14 @@ func (b *Board) read(line int, take func(level bool, at time.Duration)) error {
 	at := b.lines.now()
 	level, err := b.lines.get(line)
 	if err != nil {
-		return fmt.Errorf("board: read input %q: %w", b.byLine[line].name, err)
+		return fmt.Errorf("read: %w", err)
 	}
 	take(level, at)
 	return nil
 }
 
-// Inputs lists the names of the inputs that the board has, each of which Run posts an initial level of.
-func (b *Board) Inputs() []string {
-	var names []string
-	for _, d := range b.byLine {
-		if d != nil {
-			names = append(names, d.name)
-		}
-	}
-	return names
-}
-
-// Lamps lists the names of the lamps whose lines could be had, sorted.
-func (b *Board) Lamps() []string { return slices.Sorted(maps.Keys(b.lamps)) }
+// Inputs lists the names of the inputs, of each of which Run posts an initial level, or that its line is lost.
+func (b *Board) Inputs() []string { return slices.Sorted(maps.Keys(b.inputs)) }
 
 // Relay is the relay of that name; an unknown one answers every call with an error.
 func (b *Board) Relay(name string) Relay {
@@ -191,7 +215,7 @@ func (b *Board) Relay(name string) Relay {
 	return noOutput{"relay", name}
 }
 
-// Lamp is the lamp of that name; an unknown one, and one whose line could not be had, answers every call with an error.
+// Lamp is the lamp of that name; an unknown one answers every call with an error.
 func (b *Board) Lamp(name string) Lamp {
 	if l, ok := b.lamps[name]; ok {
 		return l
@@ -264,11 +288,13 @@ func ReleaseAll(c Config) error {
 	if err != nil {
 		return err
 	}
-	dev, err := newChardev(chips, nil, c.logger())
+	c = c.relabelled(chips, true).distinct(chips)
+	c.ChipLabels, c.Keeper = nil, nil
+	dev, err := newChardev(c, func() ([]Chip, []error) { return chips, nil })
 	if err != nil {
 		return err
 	}
-	return releaseAll(c.relabelled(chips, true).distinct(chips), dev)
+	return releaseAll(c, dev)
 }
 
 // distinct leaves out outputs that are on an earlier one's line, by whatever name: the first has it.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,74 +15,173 @@ import (
 
 // chardev is the GPIO character device. Each line has a request, and so a descriptor, of its own.
 type chardev struct {
-	chips  []Chip
-	keeper Keeper // nil: none
-	held   []heldLine
-	poll   []unix.PollFd // [0] is the eventfd behind wake, [i] that of line lineOf[i]
-	lineOf []int
-	events [eventBuffer]lineEvent
-	log    *slog.Logger
-	told   bool // that the chip pulls no outputs
+	config  Config // ChipLabels has what was seen, too
+	list    func() (chips []Chip, errs []error)
+	chips   []Chip
+	missing error           // why there are not all of them; nil: there are
+	seen    map[string]bool // lines named by their chip's number that were held
+	poll    []unix.PollFd   // [0] is the eventfd behind wake, [i] that of line lineOf[i]
+	lineOf  []int
+	events  [eventBuffer]lineEvent
+	told    bool // that the chip pulls no outputs
+
+	lock sync.RWMutex
+	held []heldLine
 
 	mu     sync.Mutex // wake against close
+	event  int        // the eventfd
 	closed bool
 }
 
 type heldLine struct {
 	request
-	fd  int
+	fd  int    // < 0: dropped
 	key string // the Keeper's; "": it does not keep this line
+	at  node   // the chip's device file
 }
 
-func newChardev(chips []Chip, keeper Keeper, log *slog.Logger) (*chardev, error) {
+// newChardev looks at the chips that list finds, and requests nothing.
+func newChardev(config Config, list func() (chips []Chip, errs []error)) (*chardev, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("board: eventfd: %w", err)
 	}
-	return &chardev{chips: chips, keeper: keeper, log: log, poll: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, lineOf: []int{-1}}, nil
+	c := &chardev{config: config, list: list, seen: map[string]bool{}, event: fd,
+		poll: []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, lineOf: []int{-1}}
+	c.look()
+	return c, nil
+}
+
+func (c *chardev) look() {
+	var errs []error
+	c.chips, errs = c.list()
+	c.missing = errors.Join(errs...)
+}
+
+// where finds a line. One that another of the configuration has by another name is not there: a lamp must not
+// come by a relay's that is lost at the moment.
+func (c *chardev) where(r request) (found, error) {
+	at, err := find(c.chips, c.spelt(r.line))
+	if err != nil && c.missing != nil {
+		return at, fmt.Errorf("%w; %w", err, c.missing)
+	}
+	if err != nil {
+		return at, err
+	}
+	for _, other := range c.config.requests() {
+		if other.name == r.name {
+			break
+		}
+		if its, err := find(c.chips, c.spelt(other.line)); err == nil && its.line == at.line {
+			return at, fmt.Errorf("line %s is that of %s %q on %q", at, other.kind, other.name, other.line)
+		}
+	}
+	return at, nil
+}
+
+// spelt is how a line is named now that its chip may have another number. A line that was held is never
+// looked for on another chip.
+func (c *chardev) spelt(line string) string {
+	return relabel(c.chips, line, c.config.ChipLabels[line], c.seen[line])
 }
 
 func (c *chardev) request(r request) (int, error) {
-	at, err := find(c.chips, r.line)
+	at, err := c.where(r)
 	if err != nil {
 		return 0, err
 	}
+	held := heldLine{request: r, at: node{at.chip.Path, at.chip.ino}}
 	if c.keeps(r) {
-		return c.requestKept(r, at)
+		held.key = key(at, r)
+		held.fd, err = c.requestKept(r, at, held.key)
+	} else {
+		held.fd, err = c.requestLine(r, at)
 	}
-	fd, err := c.requestLine(r, at)
 	if err != nil {
 		return 0, err
 	}
 	if !r.output {
-		if err := unix.SetNonblock(fd, true); err != nil {
-			unix.Close(fd)
+		if err := unix.SetNonblock(held.fd, true); err != nil {
+			unix.Close(held.fd)
 			return 0, fmt.Errorf("line %s: non-blocking: %w", at, err)
 		}
-		c.poll = append(c.poll, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	}
+	c.remember(r.line, at)
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if !r.output {
+		c.poll = append(c.poll, unix.PollFd{Fd: int32(held.fd), Events: unix.POLLIN})
 		c.lineOf = append(c.lineOf, len(c.held))
 	}
-	c.held = append(c.held, heldLine{request: r, fd: fd})
+	c.held = append(c.held, held)
 	return len(c.held) - 1, nil
+}
+
+// remember has a line that is named by its chip's number stay on that chip.
+func (c *chardev) remember(line string, at found) {
+	if !ByChipNumber(line) {
+		return
+	}
+	if now := c.spelt(line); now != line {
+		c.config.tellRelabelled(line, now)
+	}
+	labels := maps.Clone(c.config.ChipLabels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[line], c.seen[line] = steady(c.chips, at.chip), true
+	c.config.ChipLabels = labels
+}
+
+func (c *chardev) line(i int) heldLine {
+	c.lock.RLock()
+	defer c.lock.RUnlock()
+	return c.held[i]
+}
+
+func (c *chardev) drop(line int) {
+	held := c.line(line)
+	if err := c.giveBack(held); err != nil {
+		c.config.logger().Warn("line of a chip that is gone not given back", "line", held.line, "err", err)
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.held[line].fd = -1
+	if i := slices.Index(c.lineOf, line); i >= 0 {
+		c.poll, c.lineOf = slices.Delete(c.poll, i, i+1), slices.Delete(c.lineOf, i, i+1)
+	}
+}
+
+// gone sees it by the chip's device file: kernels before 6.2 wake nobody. One that came back has another.
+func (c *chardev) gone(line int) error {
+	at := c.line(line).at
+	var st unix.Stat_t
+	switch err := unix.Stat(at.path, &st); {
+	case at.ino == 0:
+		return nil
+	case err != nil:
+		return fmt.Errorf("chip %s: %w", at.path, err)
+	case st.Ino != at.ino:
+		return fmt.Errorf("chip %s: %w", at.path, unix.ENODEV)
+	}
+	return nil
 }
 
 // requestKept takes over the relay line that a killed station has left with the Keeper, or requests it and
 // leaves a duplicate there. Without one the relay works as well, but nobody releases it when this process
 // dies.
-func (c *chardev) requestKept(r request, at found) (int, error) {
-	held := heldLine{request: r, key: key(at, r)}
-	var ok bool
-	if held.fd, ok = c.takeOver(held.key); !ok {
-		var err error
-		if held.fd, err = c.requestLine(r, at); err != nil {
-			return 0, err
-		}
-		if err := c.keeper.Keep(held.key, held.fd); err != nil {
-			c.log.Warn("relay line without a guard", "relay", r.name, "err", err)
-		}
+func (c *chardev) requestKept(r request, at found, key string) (int, error) {
+	if fd, ok := c.takeOver(key); ok {
+		return fd, nil
 	}
-	c.held = append(c.held, held)
-	return len(c.held) - 1, nil
+	fd, err := c.requestLine(r, at)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.config.Keeper.Keep(key, fd); err != nil {
+		c.config.logger().Warn("relay line without a guard", "relay", r.name, "err", err)
+	}
+	return fd, nil
 }
 
 // requestLine asks the kernel for a line and returns its descriptor.
@@ -101,11 +200,13 @@ func (c *chardev) requestLine(r request, at found) (int, error) {
 	}
 	switch {
 	case errors.Is(err, unix.EBUSY):
-		busy := &BusyError{Line: at.String()}
+		busy := &BusyError{Line: at.String(), Remedy: remedy(at)}
 		if info, err := readLine(chip, at.line.Offset); err == nil {
 			busy.Consumer = info.Consumer
 		}
 		return 0, busy
+	case errors.Is(err, unix.EINVAL): // of a strict pin controller
+		return 0, fmt.Errorf("line %s: %w: a peripheral owns this pin: %s", at, err, remedy(at))
 	case err != nil:
 		return 0, fmt.Errorf("line %s: %w", at, err)
 	case req.fd <= 0:
@@ -135,21 +236,23 @@ func (c *chardev) tellUnbiased(r request, at found) {
 		return
 	}
 	c.told = true
-	c.log.Warn("output line without a pull", "output", r.name, "line", at.String(),
+	c.config.logger().Warn("output line without a pull", "output", r.name, "line", at.String(),
 		"loss", "nothing holds the pin while nobody drives it", "remedy", "a resistor of 10 kOhm")
 }
 
 func (c *chardev) get(line int) (bool, error) {
 	v := lineValues{mask: 1}
-	if err := ioctl(c.held[line].fd, ioctlGetValues, unsafe.Pointer(&v)); err != nil {
-		return false, fmt.Errorf("line %q: %w", c.held[line].line, err)
+	held := c.line(line)
+	if err := ioctl(held.fd, ioctlGetValues, unsafe.Pointer(&v)); err != nil {
+		return false, fmt.Errorf("line %q: %w", held.line, err)
 	}
 	return v.bits&1 != 0, nil
 }
 
 func (c *chardev) set(line int, active bool) error {
-	if err := setLine(c.held[line].fd, active); err != nil {
-		return fmt.Errorf("line %q: %w", c.held[line].line, err)
+	held := c.line(line)
+	if err := setLine(held.fd, active); err != nil {
+		return fmt.Errorf("line %q: %w", held.line, err)
 	}
 	return nil
 }
@@ -173,8 +276,7 @@ func (c *chardev) edges(until time.Duration, into []edge) ([]edge, error) {
 		}
 		var err error
 		if into, err = c.readEdges(c.lineOf[i], p.Revents, into); err != nil {
-			held := c.held[c.lineOf[i]]
-			return into, fmt.Errorf("input %q on %q: %w", held.name, held.line, err)
+			into = append(into, edge{line: c.lineOf[i], at: c.now(), err: err})
 		}
 	}
 	slices.SortStableFunc(into, func(a, b edge) int { return cmp.Compare(a.at, b.at) })
@@ -211,7 +313,7 @@ func (c *chardev) wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
-		_, _ = unix.Write(int(c.poll[0].Fd), []byte{1, 1, 1, 1, 1, 1, 1, 1}) // any count wakes; a full counter is awake already
+		_, _ = unix.Write(c.event, []byte{1, 1, 1, 1, 1, 1, 1, 1}) // any count wakes; a full counter is awake already
 	}
 }
 
@@ -224,8 +326,11 @@ func (c *chardev) close() error {
 		return nil
 	}
 	c.closed = true
-	errs := []error{unix.Close(int(c.poll[0].Fd))}
+	errs := []error{unix.Close(c.event)}
 	for _, h := range c.held {
+		if h.fd < 0 {
+			continue
+		}
 		if err := c.giveBack(h); err != nil {
 			errs = append(errs, fmt.Errorf("close line %q: %w", h.line, err))
 		}

@@ -4,7 +4,8 @@ import "fmt"
 
 // Check compares c with the hardware and reports all it finds; it requests no line and moves nothing. What
 // stands in the way of Open is reported, and what Open cannot help: a relay on a pin that moves before Linux
-// has started, as a [*PinError]. The lines of a running Portero are reported as a [*BusyError] that is Ours.
+// has started, as a [*PinError]. A line that cannot be had is a [*LineError]; those of a running Portero are a
+// [*BusyError] that is Ours.
 func Check(c Config) []error {
 	errs := c.validate()
 	if c.Sim {
@@ -26,8 +27,8 @@ func check(chips []Chip, c Config, i2c bool) []error {
 			continue
 		}
 		if at.line.Used {
-			busy := &BusyError{Line: at.String(), Consumer: at.line.Consumer}
-			errs = append(errs, fmt.Errorf("board: %s %q: %w", r.kind, r.name, busy))
+			busy := &BusyError{Line: at.String(), Consumer: at.line.Consumer, Remedy: remedy(at)}
+			errs = append(errs, &LineError{r.name, fmt.Errorf("board: %s %q: %w", r.kind, r.name, busy)})
 		}
 		if r.kind != "relay" || !headerChip(at.chip.Label) {
 			continue

@@ -20,6 +20,7 @@ type Chip struct {
 	Path   string   // "/dev/gpiochip0"
 	Lines  []Line   // by offset
 	links  []string // other names in /dev: "gpiochip4" on a Pi 5
+	ino    uint64   // of the device file; 0: not known
 }
 
 // Line is what the kernel tells of a line without touching it.

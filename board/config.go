@@ -26,6 +26,7 @@ type Input struct {
 	Hold       time.Duration // active counts once it has lasted so long without a gap; 0: at once
 	AC         bool          // gaps of up to 25 ms are none: AC flows through the contact
 	StuckAfter time.Duration // active longer than this is reported once per press; 0: never
+	Sensor     bool          // nobody waits at it: its line is asked for after the buttons' and relays'
 }
 
 // Output is a relay or a lamp.
@@ -44,6 +45,7 @@ type Config struct {
 	Lamps  []Output
 	Log    *slog.Logger // failing releases; nil: nowhere
 	Keeper Keeper       // of the relays' lines, on a real board; nil: none
+	Late   bool         // a line that cannot be had costs only itself: Run tells, and has it later; false: it is an error, but a lamp's
 
 	// ChipLabels is what [ChipLabels] gave when the lines were right: it finds chips again.
 	ChipLabels map[string]string
@@ -59,15 +61,22 @@ type request struct {
 	bias      Bias
 }
 
-// requests lists the doors first, and last what nobody is shut out by.
+// requests lists the buttons first, for the bell rings and nobody is locked in, then the doors, and last what
+// nobody is shut out by.
 func (c Config) requests() []request {
 	var reqs []request
+	inputs := func(sensors bool) {
+		for _, in := range c.Inputs {
+			if in.Sensor == sensors {
+				reqs = append(reqs, request{kind: "input", name: in.Name, line: in.Line, activeLow: in.ActiveLow, bias: in.Bias})
+			}
+		}
+	}
+	inputs(false)
 	for _, o := range c.Relays {
 		reqs = append(reqs, request{kind: "relay", name: o.Name, line: o.Line, output: true, activeLow: o.ActiveLow})
 	}
-	for _, in := range c.Inputs {
-		reqs = append(reqs, request{kind: "input", name: in.Name, line: in.Line, activeLow: in.ActiveLow, bias: in.Bias})
-	}
+	inputs(true)
 	for _, o := range c.Lamps {
 		reqs = append(reqs, request{kind: "lamp", name: o.Name, line: o.Line, output: true, activeLow: o.ActiveLow})
 	}
@@ -85,7 +94,7 @@ func (c Config) validate() []error {
 		case r.name == "":
 			bad("%s on %q has no name", r.kind, r.line)
 		case names[r.name] != "":
-			bad("%s %q: the name is taken by a %s; give it another", r.kind, r.name, names[r.name])
+			bad("%s %q: the name is taken by the %s; give it another", r.kind, r.name, names[r.name])
 		}
 		names[r.name] = r.kind
 		if r.line == "" {

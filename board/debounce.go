@@ -7,8 +7,12 @@ type Event struct {
 	Line    string        // the Input's Name
 	Active  bool          // pressed, open, tampered: the wire's polarity is already applied
 	At      time.Duration // CLOCK_MONOTONIC of the edge
-	Initial bool          // the level found at Open, or when a later Run began: not a press
+	Initial bool          // the level found at Open, when a later Run began or when the line came late: not a press
 	Stuck   bool          // no change: active for StuckAfter, reported once per press
+
+	// Of a Late board alone, for relays and lamps as well. Active and At mean nothing with them.
+	Lost error // the line cannot be had, or has gone: why, and the remedy
+	Back bool  // the line is held from now on, also where no loss was told; of an input the level follows, Initial
 }
 
 // acGap is how long an AC contact may be silent and still be the same press: half a wave of 50 Hz behind an

@@ -10,6 +10,10 @@
 //     Debounce; then the true level is read, so that a release hidden in the bounces is never lost. An input
 //     with Hold is the exception: its press counts once it has lasted so long without a gap (with AC: without
 //     one of more than 25 ms), and its end once the line is quiet.
+//   - On a board that is Late a line that is taken, owned by a peripheral, missing or gone with its chip costs only itself. Run tells
+//     it ([Event].Lost), asks for it every 10 s and sooner at first, and tells when it is had ([Event].Back): a relay is then released.
+//     What ends by itself, as a line that an earlier run lets go of, is waited for in silence. A line that was held is never taken
+//     for one of another chip, and none is had by two.
 //   - What is pressed between Open and Run is delivered by Run; what was pressed before Open is an initial level.
 //   - Times are the kernel's (CLOCK_MONOTONIC at the interrupt), not those of a late reader.
 //
@@ -26,8 +30,9 @@
 //	Devicetree Specification 2.3.4   relaypin.go whether I2C owns GPIO2 and 3
 //
 // The kernel (chardev.go) and the simulation (sim.go) stand behind one interface (lines.go). The rest is
-// pure: debounce.go, pulses.go, relay.go, find.go, relabel.go, relaypin.go, check.go. periph.io lists the chips
-// that are there at first and does nothing else; it lists once in a process, so that enumerate.go reads those that
+// pure: debounce.go, pulses.go, relay.go, lamp.go, find.go, relabel.go, relaypin.go, owners.go, check.go;
+// late.go looks for lines that are lost. periph.io lists the chips that are there at first and does nothing
+// else; it lists once in a process, so that enumerate.go reads those that
 // come later.
 //
 // # Lines
@@ -49,13 +54,14 @@
 // # Limits
 //
 //   - The architectures with the generic ioctl numbering: amd64, 386, arm, arm64, riscv64. Not mips, ppc, sparc.
-//   - A chip that is plugged in later (USB) is found by the next Open, not by an open board.
+//   - A chip that is plugged in later (USB) is found by a board that is Late alone.
 //   - A spike as short as the interrupt latency counts as a press, because a press is not delayed to be
 //     examined, except with Hold.
 //   - A level found at Open is believed at once: Hold is for changes.
 //   - MaxOn bounds one continuous on-time. Opening again after a release is the caller's policy.
 //   - A stopped or killed process cannot end a lease: let systemd's WatchdogSec and ExecStopPost call [ReleaseAll].
-//   - A chip that vanishes ends Run at once, or at the next heartbeat (5 s) where the kernel does not wake its readers (6.1).
+//   - A chip that vanishes ends Run at once, or at the next heartbeat (5 s) where the kernel does not wake its readers (6.1);
+//     on a board that is Late it is noticed then. A relay that was on stays so as long as the chip is away.
 //   - The simulated board holds a line's last level when its owner goes (as Raspberry Pi kernels do without strict_gpiod).
 //
 // # Traps

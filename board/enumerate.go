@@ -95,27 +95,31 @@ func keepStdin(f func() error) error {
 // Chips lists the GPIO chips that are there now, those of a Raspberry Pi's header first, with the present
 // state of their lines. It touches no line. No chip at all is an error.
 func Chips() ([]Chip, error) {
+	chips, errs := listChips()
+	if len(chips) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	return chips, nil
+}
+
+// listChips is Chips, with what is wrong with those that cannot be read.
+func listChips() (chips []Chip, errs []error) {
 	known := enumerate()
 	nodes, links := chipNodes(devDir)
 	if len(nodes) == 0 {
-		return nil, fmt.Errorf("board: no GPIO chip: no /dev/gpiochip*: %w", fs.ErrNotExist)
+		return nil, []error{fmt.Errorf("board: no GPIO chip: no /dev/gpiochip*: %w", fs.ErrNotExist)}
 	}
-	var chips []Chip
-	var errs []error
 	for _, n := range nodes {
 		chip, err := n.chip(known[n])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("board: %w", err)) // vanished since: the others may do
 			continue
 		}
-		chip.links, chip.Device = links[n.path], chipDevice(sysDir, chip.Name)
+		chip.links, chip.Device, chip.ino = links[n.path], chipDevice(sysDir, chip.Name), n.ino
 		chips = append(chips, chip)
 	}
-	if len(chips) == 0 {
-		return nil, errors.Join(errs...)
-	}
 	slices.SortStableFunc(chips, func(a, b Chip) int { return cmp.Compare(last(a), last(b)) })
-	return chips, nil
+	return chips, errs
 }
 
 func last(c Chip) int {

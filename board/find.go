@@ -166,6 +166,7 @@ func chipList(chips []Chip) string {
 }
 
 // place finds all lines; one physical line under two names is an error. What validate reports is left to it.
+// The errors are [LineError]s.
 func place(chips []Chip, reqs []request) ([]found, []error) {
 	var errs []error
 	places := make([]found, len(reqs))
@@ -176,28 +177,41 @@ func place(chips []Chip, reqs []request) ([]found, []error) {
 		}
 		at, err := find(chips, r.line)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("board: %s %q: %w", r.kind, r.name, err))
+			errs = append(errs, &LineError{r.name, fmt.Errorf("board: %s %q: %w", r.kind, r.name, err)})
 			continue
 		}
 		places[i] = at
 		if other, taken := users[at.line]; taken && other.line != r.line {
-			errs = append(errs, usedTwice(r, other))
+			errs = append(errs, &LineError{r.name, usedTwice(r, other)})
 		}
 		users[at.line] = r
 	}
 	return places, errs
 }
 
+// LineError tells that the line of one input, relay or lamp cannot be had.
+type LineError struct {
+	Name string // the Input's or Output's
+	Err  error
+}
+
+func (e *LineError) Error() string { return e.Err.Error() }
+func (e *LineError) Unwrap() error { return e.Err }
+
 // BusyError tells that a line of the configuration is held by somebody else.
 type BusyError struct {
 	Line     string // where it was found
 	Consumer string // who holds it; empty: the kernel does not say
+	Remedy   string
 }
 
 func (e *BusyError) Error() string {
 	who := "an unnamed consumer"
 	if e.Consumer != "" {
 		who = strconv.Quote(e.Consumer)
+	}
+	if e.Remedy != "" && !e.Ours() {
+		return fmt.Sprintf("line %s is in use by %s: %s", e.Line, who, e.Remedy)
 	}
 	return fmt.Sprintf("line %s is in use by %s", e.Line, who)
 }

@@ -117,7 +117,7 @@ func TestCheck(t *testing.T) {
 		{"relay = input by another name", Config{
 			Relays: []Output{{Name: "door", Line: "GPIO27", MaxOn: 1}},
 			Inputs: []Input{{Name: "bell", Line: "pinctrl-bcm2711:27"}},
-		}, []string{`input "bell" on "pinctrl-bcm2711:27": relay "door" on "GPIO27" uses the same line`}},
+		}, []string{`relay "door" on "GPIO27": input "bell" on "pinctrl-bcm2711:27" uses the same line`}},
 		{"unknown and ambiguous", Config{Inputs: []Input{{Name: "a", Line: "GPIO99"}, {Name: "b", Line: "WAKE"}}},
 			[]string{`input "a": no line is named "GPIO99"`, `input "b": line name "WAKE" is ambiguous`}},
 		{"validate reported it", Config{Inputs: []Input{{Name: "a", Line: "GPIO1"}, {Name: "b", Line: "GPIO1"}, {Name: "c"}}}, nil},
@@ -157,10 +157,10 @@ func TestValidate(t *testing.T) {
 		Lamps:  []Output{{Name: "lamp", Line: "GPIO8", MaxOn: 1}},
 	}
 	want := []string{
-		`board: relay "gate" has no line; name one like "GPIO17"`,
-		`board: input "bell" on "GPIO5": relay "door" on "GPIO5" uses the same line`,
 		`board: input on "GPIO6" has no name`,
-		`board: input "door": the name is taken by a relay; give it another`,
+		`board: relay "door": the name is taken by the input; give it another`,
+		`board: relay "door" on "GPIO5": input "bell" on "GPIO5" uses the same line`,
+		`board: relay "gate" has no line; name one like "GPIO17"`,
 		`board: input "bell": bias "up" is none of "pull-up", "pull-down", "none"`,
 		`board: input "bell": debounce -1ns is negative`,
 		`board: input "bell": stuck after -1ns is negative`,

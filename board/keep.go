@@ -39,7 +39,7 @@ func setLine(fd int, active bool) error {
 }
 
 // keeps says whether the request's line is one for the Keeper: relays are, lamps and inputs are not.
-func (c *chardev) keeps(r request) bool { return c.keeper != nil && r.kind == "relay" }
+func (c *chardev) keeps(r request) bool { return c.config.Keeper != nil && r.kind == "relay" }
 
 // key tells the lines of a Keeper apart: the same place driven in another way is another line.
 func key(at found, r request) string {
@@ -50,30 +50,31 @@ func key(at found, r request) string {
 	return fmt.Sprintf("%s (%s):%d %s %s", at.chip.Path, at.chip.Label, at.line.Offset, how, r.name)
 }
 
-// retain has the Keeper give up every line that these requests do not ask for: it would be busy for ever.
-func (c *chardev) retain(reqs []request) {
-	if c.keeper == nil {
+// retain has the Keeper give up every line that is not asked for, and those of chips that are gone: they would
+// be busy for ever.
+func (c *chardev) retain() {
+	if c.config.Keeper == nil {
 		return
 	}
 	var keys []string
-	for _, r := range reqs {
-		if at, err := find(c.chips, r.line); err == nil && c.keeps(r) {
+	for _, r := range c.config.requests() {
+		if at, err := c.where(r); err == nil && c.keeps(r) {
 			keys = append(keys, key(at, r))
 		}
 	}
-	c.keeper.Retain(keys)
+	c.config.Keeper.Retain(keys)
 }
 
 // takeOver gives the descriptor that a killed station has left with the Keeper, if the line still answers.
 func (c *chardev) takeOver(k string) (fd int, ok bool) {
-	fd, ok = c.keeper.Take(k)
+	fd, ok = c.config.Keeper.Take(k)
 	if !ok {
 		return 0, false
 	}
 	if Deenergize(fd) == nil {
 		return fd, true
 	}
-	_, _ = unix.Close(fd), c.keeper.Drop(k) // its chip has gone, and perhaps come back
+	_, _ = unix.Close(fd), c.config.Keeper.Drop(k) // its chip has gone, and perhaps come back
 	return 0, false
 }
 
@@ -81,13 +82,13 @@ func (c *chardev) takeOver(k string) (fd int, ok bool) {
 func (c *chardev) giveBack(h heldLine) error {
 	var err error
 	if h.key != "" {
-		err = c.keeper.Drop(h.key)
+		err = c.config.Keeper.Drop(h.key)
 	}
 	return errors.Join(err, unix.Close(h.fd))
 }
 
 func (c *chardev) lease(line int, atMost time.Duration) {
-	if k := c.held[line].key; k != "" {
-		c.keeper.Lease(k, atMost)
+	if k := c.line(line).key; k != "" {
+		c.config.Keeper.Lease(k, atMost)
 	}
 }

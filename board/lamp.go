@@ -1,10 +1,7 @@
 package board
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
 	"sync"
 )
 
@@ -14,24 +11,23 @@ type Lamp interface {
 }
 
 type lamp struct {
-	name  string
-	line  int
-	lines lines
+	name string
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	output
 	closed bool
 }
 
 func (l *lamp) Set(on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.set(on)
+	return l.switched(on)
 }
 
-func (l *lamp) set(on bool) error {
+func (l *lamp) switched(on bool) error {
 	err := ErrClosed
 	if !l.closed {
-		err = l.lines.set(l.line, on)
+		err = l.set(on)
 	}
 	if err != nil {
 		return fmt.Errorf("board: set lamp %q: %w", l.name, err)
@@ -43,36 +39,37 @@ func (l *lamp) set(on bool) error {
 func (l *lamp) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.set(false)
-	l.closed = true
-	return err
+	defer func() { l.closed = true }()
+	if l.why != nil {
+		return nil
+	}
+	return l.switched(false)
 }
 
-// placeable leaves out the lamps whose lines are not among the chips. A bell's, input's or relay's line that
-// is not there is an error.
-func (c Config) placeable(chips []Chip) (Config, error) {
-	if _, errs := place(chips, c.requests()); errs == nil {
-		return c, nil
+// take is relay.take.
+func (l *lamp) take(line int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
 	}
-	lamps := c.Lamps
-	c.Lamps = nil
-	if _, errs := place(chips, c.requests()); errs != nil {
-		return c, errors.Join(errs...)
-	}
-	for _, o := range lamps {
-		with := c
-		with.Lamps = append(slices.Clone(c.Lamps), o)
-		if _, errs := place(chips, with.requests()); errs != nil {
-			tellDark(c.logger(), request{name: o.Name, line: o.Line}, errors.Join(errs...))
-			continue
-		}
-		c = with
-	}
-	return c, nil
+	l.output.take(line)
+	return true
 }
 
-// tellDark tells that a lamp stays dark.
-func tellDark(log *slog.Logger, r request, err error) {
-	log.Error("lamp's line cannot be had, the lamp stays dark", "lamp", r.name, "line", r.line,
-		"remedy", "free the line in config.txt if a peripheral owns it (I2S sound, serial console, SPI), or take another", "err", err)
+// vanished is relay.vanished.
+func (l *lamp) vanished() (line int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return 0, nil
+	}
+	return l.output.vanished()
+}
+
+// absent is relay.absent.
+func (l *lamp) absent(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.why = why
 }

@@ -24,6 +24,8 @@ func ChipLabels(chips []Chip, c Config) map[string]string {
 		}
 		if at, err := find(chips, now[i].line); err == nil {
 			labels[r.line] = steady(chips, at.chip)
+		} else if label := c.ChipLabels[r.line]; label != "" {
+			labels[r.line] = label // the chip is not there at the moment
 		}
 	}
 	return labels
@@ -37,19 +39,11 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 		return c
 	}
 	line := func(line string) string {
-		m := numbered.FindStringSubmatch(line)
-		if m == nil {
-			return line
+		now := relabel(chips, line, c.ChipLabels[line], strict)
+		if now != line {
+			c.tellRelabelled(line, now)
 		}
-		label := c.ChipLabels[line]
-		labelled, named := findChips(chips, label), findChips(chips, m[1])
-		same := len(named) == 1 && slices.Contains(labelled, named[0])
-		if label == "" || same || len(labelled) == 0 && !strict {
-			return line
-		}
-		c.logger().Warn("chip found by its label, it has another number now",
-			"line", line, "write", label+":"+m[2])
-		return label + ":" + m[2]
+		return now
 	}
 	c.Inputs, c.Relays, c.Lamps = slices.Clone(c.Inputs), slices.Clone(c.Relays), slices.Clone(c.Lamps)
 	for i := range c.Inputs {
@@ -61,4 +55,22 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 		}
 	}
 	return c
+}
+
+// relabel names one line so, whose chip had that label; "": nobody knows.
+func relabel(chips []Chip, line, label string, strict bool) string {
+	m := numbered.FindStringSubmatch(line)
+	if m == nil || label == "" {
+		return line
+	}
+	labelled, named := findChips(chips, label), findChips(chips, m[1])
+	same := len(named) == 1 && slices.Contains(labelled, named[0])
+	if same || len(labelled) == 0 && !strict {
+		return line
+	}
+	return label + ":" + m[2]
+}
+
+func (c Config) tellRelabelled(line, now string) {
+	c.logger().Warn("chip found by its label, it has another number now", "line", line, "write", now)
 }

@@ -32,12 +32,12 @@ const (
 
 type relay struct {
 	name  string
-	line  int
-	lines lines
 	maxOn time.Duration
 	log   *slog.Logger
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	output
+
 	on     bool // driven active, as far as is known: a failed release leaves it true
 	since  time.Time
 	end    time.Time
@@ -55,6 +55,9 @@ func (r *relay) Energize(atMost time.Duration) error {
 	if r.closed {
 		return fmt.Errorf("board: energize relay %q: %w", r.name, ErrClosed)
 	}
+	if r.why != nil { // what is not driven is not on: a release that is owed stays owed
+		return fmt.Errorf("board: energize relay %q: %w", r.name, r.lost())
+	}
 	now := time.Now()
 	since := now
 	if r.on {
@@ -67,7 +70,7 @@ func (r *relay) Energize(atMost time.Duration) error {
 	r.on, r.since, r.end, r.failed = true, since, now.Add(lease), 0
 	r.arm(lease) // before the relay moves: nothing may come between
 	r.lines.lease(r.line, lease)
-	if err := r.lines.set(r.line, true); err != nil {
+	if err := r.set(true); err != nil {
 		err = fmt.Errorf("board: energize relay %q: %w", r.name, err)
 		return errors.Join(err, r.release()) // a set that failed may have moved the line
 	}
@@ -85,14 +88,9 @@ func (r *relay) Release() error {
 
 // release drives the line inactive, or arms the next attempt. r.mu is held.
 func (r *relay) release() error {
-	err := r.lines.set(r.line, false)
+	err := r.set(false)
 	if err == nil {
-		r.timer.Stop()
-		if r.failed > 0 {
-			r.log.Info("relay released at last", "relay", r.name, "failed", r.failed)
-		}
-		r.on, r.failed = false, 0
-		r.lines.lease(r.line, 0)
+		r.released()
 		return nil
 	}
 	err = fmt.Errorf("board: release relay %q: %w", r.name, err)
@@ -104,6 +102,54 @@ func (r *relay) release() error {
 	}
 	r.arm(wait)
 	return err
+}
+
+// released takes note that the line is inactive. r.mu is held.
+func (r *relay) released() {
+	r.timer.Stop()
+	if r.failed > 0 {
+		r.log.Info("relay released at last", "relay", r.name, "failed", r.failed)
+	}
+	r.on, r.failed = false, 0
+	r.lines.lease(r.line, 0)
+}
+
+// take has the relay drive a line, which was requested inactive. false: too late.
+func (r *relay) take(line int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.output.take(line)
+	if r.on {
+		r.released()
+	}
+	return true
+}
+
+// vanished gives up a line whose chip has gone; the line is to be dropped. A relay that was energised by it
+// counts as energised until it drives another.
+func (r *relay) vanished() (line int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return 0, nil
+	}
+	return r.output.vanished()
+}
+
+// absent tells why there is no line.
+func (r *relay) absent(why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.why = why
+}
+
+func (r *relay) energised() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.on
 }
 
 // arm has expire called after d. r.mu is held.
@@ -136,8 +182,11 @@ func (r *relay) close() (err error) {
 		r.timer.Stop()
 	}
 	r.closed = true
+	if r.why != nil && !r.on {
+		return nil
+	}
 	for range 3 {
-		if err = r.lines.set(r.line, false); err == nil {
+		if err = r.set(false); err == nil {
 			r.on = false
 			r.lines.lease(r.line, 0)
 			return nil

@@ -35,6 +35,8 @@ type Sim struct {
 	moved  chan struct{}    // closed at the next edge; nil: nobody waits
 	broken error            // the chip is gone
 	faults []*fault
+
+	refused map[string]error // by Line: requests
 }
 
 type wire struct {
@@ -59,7 +61,8 @@ type fault struct {
 
 // NewSim makes hardware on which every Line exists and no input is active.
 func NewSim() *Sim {
-	return &Sim{start: time.Now(), wires: map[string]*wire{}, byName: map[string]*wire{}, log: make([]Edge, 0, simLog)}
+	return &Sim{start: time.Now(), wires: map[string]*wire{}, byName: map[string]*wire{}, log: make([]Edge, 0, simLog),
+		refused: map[string]error{}}
 }
 
 // Open opens a board on this hardware; c.Sim does not matter. The board before must be closed, or its process
@@ -83,7 +86,7 @@ func (s *Sim) Kill() {
 	defer s.mu.Unlock()
 	for _, w := range s.wires {
 		if w.owner != nil {
-			w.owner.drop()
+			w.owner.kill()
 			w.owner = nil
 		}
 	}
@@ -172,16 +175,32 @@ func (s *Sim) Heal() {
 	s.faults = nil
 }
 
-// Unplug removes the chip: every call on its lines fails with ENODEV from now on.
+// Refuse has the kernel refuse requests of a Line with an error, such as a [*BusyError]: another program holds
+// it, a peripheral owns its pin, it is not there. nil: it can be had.
+func (s *Sim) Refuse(line string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused[line] = err
+}
+
+// Unplug removes the chip: every call on its lines fails with ENODEV from now on, and the wires stay as they are.
 func (s *Sim) Unplug() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = syscall.ENODEV
 	for _, w := range s.wires {
 		if w.owner != nil {
-			w.owner.wake()
+			w.owner.unplug(w.line)
+			w.owner = nil
 		}
 	}
+}
+
+// Plug brings the chip back: lines can be requested anew.
+func (s *Sim) Plug() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = nil
 }
 
 func (s *Sim) wire(line string) *wire {
@@ -219,9 +238,6 @@ func (s *Sim) drive(w *wire, active bool) {
 
 // fails counts a call down and says how it ends. s.mu is held.
 func (s *Sim) fails(w *wire, active bool) error {
-	if s.broken != nil {
-		return s.broken
-	}
 	for _, f := range s.faults {
 		if f.name != w.name || f.active != active {
 			continue

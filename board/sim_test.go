@@ -13,7 +13,7 @@ func TestSimHoldsLinesLikeTheKernel(t *testing.T) {
 	s := NewSim()
 	b := mustOpen(t, s, doorConfig(true))
 	var busy *BusyError
-	if _, err := s.Open(doorConfig(true)); !errors.As(err, &busy) || busy.Consumer != "portero:door" {
+	if _, err := s.Open(doorConfig(true)); !errors.As(err, &busy) || busy.Consumer != "portero:bell" {
 		t.Errorf("a second board on the same lines: %v", err)
 	}
 	if err := s.ReleaseAll(doorConfig(true)); !errors.As(err, &busy) {

@@ -2,6 +2,7 @@ package board
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -13,10 +14,12 @@ type simLines struct {
 	ready chan struct{} // holds a token when edges is to return
 
 	// Guarded by sim.mu.
-	held    []*wire // by line
+	held    []*wire // by line; nil: dropped, or gone with the chip
 	waiting []edge
 	dropped bool // the lines were taken away
 }
+
+func (l *simLines) look() {}
 
 func (l *simLines) request(r request) (int, error) {
 	s := l.sim
@@ -24,6 +27,9 @@ func (l *simLines) request(r request) (int, error) {
 	defer s.mu.Unlock()
 	if s.broken != nil {
 		return 0, s.broken
+	}
+	if err := s.refused[r.line]; err != nil {
+		return 0, err
 	}
 	w := s.wire(r.line)
 	if w.owner != nil {
@@ -44,13 +50,43 @@ func (l *simLines) request(r request) (int, error) {
 	return w.line, nil
 }
 
+func (l *simLines) drop(line int) {
+	l.sim.mu.Lock()
+	defer l.sim.mu.Unlock()
+	if w := l.held[line]; w != nil {
+		w.owner = nil
+	}
+	l.held[line] = nil
+	l.waiting = slices.DeleteFunc(l.waiting, func(e edge) bool { return e.line == line })
+}
+
+func (l *simLines) gone(line int) error {
+	l.sim.mu.Lock()
+	defer l.sim.mu.Unlock()
+	_, err := l.wire(line)
+	return err
+}
+
+// wire is the wire behind a line that can still be used. sim.mu is held.
+func (l *simLines) wire(line int) (*wire, error) {
+	switch {
+	case l.dropped:
+		return nil, syscall.EBADF
+	case l.sim.broken != nil:
+		return nil, l.sim.broken
+	case l.held[line] == nil:
+		return nil, syscall.ENODEV
+	}
+	return l.held[line], nil
+}
+
 func (l *simLines) get(line int) (bool, error) {
 	l.sim.mu.Lock()
 	defer l.sim.mu.Unlock()
-	if err := l.gone(); err != nil {
+	w, err := l.wire(line)
+	if err != nil {
 		return false, err
 	}
-	w := l.held[line]
 	if w.output {
 		return false, fmt.Errorf("line of %q: an output is not read: %w", w.name, syscall.EPERM)
 	}
@@ -60,10 +96,10 @@ func (l *simLines) get(line int) (bool, error) {
 func (l *simLines) set(line int, active bool) error {
 	l.sim.mu.Lock()
 	defer l.sim.mu.Unlock()
-	if err := l.gone(); err != nil {
+	w, err := l.wire(line)
+	if err != nil {
 		return err
 	}
-	w := l.held[line]
 	if !w.output {
 		return fmt.Errorf("line of %q: an input is not set: %w", w.name, syscall.EPERM)
 	}
@@ -97,7 +133,10 @@ func (l *simLines) take(into []edge) ([]edge, error) {
 	defer l.sim.mu.Unlock()
 	into = append(into, l.waiting...)
 	l.waiting = l.waiting[:0]
-	return into, l.gone()
+	if l.dropped {
+		return into, syscall.EBADF
+	}
+	return into, nil
 }
 
 func (l *simLines) wake() {
@@ -114,7 +153,7 @@ func (l *simLines) close() error {
 	l.sim.mu.Lock()
 	defer l.sim.mu.Unlock()
 	for _, w := range l.held {
-		if w.owner == l {
+		if w != nil && w.owner == l {
 			w.owner = nil
 		}
 	}
@@ -132,16 +171,16 @@ func (l *simLines) queue(e edge) {
 	l.wake()
 }
 
-// drop takes the lines away. sim.mu is held.
-func (l *simLines) drop() {
+// kill takes all lines away. sim.mu is held.
+func (l *simLines) kill() {
 	l.dropped = true
 	l.wake()
 }
 
-// gone says whether the lines can still be used. sim.mu is held.
-func (l *simLines) gone() error {
-	if l.dropped {
-		return syscall.EBADF
+// unplug takes one line away with its chip. sim.mu is held.
+func (l *simLines) unplug(line int) {
+	if !l.held[line].output {
+		l.queue(edge{line: line, err: syscall.ENODEV})
 	}
-	return l.sim.broken
+	l.held[line] = nil
 }

@@ -231,7 +231,7 @@ func TestOutputsDoWithoutBias(t *testing.T) {
 
 func TestMissingBiasIsToldOnce(t *testing.T) {
 	var log strings.Builder
-	c := chardev{log: slog.New(slog.NewTextHandler(&log, nil))}
+	c := chardev{config: Config{Log: slog.New(slog.NewTextHandler(&log, nil))}}
 	chips := pi4()
 	for _, name := range []string{"door:front", "door:gate"} {
 		c.tellUnbiased(request{kind: "relay", name: name}, found{&chips[2], &chips[2].Lines[1]})

@@ -12,9 +12,9 @@ func TestLineUsers(t *testing.T) {
 		Lamps:  []Output{{Name: "lamp:ring", Line: "GPIO99"}},
 	})
 	want := []LineUser{
-		{"relay", "door:front", "pinctrl-bcm2711:27", "gpiochip0", 27},
 		{"input", "bell:front", "GPIO17", "gpiochip0", 17},
 		{"input", "input:exit", "gpiochip2:3", "gpiochip2", 3},
+		{"relay", "door:front", "pinctrl-bcm2711:27", "gpiochip0", 27},
 		{"lamp", "lamp:ring", "GPIO99", "", 0},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -21,6 +21,7 @@
 //	microphone.go  the one rule for who may hear the door, and the signal that somebody does
 //	digits.go      digits, codes, and what an opened door means to a talk
 //	inputs.go      request to exit, door contact, tamper contact
+//	lines.go       lines that cannot be had, or are lost, and come back
 //	lamps.go       what the lamps show
 //	phone.go       accounts and targets
 //	callers.go     who may call, and what to write for those who may not
@@ -53,6 +54,8 @@
 //   - A tamper alarm ends at once what codes and programs have opened, and keeps them from opening for a time
 //     that no restart shortens.
 //   - The watchdog is fed only while both the station's loop and the SIP stack's answer.
+//   - A line that cannot be had costs only itself: bells and inside buttons come first, then each door, then sensors and lamps. It is
+//     told (line.lost), looked for every 10 s, and works once it is had (line.back): a relay comes back released. So does a chip.
 //   - A bell whose chime cannot be loaded rings with ding-dong.
 //   - Lamps follow the station and are off at its end. A lamp that fails changes nothing else. A ready lamp that blinks says that
 //     another configuration stands in for the file's.

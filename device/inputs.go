@@ -1,7 +1,6 @@
 package device
 
 import (
-	"slices"
 	"time"
 
 	"portero/board"
@@ -17,13 +16,15 @@ const letIn = 10 * time.Second
 type sensor struct {
 	*config.Input
 	stopHeld func() // ends the wait for a door that stands open for too long
+	known    bool   // its level was told
 }
 
 // sense takes a change of an input. It works in every state of the station, and needs nobody's network.
 func (s *Station) sense(in *sensor, ev board.Event) {
-	if ev.Active || !ev.Initial {
+	if ev.Active || !ev.Initial || in.known {
 		s.tell(event.Event{Kind: event.InputChanged, Input: in.Name, Door: in.Door, Active: ev.Active})
 	}
+	in.known = true
 	switch in.Kind {
 	case config.REX:
 		// A button held since before the start was pressed for an earlier life of the station.
@@ -46,40 +47,17 @@ func (s *Station) sense(in *sensor, ev board.Event) {
 	}
 }
 
-// tellLost tells of the configuration's bells, inputs and lamps that the board does not have. Nothing is made
-// of a missing input: a tamper contact that cannot be read blocks no door.
-func (s *Station) tellLost(had []string) {
-	lost := func(line string, ev event.Event, what string) bool {
-		if slices.Contains(had, line) {
-			return false
-		}
-		s.view.missing = append(s.view.missing, line)
-		ev.Kind, ev.Reason = event.LineLost, "its line cannot be had: "+what+"; `portero check` tells why"
-		s.tell(ev)
-		return true
-	}
-	for _, b := range s.cfg.Bells {
-		lost(config.BellInput(b.Name), event.Event{Bell: b.Name}, "its button rings nobody")
-	}
-	for _, in := range s.cfg.Inputs {
-		what := map[string]string{
-			config.REX:     "the inside button opens nothing",
-			config.Contact: "nobody watches whether the door is open",
-			config.Tamper:  "nobody watches the case, and no door is blocked",
-		}[in.Kind]
-		lost(config.InputName(in.Name), event.Event{Input: in.Name, Door: in.Door}, what)
-	}
-	for _, l := range s.lamps {
-		l.told = lost(config.LampName(l.Name), event.Event{Lamp: l.Name}, "it stays dark")
+// forget ends the wait for a door that stands open.
+func (in *sensor) forget() {
+	if in.stopHeld != nil {
+		in.stopHeld()
+		in.stopHeld = nil
 	}
 }
 
 // doorMoved takes what a door contact tells.
 func (s *Station) doorMoved(in *sensor, ev board.Event) {
-	if in.stopHeld != nil {
-		in.stopHeld()
-		in.stopHeld = nil
-	}
+	in.forget()
 	if !ev.Active {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"portero/board"
+	"portero/device/access"
 	"portero/device/config"
 	"portero/device/event"
 	"portero/device/media"
@@ -454,27 +455,122 @@ func TestHeldBell(t *testing.T) {
 	})
 }
 
-// TestMissingLines are told; a missing tamper contact blocks nothing, and what has its line works.
+// otherProgram holds a line.
+var otherProgram = &board.BusyError{Line: "gpiochip0:6", Consumer: "voicehat", Remedy: "free it"}
+
+// TestMissingLines are told with who has them; a missing tamper contact blocks nothing, and what has its line
+// works. Each works once it is let go.
 func TestMissingLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.wires = func(bc *board.Config) {
-			bc.Inputs = slices.DeleteFunc(bc.Inputs,
-				func(in board.Input) bool { return in.Name == "input:case" || in.Name == "input:leaf" })
-			bc.Lamps = nil
+		r, sim := newRig(t), board.NewSim()
+		for _, line := range []string{"GPIO6", "GPIO13", "GPIO19"} {
+			sim.Refuse(line, otherProgram)
 		}
 		lamp := "[[lamp]]\nname = \"talk\"\nline = \"GPIO19\"\nshows = \"talking\"\n"
-		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+lamp), r.phone("10.0.0.2:5060")
-		if want := []string{"line.lost front leaf its line cannot be had: nobody watches whether the door is open; `portero check` tells why",
-			"line.lost case its line cannot be had: nobody watches the case, and no door is blocked; `portero check` tells why",
-			"line.lost talk its line cannot be had: it stays dark; `portero check` tells why"}; !slices.Equal(d.early, want) {
+		d, p := r.doorOn(sim, t.TempDir(), "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+lamp), r.phone("10.0.0.2:5060")
+		const why = `: line gpiochip0:6 is in use by "voicehat": free it`
+		if want := []string{"line.lost front leaf nobody watches whether the door is open" + why,
+			"line.lost case nobody watches the case, and no door is blocked" + why, "line.lost talk it stays dark" + why}; !slices.Equal(d.early, want) {
 			t.Errorf("%q, want %q", d.early, want)
+		}
+		d.early = nil
+		if got, want := d.Snapshot().Missing, []string{"input:leaf", "input:case", "lamp:talk"}; !slices.Equal(got, want) {
+			t.Errorf("missing %q, want %q", got, want)
 		}
 		d.exit()
 		d.want(event.DoorOpened)
 		d.want(event.DoorClosed)
 		d.talk(p).Session().SendDigits("4711#")
 		d.want(event.DoorOpened, event.TamperAlarm)
+		d.want(event.DoorClosed)
+		for _, line := range []string{"GPIO6", "GPIO13", "GPIO19"} {
+			sim.Refuse(line, nil)
+		}
+		time.Sleep(12 * time.Second)
+		if got := d.said(event.CardOpened, event.CardClosed); !slices.Equal(got, []string{"line.back front leaf", "line.back case", "line.back talk"}) {
+			t.Errorf("%q", got)
+		}
+		if missing := d.Snapshot().Missing; len(missing) != 0 || !sim.Level("lamp:talk") {
+			t.Errorf("missing %q, the lamp of the talk is lit: %v", missing, sim.Level("lamp:talk"))
+		}
+		d.set("input:leaf", true)
+		d.want(event.DoorForced)
+		d.set("input:case", true)
+		d.want(event.TamperAlarm)
+	})
+}
+
+// TestMissingBellAndDoor: the other bell rings and the other ways work; what asks for the door is told why it
+// stays shut. Both work once they are let go.
+func TestMissingBellAndDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, sim := newRig(t), board.NewSim()
+		sim.Refuse("GPIO17", otherProgram)
+		sim.Refuse("GPIO27", otherProgram)
+		other := "[[bell]]\nname = \"back\"\nline = \"GPIO22\"\ntargets = [\"sip:kitchen@10.0.0.2\"]\n"
+		d := r.doorOn(sim, t.TempDir(), "10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside+other)
+		p := r.phone("10.0.0.2:5060")
+		if len(d.early) != 2 || !strings.HasPrefix(d.early[0], "line.lost its button rings nobody: ") ||
+			!strings.HasPrefix(d.early[1], "line.lost front nothing opens the door: ") {
+			t.Errorf("%q", d.early)
+		}
+		d.press("back")
+		p.want(ua.Offered).call.Hangup()
+		p.want(ua.Ended)
+		d.want(event.CallEnded)
+		d.exit()
+		if ev := d.want(event.DoorFailed, event.DoorOpened); ev.Door != "front" || ev.How != event.ByREX ||
+			!strings.HasSuffix(ev.Reason, `its line is lost: line gpiochip0:6 is in use by "voicehat": free it`) {
+			t.Errorf("%+v", ev)
+		}
+		sim.Refuse("GPIO17", nil)
+		sim.Refuse("GPIO27", nil)
+		if ev := d.want(event.LineBack); ev.Bell != "front" {
+			t.Errorf("%+v", ev)
+		}
+		if ev := d.want(event.LineBack); ev.Door != "front" {
+			t.Errorf("%+v", ev)
+		}
+		if e := d.edges(); len(e) != 0 {
+			t.Errorf("the relay moved unasked: %v", e)
+		}
+		d.exit()
+		d.want(event.DoorOpened)
+		d.want(event.DoorClosed)
+		d.press("front")
+		p.want(ua.Offered)
+	})
+}
+
+// TestChipLostWhileOpen: the station lives on, the door is released when the chip is back, and everything
+// works again. What an input was meanwhile is told.
+func TestChipLostWhileOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		d, p := r.door("10.0.0.1:5062", `"sip:kitchen@10.0.0.2"`, "", inside), r.phone("10.0.0.2:5060")
+		d.set("input:leaf", true)
+		d.exit()
+		d.want(event.DoorOpened)
+		d.sim.Unplug()
+		d.want(event.LineLost)
+		d.want(event.DoorFailed)
+		time.Sleep(time.Minute)
+		d.sim.Plug()
+		time.Sleep(12 * time.Second)
+		said := d.said()
+		for _, want := range []string{"line.back", "line.back front exit", "line.back front", "line.back front leaf", "line.back case",
+			"input.changed front leaf active", "input.changed front exit", "door.closed front exit rex time over"} {
+			if !slices.Contains(said, want) {
+				t.Errorf("no %q in %q", want, said)
+			}
+		}
+		if e := d.edges(); len(e) != 2 || e[1].Active || d.doors.State("front") != access.Closed {
+			t.Errorf("edges %v, the door is %s", e, d.doors.State("front"))
+		}
+		d.exit()
+		d.want(event.DoorOpened)
+		d.press("front")
+		p.want(ua.Offered)
 	})
 }
 

@@ -161,7 +161,7 @@ func (r *rig) doorOn(sim *board.Sim, dir, addr, targets, bell, tables string) *d
 	d := &door{t: r.t, sim: sim, card: audiotest.NewCard(cardRate, cardRate/50)}
 	d.card.Speaker = d.heard.Write
 	bc := cfg.BoardConfig()
-	bc.Log = r.log
+	bc.Log, bc.Late = r.log, true
 	if r.wires != nil {
 		r.wires(&bc)
 	}

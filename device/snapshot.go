@@ -48,7 +48,7 @@ type Snapshot struct {
 	Visit     *Visit    `json:"visit,omitempty"`
 	LastVisit *Visit    `json:"last_visit,omitempty"` // that has ended
 	Doors     []Door    `json:"doors,omitempty"`
-	Missing   []string  `json:"missing,omitempty"`  // bells and inputs whose line cannot be had, by their names on the board
+	Missing   []string  `json:"missing,omitempty"`  // what has no line at the moment, by its name on the board
 	Accounts  []Account `json:"accounts,omitempty"` // that are to be registered
 	Phones    []Handset `json:"phones,omitempty"`   // at the built-in server
 	Card      Card      `json:"card"`

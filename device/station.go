@@ -65,10 +65,10 @@ type Station struct {
 	inputs map[string]*sensor // by their names on the board
 	lamps  []*lamp
 	sounds *sounds
-	tone   func() // ends the ending state early
-	unread int    // inputs whose initial level has not come
-	leave  bool   // Run returns as soon as the station is idle
-	view   view   // of what others own
+	tone   func()          // ends the ending state early
+	unread map[string]bool // inputs of which nothing has been heard, by their names on the board
+	leave  bool            // Run returns as soon as the station is idle
+	view   view            // of what others own
 
 	watching bool // all inputs: it is ready
 	blink    bool // a ready lamp that blinks is lit
@@ -176,9 +176,11 @@ func (s *Station) Run(ctx context.Context) error {
 		return run.Err()
 	})
 	s.phone.Register(s.registration)
-	watched := s.parts.Board.Inputs()
-	s.tellLost(append(watched, s.parts.Board.Lamps()...))
-	if s.unread = len(watched); s.unread == 0 {
+	s.unread = map[string]bool{}
+	for _, name := range s.parts.Board.Inputs() {
+		s.unread[name] = true
+	}
+	if len(s.unread) == 0 {
 		s.ready()
 	}
 	s.blinking()
@@ -282,10 +284,15 @@ func (s *Station) after(d time.Duration, f func()) (stop func()) {
 
 // lineChanged takes a change of a bell's or an input's line.
 func (s *Station) lineChanged(ev board.Event) {
-	if ev.Initial {
-		if s.unread--; s.unread == 0 { // a press before this would have counted as an initial level
+	if s.unread[ev.Line] && (ev.Initial || ev.Lost != nil) {
+		delete(s.unread, ev.Line)
+		if len(s.unread) == 0 { // a press before this would have counted as an initial level
 			defer s.ready()
 		}
+	}
+	if ev.Lost != nil || ev.Back {
+		s.lineHeld(ev)
+		return
 	}
 	if in := s.inputs[ev.Line]; in != nil {
 		s.sense(in, ev)

@@ -143,8 +143,15 @@ func BoardConfig(cfg *config.Config) board.Config {
 
 func (a *App) openBoard(cfg *config.Config) (*board.Board, error) {
 	bc := BoardConfig(cfg)
-	bc.Log, bc.Keeper = a.log, a.options.Keeper
+	bc.Log, bc.Keeper, bc.Late = a.log, a.options.Keeper, true
 	return a.options.OpenBoard(bc)
+}
+
+// names says whether what is wrong with a line of next is wrong with the same line of this station: next makes
+// nothing worse.
+func (a *App) names(fault error, next *config.Config) bool {
+	var line *board.LineError
+	return errors.As(fault, &line) && next.SameLine(a.Config, line.Name)
 }
 
 // Sim is the simulated hardware under the board, nil under a real one.

@@ -106,15 +106,9 @@ func (p *Program) command(c command) {
 	}
 }
 
-// buildAgain is how long a port or line may take that is just being let go, by a process that ends: it must
-// not cost the doors.
+// buildAgain is how long a port may take that is just being let go, by a process that ends: it must not cost
+// the doors. (Lines are waited for by the board.)
 const buildAgain = 2 * time.Second
-
-// At boot a chip is root's alone until udev has given it to the group gpio.
-const (
-	udevAgain  = 250 * time.Millisecond
-	udevWithin = 10 * time.Second
-)
 
 // Run runs stations until ctx ends or one of them fails.
 func (p *Program) Run(ctx context.Context, log *slog.Logger, events *event.Log, o Options) error {
@@ -164,24 +158,15 @@ func (p *Program) first(ctx context.Context) (*App, error) {
 	}
 	p.waits(err.Error())
 	p.log.Warn("station not built", "part", "app", "again", buildAgain, "err", err)
-	for began := time.Now(); ; {
-		wait := buildAgain
-		if errors.Is(err, fs.ErrPermission) {
-			wait = udevAgain
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, err
-		}
-		if a, err = p.build(p.config, nil, p.options); err == nil {
-			return a, nil
-		}
-		if !errors.Is(err, fs.ErrPermission) || time.Since(began) >= udevWithin {
-			break
-		}
+	select {
+	case <-time.After(buildAgain):
+	case <-ctx.Done():
+		return nil, err
 	}
-	// A file without a fault may still name what is not there: a line that is taken, a port in use.
+	if a, err = p.build(p.config, nil, p.options); err == nil {
+		return a, nil
+	}
+	// A file without a fault may still name what cannot be had: a port in use. (A line costs only itself.)
 	copied, copyErr := config.LoadLastGood(p.file, p.data)
 	if copyErr != nil {
 		return nil, unusable(err, copyErr)
@@ -292,8 +277,9 @@ func (p *Program) live(ctx context.Context, a *App) error {
 	}
 }
 
-// reload reads and checks the file. Lines that this very process holds are no fault, nor is a relay's unsafe
-// pin that stays as it is.
+// reload reads and checks the file. Lines that this very process holds are no fault, nor are a relay's unsafe
+// pin that stays as it is and a line that stays one that cannot be had. A file that names another such line is
+// refused, unlike at the start: the station that runs is better than one without its bell.
 func (p *Program) reload(a *App) (*config.Config, error) {
 	cfg, err := config.Load(p.file)
 	if err != nil {
@@ -304,7 +290,7 @@ func (p *Program) reload(a *App) (*config.Config, error) {
 	for _, err := range hardware {
 		var busy *board.BusyError
 		var pin *board.PinError
-		if !errors.As(err, &pin) && (!errors.As(err, &busy) || !busy.Ours()) {
+		if !errors.As(err, &pin) && (!errors.As(err, &busy) || !busy.Ours()) && !a.names(err, cfg) {
 			errs = append(errs, err)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"portero/sip"
 	"portero/sip/digest"
 	"portero/sip/siptest"
+	"portero/sip/transport"
 )
 
 // station is a configuration file and what lives through its reloads and restarts, in a bubble: the board's
@@ -38,11 +39,12 @@ type station struct {
 	guard   Guard
 	sim     *board.Sim
 	open    func(board.Config) (*board.Board, error) // of the board
+	check   func(board.Config) []error               // of the board; nil: the product's
 	network *siptest.Network
 	rtp     audiotest.Net
 	ports   atomic.Uint32
-	taken   sync.Map // SIP addresses that another program holds
-	check   func(board.Config) []error
+	socket  chan error   // ends a SIP transport with an error
+	taken   sync.Map     // SIP addresses that another program holds
 	log     *slog.Logger // nil: silent
 
 	// Of the program that runs.
@@ -82,7 +84,7 @@ func newStation(t *testing.T, edits ...string) *station {
 	t.Helper()
 	dir := t.TempDir()
 	sim := board.NewSim()
-	s := &station{t: t, open: sim.Open, file: filepath.Join(dir, "portero.toml"), sim: sim, network: siptest.NewNetwork(1)}
+	s := &station{t: t, open: sim.Open, file: filepath.Join(dir, "portero.toml"), sim: sim, network: siptest.NewNetwork(1), socket: make(chan error)}
 	s.write(fmt.Sprintf(stationConfig, dir))
 	s.edit(edits...)
 	return s
@@ -155,7 +157,33 @@ func (s *station) listen(addr string) (Listener, error) {
 	if _, taken := s.taken.Load(addr); taken {
 		return nil, fmt.Errorf("listen on %s: %w", addr, syscall.EADDRINUSE)
 	}
-	return s.network.Listen(addr), nil
+	return socket{s.network.Listen(addr), s.socket}, nil
+}
+
+// socket is a transport that fails as it is told.
+type socket struct {
+	*siptest.Transport
+	fails chan error
+}
+
+func (l socket) Run(ctx context.Context, deliver func(transport.Packet) bool) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 1)
+	go func() {
+		select {
+		case err := <-l.fails:
+			failed <- err
+			stop()
+		case <-ctx.Done():
+			failed <- nil
+		}
+	}()
+	err := l.Transport.Run(ctx, deliver)
+	if why := <-failed; why != nil {
+		return why
+	}
+	return err
 }
 
 func (s *station) mustStart() {
@@ -322,24 +350,58 @@ func TestPortJustLetGo(t *testing.T) {
 	})
 }
 
-// TestChipBeforeUdev: at boot a chip is root's for a while. The doors do not pay for that.
-func TestChipBeforeUdev(t *testing.T) {
+// TestLinesCostOnlyThemselves: a file that names lines of other programs runs as it is, at once and not as its
+// last good copy; each line works once it is let go. A reload to a file that names another such line is
+// refused, one that leaves them as they are is not.
+func TestLinesCostOnlyThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t)
-		opens := s.sim.Open
-		until := time.Now().Add(5 * time.Second)
-		s.open = func(c board.Config) (*board.Board, error) {
-			if time.Now().Before(until) {
-				return nil, fmt.Errorf("open chip: %w", syscall.EACCES)
-			}
-			return opens(c)
+		s.mustStart()
+		s.end()
+		taken := &board.BusyError{Line: "gpiochip0:4", Consumer: "w1"}
+		for _, line := range []string{"GPIO4", "GPIO16"} {
+			s.sim.Refuse(line, taken)
 		}
-		if err := s.start(); err != nil {
-			t.Fatal(err)
+		s.check = func(c board.Config) (errs []error) {
+			for _, in := range c.Inputs {
+				if in.Line == "GPIO4" || in.Line == "GPIO18" {
+					errs = append(errs, &board.LineError{Name: in.Name, Err: taken})
+				}
+			}
+			return errs
+		}
+		s.edit("[[door]]\n", "[[bell]]\nname = \"side\"\nline = \"GPIO4\"\ntargets = [\"sip:kitchen@10.0.0.9\"]\n[[door]]\n", `line = "GPIO27"`, `line = "GPIO16"`)
+		began := time.Now()
+		s.mustStart()
+		if d := time.Since(began); d >= buildAgain {
+			t.Errorf("ready after %v", d)
+		}
+		if a := s.program.Config(); len(a.Bells) != 2 || len(a.Doors) != 1 || s.program.rejected != nil {
+			t.Errorf("%d bells, %d doors, rejected %v", len(a.Bells), len(a.Doors), s.program.rejected)
+		}
+		s.rings("front")
+		s.reload(`ring_limit = "5s"`, `ring_limit = "6s"`)
+		s.want(event.ConfigReloaded)
+		if ev := s.want(event.LineLost); ev.Bell != "side" {
+			t.Errorf("%+v", ev)
 		}
 		s.want(event.StationReady)
-		if late := time.Since(until); late > time.Second || len(s.program.Config().Doors) != 1 {
-			t.Errorf("ready %v after udev, with %d doors", late, len(s.program.Config().Doors))
+		s.reload(`line = "GPIO17"`, `line = "GPIO18"`)
+		s.rejected("w1")
+		s.rings("front")
+		s.sim.Refuse("GPIO4", nil)
+		s.sim.Refuse("GPIO16", nil)
+		if ev := s.want(event.LineBack); ev.Bell != "side" {
+			t.Errorf("%+v", ev)
+		}
+		if ev := s.want(event.LineBack); ev.Door != "front" {
+			t.Errorf("%+v", ev)
+		}
+		if err := s.sim.Press("bell:side", true); err != nil {
+			t.Fatal(err)
+		}
+		if ev := s.want(event.CallStarted); ev.Bell != "side" {
+			t.Errorf("%+v", ev)
 		}
 		s.end()
 	})

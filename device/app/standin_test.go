@@ -279,7 +279,7 @@ func TestWhatBecomesGood(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 				if c.fails {
-					s.sim.Unplug()
+					s.socket <- errors.New("the socket is gone")
 					if err := <-s.done; err == nil {
 						t.Error("it did not fail")
 					}

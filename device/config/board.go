@@ -30,7 +30,8 @@ func (c *Config) BoardConfig() board.Config {
 	}
 	for _, in := range c.Inputs {
 		bc.Inputs = append(bc.Inputs, board.Input{Name: InputName(in.Name), Line: in.Line, ActiveLow: in.ActiveLow,
-			Bias: board.Bias(in.Bias), Debounce: in.Debounce, Hold: in.Sustained(), AC: in.AC})
+			Bias: board.Bias(in.Bias), Debounce: in.Debounce, Hold: in.Sustained(), AC: in.AC,
+			Sensor: in.Kind != REX})
 	}
 	for _, d := range c.Doors {
 		bc.Relays = append(bc.Relays, d.output())
@@ -70,6 +71,25 @@ func (c *Config) HasRelay(line string, activeLow bool) bool {
 
 // MayBlink says whether the lamp outlives that: a relay would wear out.
 func (l *Lamp) MayBlink() bool { return !l.Relay }
+
+// SameLine says whether the line of that name on the board is the same in both configurations.
+func (c *Config) SameLine(other *Config, name string) bool {
+	line, known := c.lines()[name]
+	was, had := other.lines()[name]
+	return known && had && line == was
+}
+
+// lines are the lines of all that is on the board, by its name there.
+func (c *Config) lines() map[string]string {
+	bc, all := c.BoardConfig(), map[string]string{}
+	for _, in := range bc.Inputs {
+		all[in.Name] = in.Line
+	}
+	for _, o := range slices.Concat(bc.Relays, bc.Lamps) {
+		all[o.Name] = o.Line
+	}
+	return all
+}
 
 func (l *Lamp) output() board.Output {
 	return board.Output{Name: LampName(l.Name), Line: l.Line, ActiveLow: l.ActiveLow}

@@ -109,7 +109,7 @@ func TestBoardConfig(t *testing.T) {
 	bc := mustParse(t, good+sensors).BoardConfig()
 	want := board.Input{Name: "bell:front", Line: "GPIO17", ActiveLow: true, Bias: board.PullUp, Debounce: 30 * time.Millisecond, StuckAfter: 20 * time.Second}
 	leaf := board.Input{Name: "input:leaf", Line: "GPIO13", Bias: board.PullUp,
-		Debounce: 100 * time.Millisecond, Hold: 100 * time.Millisecond}
+		Debounce: 100 * time.Millisecond, Hold: 100 * time.Millisecond, Sensor: true}
 	if len(bc.Inputs) != 5 || bc.Inputs[0] != want || bc.Inputs[3] != leaf {
 		t.Errorf("inputs: %+v", bc.Inputs)
 	}

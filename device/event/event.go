@@ -57,7 +57,8 @@ const (
 	ConfigRejected Kind = "config.rejected" // Reason
 	ConfigUnsafe   Kind = "config.unsafe"   // Reason: what of the file the station does without, and the remedy
 
-	LineLost Kind = "line.lost" // Bell, Door, Input or Lamp; Reason: what fails without it, and the remedy
+	LineLost Kind = "line.lost" // Bell, Door, Input or Lamp; Reason: what fails without it, who has its line, and the remedy
+	LineBack Kind = "line.back" // Bell, Door, Input or Lamp: its line, which was told lost, is held: it works from now on
 
 	InputChanged Kind = "input.changed" // Input, Door, Active; at the start told only of inputs that are active
 

@@ -22,6 +22,9 @@ import (
 // is told to, and the relay is a file that holds 1 while it is energised.
 const relayKey = "GUARDTEST_RELAY"
 
+// lateKey is set for a station whose relay's line cannot be had until it is to be energised.
+const lateKey = "GUARDTEST_LATE"
+
 func TestMain(m *testing.M) {
 	relay := os.Getenv(relayKey)
 	var err error
@@ -58,11 +61,15 @@ func stationMain(relay string) error {
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(ctx) }()
 	fd, ok := s.Take("relay")
-	if !ok {
+	have := func() (err error) {
 		if fd, err = unix.Open(relay, unix.O_RDWR|unix.O_CLOEXEC, 0); err != nil {
 			return err
 		}
-		if err := s.Keep("relay", fd); err != nil {
+		return s.Keep("relay", fd)
+	}
+	late := !ok && os.Getenv(lateKey) != ""
+	if !ok && !late {
+		if err := have(); err != nil {
 			return err
 		}
 	}
@@ -74,6 +81,12 @@ func stationMain(relay string) error {
 		if sig == syscall.SIGTERM {
 			stop()
 			return <-ran
+		}
+		if late {
+			late = false
+			if err := have(); err != nil {
+				return err
+			}
 		}
 		s.Lease("relay", 10*time.Second)
 		if err := writeLevel(fd, '1'); err != nil {
@@ -93,7 +106,7 @@ type unit struct {
 	first int // the first station's pid
 }
 
-func startUnit(t *testing.T) *unit {
+func startUnit(t *testing.T, environment ...string) *unit {
 	u := &unit{t: t, relay: filepath.Join(t.TempDir(), "relay"), lines: make(chan string, 1000)}
 	if err := os.WriteFile(u.relay, []byte("0"), 0o600); err != nil {
 		t.Fatal(err)
@@ -103,7 +116,7 @@ func startUnit(t *testing.T) *unit {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.run=^$")
-	cmd.Env = append(os.Environ(), relayKey+"="+u.relay)
+	cmd.Env = append(append(os.Environ(), relayKey+"="+u.relay), environment...)
 	cmd.Stderr = write
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -258,6 +271,30 @@ func TestProcesses(t *testing.T) {
 			gone(t, guard)
 		})
 	}
+}
+
+// TestLateLine: the guard stands already when the relay's line is had. It is handed over like the others: the
+// guard releases it when the station is killed, and gives it to the next.
+func TestLateLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real processes and real seconds")
+	}
+	t.Parallel()
+	u := startUnit(t, lateKey+"=1")
+	guard := u.guard()
+	u.energise(u.first)
+	u.kill(u.first, syscall.SIGKILL)
+	t.Logf("released after %v", u.wantReleased())
+	line := u.want("started ")
+	if !strings.Contains(line, "taken=true") || !strings.Contains(line, "released relay") {
+		t.Errorf("another station: %s", line)
+	}
+	var station int
+	if _, err := fmt.Sscanf(line, "started %d", &station); err != nil {
+		t.Fatal(err)
+	}
+	u.kill(station, syscall.SIGTERM)
+	gone(t, guard)
 }
 
 // gone waits for a process that is not ours to wait for.

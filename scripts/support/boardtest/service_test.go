@@ -183,23 +183,46 @@ func (r *rig) journalled() {
 	})
 }
 
-// lineHeld: another program is first at the bell's line.
+// lineHeld: another program is first at the bell's line. The other bell and the inside button work meanwhile.
 func (r *rig) lineHeld() {
+	const sideBell = `[[bell]]
+name = "side"
+line = "9030000.pl061:2"
+active_low = false
+bias = "none"
+targets = ["sip:yard@10.0.2.2:%d"]
+ring_limit = "30s"
+`
 	r.check("a bell's line is held by another program, then let go", r.again, func(*testing.T) {
 		r.must(r.systemctl("stop", unit))
+		r.set(stationFile, r.alone(frontRelay, "info")+fmt.Sprintf(sideBell, r.yard.Port))
+		defer func() {
+			r.set(stationFile, r.alone(frontRelay, "info"))
+			r.must(r.systemctl("restart", unit))
+			r.rings(time.Now(), outboard)
+		}()
 		r.must(r.guest.call("Hold", uint32(backBell), nil, outboard))
 		began := time.Now()
 		r.must(r.systemctl("start", "--no-block", unit))
-		told := regexp.MustCompile(`in use|busy`)
-		for !slices.ContainsFunc(r.guest.Lines(began), told.MatchString) {
-			if time.Since(began) > 2*outboard {
-				r.now.Fatal("nothing tells that the line is in use")
-			}
-			time.Sleep(100 * time.Millisecond)
+		if lost := r.await(began, "line.lost", "bell=back"); !strings.Contains(lost.Text, "another program") {
+			r.errorf("nothing tells who has the line: %s", lost.Text)
 		}
+		r.await(began, "systemd.ready")
+		pressed := r.drive(frontBell, true, false)
+		if _, ok := r.invited(outboard); !ok {
+			r.errorf("the other bell rings nobody")
+		}
+		r.drive(frontBell, false, false)
+		r.await(pressed, "call.started", "bell=side")
+		r.await(pressed, "call.ended")
+		r.leaves()
+		freed := time.Now()
 		r.must(r.guest.call("Drop", true, nil, outboard))
-		r.rings(time.Now(), 2*outboard)
-		r.unmoved(began)
+		r.rings(freed, 12*time.Second)
+		r.await(freed, "line.back", "bell=back")
+		if n := len(r.guest.Find(began, "config.rejected")); n != 0 {
+			r.errorf("the file was rejected for one line")
+		}
 	})
 }
 
