@@ -51,7 +51,7 @@ func (l *Leg) arrivedINVITE(tx *transaction.Server, req *sip.Request) {
 }
 
 // offered takes on an INVITE and tells of it.
-func (t turn) offered() {
+func (t *turn) offered() {
 	l, again := t.Leg, t.phase != early
 	if again && len(t.req.Contact) > 0 && !t.req.Contact[0].Star {
 		l.d.retarget(t.req.Contact[0].URI)
@@ -63,16 +63,16 @@ func (t turn) offered() {
 }
 
 // glare refuses what comes while an offer of ours waits for its answer.
-func (t turn) glare() { t.tx.Respond(sip.NewResponse(t.req, 491, "")) }
+func (t *turn) glare() { t.tx.Respond(sip.NewResponse(t.req, 491, "")) }
 
 // busy refuses what comes while an offer of the far end waits for ours.
-func (t turn) busy() {
+func (t *turn) busy() {
 	res := sip.NewResponse(t.req, 500, "")
 	res.Set("Retry-After", "1")
 	t.tx.Respond(res)
 }
 
-func (t turn) noDialog() { t.tx.Respond(sip.NewResponse(t.req, 481, "")) }
+func (t *turn) noDialog() { t.tx.Respond(sip.NewResponse(t.req, 481, "")) }
 
 // Progress sends a provisional response, perhaps with an answer. Any goroutine may call it, as Answer and
 // Reject.
@@ -93,7 +93,7 @@ func (l *Leg) Reject(status int, warnings ...sip.Warning) {
 }
 
 // reply responds to the INVITE that waits.
-func (t turn) reply() {
+func (t *turn) reply() {
 	tx := t.got.tx
 	if tx == nil {
 		return
@@ -105,7 +105,7 @@ func (t turn) reply() {
 	tx.Respond(res)
 }
 
-func (t turn) response(req *sip.Request) *sip.Response {
+func (t *turn) response(req *sip.Request) *sip.Response {
 	res := sip.NewResponse(req, t.status, "")
 	res.To = res.To.WithTag(t.d.local.Tag())
 	if t.status > 100 && t.status < 300 { // §12.1.1
@@ -124,7 +124,7 @@ func (t turn) response(req *sip.Request) *sip.Response {
 }
 
 // accept sends a 2xx and waits for its ACK.
-func (t turn) accept() {
+func (t *turn) accept() {
 	l, tx := t.Leg, t.got.tx
 	res := t.response(tx.Request())
 	l.got.tx, l.got.res = nil, res
@@ -151,7 +151,7 @@ func (l *Leg) stopWaiting() {
 }
 
 // reject refuses the first INVITE, which ends the leg.
-func (t turn) reject() {
+func (t *turn) reject() {
 	t.reply()
 	t.phase = buried
 	t.call.tell(CallEvent{Kind: Ended, Leg: t.Leg, Status: t.status, Reason: sip.ReasonPhrase(t.status)})
@@ -159,7 +159,7 @@ func (t turn) reject() {
 }
 
 // cancelled ends a leg whose first INVITE the far end takes back (§9.2).
-func (t turn) cancelled() {
+func (t *turn) cancelled() {
 	t.reply()
 	t.phase = buried
 	t.call.tell(CallEvent{Kind: Ended, Leg: t.Leg, Status: 487, Reason: "cancelled", ByPeer: true})
@@ -173,18 +173,18 @@ func (l *Leg) arrivedACK(ack *sip.Request) {
 	}
 }
 
-func (t turn) acked() {
+func (t *turn) acked() {
 	t.stopWaiting()
 	t.call.tell(CallEvent{Kind: Acked, Leg: t.Leg, Body: description(&t.req.Headers, t.req.Body)})
 }
 
-func (t turn) hangupNow() {
+func (t *turn) hangupNow() {
 	t.stopWaiting()
 	t.bye()
 }
 
 // neverAcked ends a call whose 2xx nobody acknowledged (§13.3.1.4).
-func (t turn) neverAcked() {
+func (t *turn) neverAcked() {
 	t.stopWaiting()
 	t.call.tell(CallEvent{Kind: Ended, Leg: t.Leg, Err: transaction.ErrTimeout,
 		Reason: "the answer was never acknowledged"})

@@ -397,7 +397,7 @@ func (c *Call) tellProgress(l *Leg, res *sip.Response) {
 		Body: description(&res.Headers, res.Body)})
 }
 
-func (t turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
+func (t *turn) progressed() { t.call.tellProgress(t.Leg, t.res) }
 
 // legOf finds or makes the dialog of a response: one for each To tag (§12.1, §13.2.2.4).
 func (c *Call) legOf(out *attempts, res *sip.Response) *Leg {

@@ -16,7 +16,7 @@ type Leg struct {
 	d     *dialog
 	phase phase
 	oa    oaState
-	table *fsm.Table[oaState, oaEvent, turn]
+	table *fsm.Table[oaState, oaEvent, *turn]
 
 	sent sentINVITE
 	got  gotINVITE
@@ -85,7 +85,7 @@ func (l *Leg) Remote() sip.Address { return l.d.remote }
 func (l *Leg) step(ev oaEvent, t turn) {
 	t.Leg = l
 	from := l.oa
-	row := l.table.Step(&l.oa, ev, t)
+	row := l.table.Step(&l.oa, ev, &t)
 	l.table.Log(l.call.a.log, slog.String("call", l.call.ID), from, ev, row)
 }
 
@@ -98,7 +98,7 @@ func (l *Leg) leave(to phase) {
 }
 
 // ends is the end of the dialog while an INVITE may be open (§15.1.2).
-func (t turn) ends() {
+func (t *turn) ends() {
 	t.reply()
 	t.stopWaiting()
 }

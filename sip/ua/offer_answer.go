@@ -94,79 +94,79 @@ const (
 	whenHung   = "hung up"
 )
 
-func (t turn) isFirst() bool  { return t.got.tx != nil && t.phase == early }
-func (t turn) isTheirs() bool { return t.got.tx != nil }
-func (t turn) isLost() bool   { return t.lost }
-func (t turn) isOurs() bool   { return t.sent.open != nil }
-func (t turn) isOpen() bool   { return t.sent.open != nil || t.got.tx != nil }
-func (t turn) isHung() bool   { return t.phase == ending }
+func (t *turn) isFirst() bool  { return t.got.tx != nil && t.phase == early }
+func (t *turn) isTheirs() bool { return t.got.tx != nil }
+func (t *turn) isLost() bool   { return t.lost }
+func (t *turn) isOurs() bool   { return t.sent.open != nil }
+func (t *turn) isOpen() bool   { return t.sent.open != nil || t.got.tx != nil }
+func (t *turn) isHung() bool   { return t.phase == ending }
 
-type oaRow = fsm.Row[oaState, oaEvent, turn]
+type oaRow = fsm.Row[oaState, oaEvent, *turn]
 
 // offerAnswer is held against testdata/figures/offer-answer.txt. Sections without an RFC are RFC 3261's.
 var offerAnswer = fsm.New("offer/answer", slices.Concat([]oaRow{
 	{State: oaIdle, Event: oaTUINVITE, Next: oaOurs, Section: "13.2.1"},
-	{State: oaIdle, Event: oaINVITE, Next: oaTheirs, Does: "tell TU", Action: turn.offered,
+	{State: oaIdle, Event: oaINVITE, Next: oaTheirs, Does: "tell TU", Action: (*turn).offered,
 		Section: "13.3.1"},
-	{State: oaIdle, Event: oaINVITEEmpty, Next: oaOfferDue, Does: "tell TU", Action: turn.offered,
+	{State: oaIdle, Event: oaINVITEEmpty, Next: oaOfferDue, Does: "tell TU", Action: (*turn).offered,
 		Section: "13.3.1"},
 }, []oaRow{
-	{State: oaOurs, Event: oa1xx, Next: oaOurs, Does: "tell TU", Action: turn.progressed,
+	{State: oaOurs, Event: oa1xx, Next: oaOurs, Does: "tell TU", Action: (*turn).progressed,
 		Section: "13.2.2.1"},
-	{State: oaOurs, Event: oa1xxReliable, Next: oaEarly, Does: "tell TU", Action: turn.progressed,
+	{State: oaOurs, Event: oa1xxReliable, Next: oaEarly, Does: "tell TU", Action: (*turn).progressed,
 		Section: "RFC 3262 5"},
 }, concluded(oaOurs), contended(oaOurs, send491, send491), []oaRow{
-	{State: oaOurs, Event: oaEnd, Next: oaEnded, Action: turn.ends, Section: "12.3"},
+	{State: oaOurs, Event: oaEnd, Next: oaEnded, Action: (*turn).ends, Section: "12.3"},
 }, []oaRow{
-	{State: oaTheirs, Event: oaTU1xx, Next: oaTheirs, Does: "send 1xx", Action: turn.reply,
+	{State: oaTheirs, Event: oaTU1xx, Next: oaTheirs, Does: "send 1xx", Action: (*turn).reply,
 		Section: "13.3.1.1"},
 	{State: oaTheirs, Event: oaTU1xxReliable, Next: oaEarly, Does: "send 1xx with answer",
 		Section: "RFC 3262 5"},
 	{State: oaTheirs, Event: oaTU2xx, Next: oaAnswered, Does: "send 2xx with answer, repeat it",
-		Action:  turn.accept,
+		Action:  (*turn).accept,
 		Section: "13.3.1.4"},
 }, dropped(oaTheirs), contended(oaTheirs, send500, send500), []oaRow{
-	{State: oaOfferDue, Event: oaTU1xx, Next: oaOfferDue, Does: "send 1xx", Action: turn.reply,
+	{State: oaOfferDue, Event: oaTU1xx, Next: oaOfferDue, Does: "send 1xx", Action: (*turn).reply,
 		Section: "13.3.1.1"},
 	{State: oaOfferDue, Event: oaTU1xxReliable, Next: oaOurs1xx, Does: "send 1xx with offer",
 		Section: "RFC 3262 5"},
 	{State: oaOfferDue, Event: oaTU2xx, Next: oaOurs2xx, Does: "send 2xx with offer, repeat it",
-		Action:  turn.accept,
+		Action:  (*turn).accept,
 		Section: "13.3.1.4"},
 }, dropped(oaOfferDue), contended(oaOfferDue, send500, send500),
 	acknowledged(oaAnswered), contended(oaAnswered, send500, send500),
 	acknowledged(oaOurs2xx), contended(oaOurs2xx, send500, send491), []oaRow{
-		{State: oaStable, Event: oaINVITE, Next: oaTheirs, Does: "tell TU", Action: turn.offered,
+		{State: oaStable, Event: oaINVITE, Next: oaTheirs, Does: "tell TU", Action: (*turn).offered,
 			Section: "14.2"},
-		{State: oaStable, Event: oaINVITEEmpty, Next: oaOfferDue, Does: "tell TU", Action: turn.offered,
+		{State: oaStable, Event: oaINVITEEmpty, Next: oaOfferDue, Does: "tell TU", Action: (*turn).offered,
 			Section: "14.2"},
-		{State: oaStable, Event: oaTUINVITE, Next: oaOurs, Does: "send INVITE", Action: turn.reinvite,
+		{State: oaStable, Event: oaTUINVITE, Next: oaOurs, Does: "send INVITE", Action: (*turn).reinvite,
 			Section: "14.1"},
 		{State: oaStable, Event: oaUPDATE, Next: oaTheirsUPDATE, Does: "tell TU", Section: "RFC 3311 5.2"},
 		{State: oaStable, Event: oaTUUPDATE, Next: oaOursUPDATE, Does: "send UPDATE",
 			Section: "RFC 3311 5.1"},
-		{State: oaStable, Event: oaEnd, Next: oaEnded, Action: turn.ends, Section: "15.1"},
+		{State: oaStable, Event: oaEnd, Next: oaEnded, Action: (*turn).ends, Section: "15.1"},
 	}, []oaRow{
-		{State: oaEarly, Event: oa1xx, Next: oaEarly, Does: "tell TU", Action: turn.progressed,
+		{State: oaEarly, Event: oa1xx, Next: oaEarly, Does: "tell TU", Action: (*turn).progressed,
 			Section: "13.2.2.1"},
-		{State: oaEarly, Event: oaTU1xx, Next: oaEarly, Does: "send 1xx", Action: turn.reply,
+		{State: oaEarly, Event: oaTU1xx, Next: oaEarly, Does: "send 1xx", Action: (*turn).reply,
 			Section: "13.3.1.1"},
 		{State: oaEarly, Event: oaTU2xx, Next: oaAnswered, Does: "send 2xx, repeat it",
-			Action:  turn.accept,
+			Action:  (*turn).accept,
 			Section: "13.3.1.4"},
 	}, concluded(oaEarly), dropped(oaEarly), []oaRow{
-		{State: oaEarly, Event: oaINVITE, When: whenOurs, Guard: turn.isOurs, Next: oaEarly,
+		{State: oaEarly, Event: oaINVITE, When: whenOurs, Guard: (*turn).isOurs, Next: oaEarly,
 			Does:   "send 491",
-			Action: turn.glare, Section: "14.2"},
-		{State: oaEarly, Event: oaINVITE, Next: oaEarly, Does: "send 500", Action: turn.busy,
+			Action: (*turn).glare, Section: "14.2"},
+		{State: oaEarly, Event: oaINVITE, Next: oaEarly, Does: "send 500", Action: (*turn).busy,
 			Section: "14.2"},
-		{State: oaEarly, Event: oaINVITEEmpty, When: whenOurs, Guard: turn.isOurs, Next: oaEarly,
+		{State: oaEarly, Event: oaINVITEEmpty, When: whenOurs, Guard: (*turn).isOurs, Next: oaEarly,
 			Does:   "send 491",
-			Action: turn.glare, Section: "14.2"},
-		{State: oaEarly, Event: oaINVITEEmpty, Next: oaEarly, Does: "send 500", Action: turn.busy,
+			Action: (*turn).glare, Section: "14.2"},
+		{State: oaEarly, Event: oaINVITEEmpty, Next: oaEarly, Does: "send 500", Action: (*turn).busy,
 			Section: "14.2"},
 		{State: oaEarly, Event: oaTUINVITE, Next: oaEarly, Does: "offer again later",
-			Action: turn.offerLater, Section: "14.1"},
+			Action: (*turn).offerLater, Section: "14.1"},
 		{State: oaEarly, Event: oaTUPRACK, Next: oaOursPRACK, Does: "send PRACK", Section: "RFC 3262 5"},
 		{State: oaEarly, Event: oaPRACKOffer, Next: oaTheirsPRACK, Does: "tell TU", Section: "RFC 3262 5"},
 		{State: oaEarly, Event: oaTUUPDATE, Next: oaOursUPDATE, Does: "send UPDATE", Section: "RFC 3311 5.1"},
@@ -175,7 +175,7 @@ var offerAnswer = fsm.New("offer/answer", slices.Concat([]oaRow{
 		{State: oaOurs1xx, Event: oaPRACKAnswer, Next: oaEarly, Does: "tell TU", Section: "RFC 3262 5"},
 	}, dropped(oaOurs1xx), contended(oaOurs1xx, send500, send491), []oaRow{
 		{State: oaOursPRACK, Event: oa2xxPRACK, Next: oaEarly, Does: "tell TU", Section: "RFC 3262 5"},
-		{State: oaOursPRACK, Event: oaEnd, Next: oaEnded, Action: turn.ends, Section: "12.3"},
+		{State: oaOursPRACK, Event: oaEnd, Next: oaEnded, Action: (*turn).ends, Section: "12.3"},
 	}, contended(oaOursPRACK, send491, send491), []oaRow{
 		{State: oaTheirsPRACK, Event: oaTU2xxPRACK, Next: oaEarly, Does: "send 2xx with answer",
 			Section: "RFC 3262 5"},
@@ -187,23 +187,23 @@ var offerAnswer = fsm.New("offer/answer", slices.Concat([]oaRow{
 	returned(oaTheirsUPDATE, oaTU2xxUPDATE, "send 2xx with answer", "RFC 3311 5.2"),
 	returned(oaTheirsUPDATE, oaTU300UPDATE, "send response", "RFC 3311 5.2"),
 	dropped(oaTheirsUPDATE), contended(oaTheirsUPDATE, send500, send500), []oaRow{
-		{State: oaEnded, Event: oa2xx, Next: oaEnded, Does: "send ACK, send BYE", Action: turn.discard,
+		{State: oaEnded, Event: oa2xx, Next: oaEnded, Does: "send ACK, send BYE", Action: (*turn).discard,
 			Section: "13.2.2.4"},
-		{State: oaEnded, Event: oaINVITE, Next: oaEnded, Does: "send 481", Action: turn.noDialog,
+		{State: oaEnded, Event: oaINVITE, Next: oaEnded, Does: "send 481", Action: (*turn).noDialog,
 			Section: "12.2.2"},
-		{State: oaEnded, Event: oaINVITEEmpty, Next: oaEnded, Does: "send 481", Action: turn.noDialog,
+		{State: oaEnded, Event: oaINVITEEmpty, Next: oaEnded, Does: "send 481", Action: (*turn).noDialog,
 			Section: "12.2.2"},
 	}))
 
 // turnAway is how a request is refused that meets an open offer.
 type turnAway struct {
 	does   string
-	action func(turn)
+	action func(*turn)
 }
 
 var (
-	send491 = turnAway{"send 491", turn.glare}
-	send500 = turnAway{"send 500", turn.busy}
+	send491 = turnAway{"send 491", (*turn).glare}
+	send500 = turnAway{"send 500", (*turn).busy}
 )
 
 // contended are the rows of a state that no other offer may enter.
@@ -213,7 +213,7 @@ func contended(s oaState, invite, update turnAway) []oaRow {
 		{State: s, Event: oaINVITEEmpty, Next: s, Does: invite.does, Action: invite.action, Section: "14.2"},
 		{State: s, Event: oaUPDATE, Next: s, Does: update.does, Action: update.action,
 			Section: "RFC 3311 5.2"},
-		{State: s, Event: oaTUINVITE, Next: s, Does: "offer again later", Action: turn.offerLater,
+		{State: s, Event: oaTUINVITE, Next: s, Does: "offer again later", Action: (*turn).offerLater,
 			Section: "14.1"},
 	}
 }
@@ -221,16 +221,16 @@ func contended(s oaState, invite, update turnAway) []oaRow {
 // concluded are the final responses to an INVITE of ours.
 func concluded(s oaState) []oaRow {
 	return []oaRow{
-		{State: s, Event: oa2xx, When: whenLost, Guard: turn.isLost, Next: oaStable,
+		{State: s, Event: oa2xx, When: whenLost, Guard: (*turn).isLost, Next: oaStable,
 			Does:   "send ACK, send BYE",
-			Action: turn.discard, Section: "13.2.2.4"},
-		{State: s, Event: oa2xx, Next: oaStable, Does: "send ACK, tell TU", Action: turn.agreed,
+			Action: (*turn).discard, Section: "13.2.2.4"},
+		{State: s, Event: oa2xx, Next: oaStable, Does: "send ACK, tell TU", Action: (*turn).agreed,
 			Section: "13.2.2.4"},
-		{State: s, Event: oa491, Next: oaStable, Does: "offer again later", Action: turn.offerLater,
+		{State: s, Event: oa491, Next: oaStable, Does: "offer again later", Action: (*turn).offerLater,
 			Section: "14.1"},
-		{State: s, Event: oaLost, Next: oaStable, Does: "tell TU, send BYE", Action: turn.farEndLost,
+		{State: s, Event: oaLost, Next: oaStable, Does: "tell TU, send BYE", Action: (*turn).farEndLost,
 			Section: "14.1"},
-		{State: s, Event: oa300, Next: oaStable, Does: "tell TU", Action: turn.refused, Section: "14.1"},
+		{State: s, Event: oa300, Next: oaStable, Does: "tell TU", Action: (*turn).refused, Section: "14.1"},
 	}
 }
 
@@ -238,38 +238,38 @@ func concluded(s oaState) []oaRow {
 // of the dialog.
 func dropped(s oaState) []oaRow {
 	return []oaRow{
-		{State: s, Event: oaTU300, When: whenFirst, Guard: turn.isFirst, Next: oaEnded,
+		{State: s, Event: oaTU300, When: whenFirst, Guard: (*turn).isFirst, Next: oaEnded,
 			Does:   "send response, tell TU",
-			Action: turn.reject, Section: "13.3.1.3"},
-		{State: s, Event: oaTU300, When: whenTheirs, Guard: turn.isTheirs, Next: oaStable,
+			Action: (*turn).reject, Section: "13.3.1.3"},
+		{State: s, Event: oaTU300, When: whenTheirs, Guard: (*turn).isTheirs, Next: oaStable,
 			Does:   "send response",
-			Action: turn.reply, Section: "14.2"},
-		{State: s, Event: oaCANCEL, When: whenFirst, Guard: turn.isFirst, Next: oaEnded,
+			Action: (*turn).reply, Section: "14.2"},
+		{State: s, Event: oaCANCEL, When: whenFirst, Guard: (*turn).isFirst, Next: oaEnded,
 			Does:   "send 487, tell TU",
-			Action: turn.cancelled, Section: "9.2"},
-		{State: s, Event: oaCANCEL, When: whenTheirs, Guard: turn.isTheirs, Next: oaStable,
+			Action: (*turn).cancelled, Section: "9.2"},
+		{State: s, Event: oaCANCEL, When: whenTheirs, Guard: (*turn).isTheirs, Next: oaStable,
 			Does:   "send 487",
-			Action: turn.reply, Section: "9.2"},
-		{State: s, Event: oaEnd, Next: oaEnded, Does: "send 487", Action: turn.ends, Section: "15.1.2"},
+			Action: (*turn).reply, Section: "9.2"},
+		{State: s, Event: oaEnd, Next: oaEnded, Does: "send 487", Action: (*turn).ends, Section: "15.1.2"},
 	}
 }
 
 // acknowledged are the rows of a 2xx of ours: its ACK, or none.
 func acknowledged(s oaState) []oaRow {
 	return []oaRow{
-		{State: s, Event: oaACK, When: whenHung, Guard: turn.isHung, Next: oaStable, Does: "send BYE",
-			Action: turn.hangupNow, Section: "15"},
-		{State: s, Event: oaACK, Next: oaStable, Does: "tell TU", Action: turn.acked, Section: "13.3.1.4"},
-		{State: s, Event: oaNoACK, Next: oaStable, Does: "tell TU, send BYE", Action: turn.neverAcked,
+		{State: s, Event: oaACK, When: whenHung, Guard: (*turn).isHung, Next: oaStable, Does: "send BYE",
+			Action: (*turn).hangupNow, Section: "15"},
+		{State: s, Event: oaACK, Next: oaStable, Does: "tell TU", Action: (*turn).acked, Section: "13.3.1.4"},
+		{State: s, Event: oaNoACK, Next: oaStable, Does: "tell TU, send BYE", Action: (*turn).neverAcked,
 			Section: "13.3.1.4"},
-		{State: s, Event: oaEnd, Next: oaEnded, Action: turn.ends, Section: "15.1.2"},
+		{State: s, Event: oaEnd, Next: oaEnded, Action: (*turn).ends, Section: "15.1.2"},
 	}
 }
 
 // returned are the rows that end an UPDATE's exchange: back to where it began.
 func returned(s oaState, ev oaEvent, does, section string) []oaRow {
 	return []oaRow{
-		{State: s, Event: ev, When: whenOpen, Guard: turn.isOpen, Next: oaEarly, Does: does,
+		{State: s, Event: ev, When: whenOpen, Guard: (*turn).isOpen, Next: oaEarly, Does: does,
 			Section: section},
 		{State: s, Event: ev, Next: oaStable, Does: does, Section: section},
 	}

@@ -45,7 +45,7 @@ func (l *Leg) reoffer(body []byte) {
 }
 
 // reinvite sends the offer.
-func (t turn) reinvite() {
+func (t *turn) reinvite() {
 	l, body := t.Leg, t.body
 	c := l.call
 	req := l.d.request(sip.INVITE)
@@ -90,7 +90,7 @@ func (l *Leg) offerAnswered(out *attempts, body []byte, res *sip.Response, err e
 }
 
 // agreed acknowledges the 2xx of an INVITE and tells of it.
-func (t turn) agreed() {
+func (t *turn) agreed() {
 	renewed := t.out != t.sent.first
 	if renewed && len(t.res.Contact) > 0 {
 		t.d.retarget(t.res.Contact[0].URI)
@@ -101,10 +101,10 @@ func (t turn) agreed() {
 }
 
 // discard acknowledges a 2xx that nobody waits for, and ends its dialog.
-func (t turn) discard() { t.acknowledge(t.out, t.bye) }
+func (t *turn) discard() { t.acknowledge(t.out, t.bye) }
 
 // refused tells that a re-INVITE was refused, or could not be sent.
-func (t turn) refused() {
+func (t *turn) refused() {
 	ev := CallEvent{Kind: Refused, Leg: t.Leg, Err: t.err}
 	if t.err != nil {
 		ev.Reason = t.err.Error()
@@ -115,7 +115,7 @@ func (t turn) refused() {
 }
 
 // farEndLost ends a call whose far end knows the dialog no more.
-func (t turn) farEndLost() {
+func (t *turn) farEndLost() {
 	ev := CallEvent{Kind: Ended, Leg: t.Leg, Err: t.err, Reason: "the far end has lost the call"}
 	if t.err == nil {
 		ev.Status, ev.Reason = t.res.Status, t.res.Reason
@@ -125,7 +125,7 @@ func (t turn) farEndLost() {
 }
 
 // offerLater waits as §14.1 asks, so that two ends that collided do not collide again.
-func (t turn) offerLater() {
+func (t *turn) offerLater() {
 	l, body := t.Leg, t.body
 	wait := 2100*time.Millisecond + rand.N(1900*time.Millisecond) // the owner of the Call-ID
 	if l.sent.first == nil {
