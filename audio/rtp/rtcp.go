@@ -1,8 +1,10 @@
 package rtp
 
 import (
+	"io"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -40,7 +42,8 @@ func (s *Stream) Report(now time.Duration, stamp uint32) {
 }
 
 func (s *Stream) bye(now time.Duration, stamp uint32) {
-	s.writeControl(append(s.compound(now, stamp), &rtcp.Goodbye{Sources: []uint32{s.header.SSRC}}))
+	bye, _ := rtcp.Goodbye{Sources: []uint32{s.header.SSRC}}.Marshal() // one source always fits
+	s.writeControl(append(s.compound(now, stamp), bye...))
 }
 
 // compound begins with a report and the CNAME, as every RTCP datagram has to (6.1): SR, or RR, which has no
@@ -71,26 +74,32 @@ func (s *Stream) bye(now time.Duration, stamp uint32) {
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|    CNAME=1    |     length    | user and domain name        ...
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-func (s *Stream) compound(now time.Duration, stamp uint32) []rtcp.Packet {
+func (s *Stream) compound(now time.Duration, stamp uint32) []byte {
 	var blocks []rtcp.ReceptionReport
 	if s.source.live {
 		blocks = append(blocks, s.reportBlock(now))
 	}
-	cname := &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+	cname, err := rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 		Source: s.header.SSRC,
 		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: s.cfg.CNAME}},
-	}}}
-	if !s.params.Sends {
-		return []rtcp.Packet{&rtcp.ReceiverReport{SSRC: s.header.SSRC, Reports: blocks}, cname}
+	}}}.Marshal()
+	if err != nil { // a CNAME of more than 255 bytes: reports go without it
+		cname = nil
 	}
-	return []rtcp.Packet{&rtcp.SenderReport{
-		SSRC:        s.header.SSRC,
-		NTPTime:     ntp(time.Now()),
-		RTPTime:     stamp,
-		PacketCount: uint32(s.stats.Sent),
-		OctetCount:  uint32(s.stats.SentBytes),
-		Reports:     blocks,
-	}, cname}
+	var report []byte // neither kind fails with one block of numbers in range
+	if s.params.Sends {
+		report, _ = rtcp.SenderReport{
+			SSRC:        s.header.SSRC,
+			NTPTime:     ntp(time.Now()),
+			RTPTime:     stamp,
+			PacketCount: uint32(s.stats.Sent),
+			OctetCount:  uint32(s.stats.SentBytes),
+			Reports:     blocks,
+		}.Marshal()
+	} else {
+		report, _ = rtcp.ReceiverReport{SSRC: s.header.SSRC, Reports: blocks}.Marshal()
+	}
+	return append(report, cname...)
 }
 
 // reportBlock tells of the far end's source (6.4.1):
@@ -126,12 +135,8 @@ func (s *Stream) reportBlock(now time.Duration) rtcp.ReceptionReport {
 	return b
 }
 
-func (s *Stream) writeControl(packets []rtcp.Packet) {
-	conn, to := s.rtcpTarget()
-	if conn == nil {
-		return
-	}
-	if b, err := rtcp.Marshal(packets); err == nil {
+func (s *Stream) writeControl(b []byte) {
+	if conn, to := s.rtcpTarget(); conn != nil {
 		_ = conn.WritePacket(b, to) // lost, as on the wire
 	}
 }
@@ -143,26 +148,63 @@ func (s *Stream) takeControl(b []byte, from netip.AddrPort, at time.Duration) {
 		return
 	}
 	s.alive(at)
-	packets, err := rtcp.Unmarshal(b)
+	told, err := readControl(b)
 	if err != nil {
 		s.stats.Invalid++
 		return
 	}
-	for _, p := range packets {
-		switch p := p.(type) {
-		case *rtcp.SenderReport:
-			if s.source.live && p.SSRC == s.source.ssrc {
-				s.control.lastSR, s.control.lastSRAt = uint32(p.NTPTime>>16), at
-			}
-			s.takeReports(p.Reports, at)
-		case *rtcp.ReceiverReport:
-			s.takeReports(p.Reports, at)
-		case *rtcp.Goodbye:
-			for _, ssrc := range p.Sources {
-				s.stats.RemoteBye = s.stats.RemoteBye || s.source.live && ssrc == s.source.ssrc
-			}
+	for _, sr := range told.senders {
+		if s.source.live && sr.SSRC == s.source.ssrc {
+			s.control.lastSR, s.control.lastSRAt = uint32(sr.NTPTime>>16), at
 		}
 	}
+	s.takeReports(told.reports, at)
+	for _, ssrc := range told.gone {
+		s.stats.RemoteBye = s.stats.RemoteBye || s.source.live && ssrc == s.source.ssrc
+	}
+}
+
+// told is what a datagram says that is read here.
+type told struct {
+	senders []rtcp.SenderReport
+	reports []rtcp.ReceptionReport // of senders and receivers
+	gone    []uint32               // the sources of BYEs
+}
+
+// readControl reads the packets of a datagram. What is neither SR, RR nor BYE is passed over: rtcp.Unmarshal
+// would read all sixteen kinds there are, with 180 kB of the binary.
+func readControl(b []byte) (t told, err error) {
+	for more := true; more; more = len(b) > 0 {
+		var h rtcp.Header
+		if err := h.Unmarshal(b); err != nil {
+			return told{}, err
+		}
+		n := 4 * (int(h.Length) + 1)
+		if n > len(b) {
+			return told{}, io.ErrUnexpectedEOF
+		}
+		var (
+			sr  rtcp.SenderReport
+			rr  rtcp.ReceiverReport
+			bye rtcp.Goodbye
+		)
+		switch h.Type {
+		case rtcp.TypeSenderReport:
+			err = sr.Unmarshal(b[:n])
+			t.senders = append(t.senders, sr)
+		case rtcp.TypeReceiverReport:
+			err = rr.Unmarshal(b[:n])
+		case rtcp.TypeGoodbye:
+			err = bye.Unmarshal(b[:n])
+		}
+		if err != nil {
+			return told{}, err
+		}
+		t.reports = slices.Concat(t.reports, sr.Reports, rr.Reports)
+		t.gone = append(t.gone, bye.Sources...)
+		b = b[n:]
+	}
+	return t, nil
 }
 
 func (s *Stream) takeReports(reports []rtcp.ReceptionReport, at time.Duration) {
