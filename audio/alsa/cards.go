@@ -48,17 +48,17 @@ func (s system) cards() ([]Card, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alsa: list cards: %w", err)
 	}
-	var cards []Card
-	var errs []error
+	var numbers []int
 	for _, e := range entries {
 		number, ok := strings.CutPrefix(e.Name(), "controlC")
-		if !ok {
-			continue
+		if n, err := strconv.Atoi(number); ok && err == nil {
+			numbers = append(numbers, n)
 		}
-		n, err := strconv.Atoi(number)
-		if err != nil {
-			continue
-		}
+	}
+	slices.Sort(numbers)
+	var cards []Card
+	var errs []error
+	for _, n := range numbers {
 		c, err := s.card(n)
 		if err != nil {
 			errs = append(errs, err)
@@ -66,7 +66,6 @@ func (s system) cards() ([]Card, error) {
 		}
 		cards = append(cards, c)
 	}
-	slices.SortFunc(cards, func(a, b Card) int { return a.Number - b.Number })
 	return cards, errors.Join(errs...)
 }
 
