@@ -51,6 +51,10 @@ func cutValue(s string) (value, rest string, ok bool) {
 		}
 		return strings.TrimSpace(s[:end]), s[end:], true
 	}
+	plain, rest, ok := strings.Cut(s[1:], `"`)
+	if ok && strings.IndexByte(plain, '\\') < 0 {
+		return strings.Clone(plain), rest, true // what is kept of it does not hold the message
+	}
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		switch {
