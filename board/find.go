@@ -24,9 +24,9 @@ func (f found) String() string {
 // find looks a line up: "GPIO17" by the header's numbering, others by the name that the kernel gives them, or
 // by chip and offset.
 func find(chips []Chip, spec string) (found, error) {
-	if m := gpioSpelling.FindStringSubmatch(spec); m != nil {
+	if number := gpioNumber(spec); number != "" {
 		if header := headerChips(chips); len(header) > 0 {
-			return findGPIO(chips, header, spec, m[1])
+			return findGPIO(chips, header, spec, number)
 		}
 	}
 	var all, header []found

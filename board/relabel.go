@@ -1,16 +1,23 @@
 package board
 
 import (
-	"regexp"
 	"slices"
+	"strings"
 )
 
-// numbered is a line that is named by its chip's number.
-var numbered = regexp.MustCompile(`^(?:/dev/)?(gpiochip[0-9]+):([0-9]+)$`)
+// numbered reads a line that is named by its chip's number.
+func numbered(line string) (chip, offset string, ok bool) {
+	chip, offset, ok = strings.Cut(strings.TrimPrefix(line, "/dev/"), ":")
+	number, isChip := strings.CutPrefix(chip, "gpiochip")
+	return chip, offset, ok && isChip && isNumber(number) && isNumber(offset)
+}
 
 // ByChipNumber says whether a line is named by a number that the kernel hands out as it finds the chips
 // ("gpiochip0:17"): after an update it may be another chip's.
-func ByChipNumber(line string) bool { return numbered.MatchString(line) }
+func ByChipNumber(line string) bool {
+	_, _, ok := numbered(line)
+	return ok
+}
 
 // ChipLabels gives, for each line of c that is named by its chip's number, what does not change of that chip:
 // {"gpiochip0:27": "pinctrl-rp1"}. As c.ChipLabels it finds the line again under another number; a line that
@@ -59,16 +66,16 @@ func (c Config) relabelled(chips []Chip, strict bool) Config {
 
 // relabel names one line so, whose chip had that label; "": nobody knows.
 func relabel(chips []Chip, line, label string, strict bool) string {
-	m := numbered.FindStringSubmatch(line)
-	if m == nil || label == "" {
+	chip, offset, ok := numbered(line)
+	if !ok || label == "" {
 		return line
 	}
-	labelled, named := findChips(chips, label), findChips(chips, m[1])
+	labelled, named := findChips(chips, label), findChips(chips, chip)
 	same := len(named) == 1 && slices.Contains(labelled, named[0])
 	if same || len(labelled) == 0 && !strict {
 		return line
 	}
-	return label + ":" + m[2]
+	return label + ":" + offset
 }
 
 func (c Config) tellRelabelled(line, now string) {

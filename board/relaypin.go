@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -53,24 +52,24 @@ func headerChip(label string) bool {
 	return false
 }
 
-var (
-	gpioSpelling = regexp.MustCompile(`^(?i:GPIO)([0-9]{1,2})$`)
-	chipSpelling = regexp.MustCompile(`^(.+):([0-9]{1,2})$`)
-)
+// gpioNumber returns the number out of "GPIO17", in any case; "" for every other spelling.
+func gpioNumber(line string) (number string) {
+	if len(line) <= 4 || len(line) > 6 || !strings.EqualFold(line[:4], "GPIO") || !isNumber(line[4:]) {
+		return ""
+	}
+	return line[4:]
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // HeaderGPIO reads the GPIO number out of a line that is spelt "GPIO17" or "pinctrl-bcm2711:17" (the label of
 // a Raspberry Pi's chip), without a look at the hardware. It is false for every other spelling.
 func HeaderGPIO(line string) (gpio int, ok bool) {
-	m := gpioSpelling.FindStringSubmatch(line)
-	if m == nil {
-		if c := chipSpelling.FindStringSubmatch(line); c != nil && headerChip(c[1]) {
-			m = c[1:]
-		}
+	number := gpioNumber(line)
+	if chip, offset, _ := strings.Cut(line, ":"); headerChip(chip) && len(offset) <= 2 && isNumber(offset) {
+		number = offset
 	}
-	if m == nil {
-		return 0, false
-	}
-	gpio, err := strconv.Atoi(m[1])
+	gpio, err := strconv.Atoi(number)
 	return gpio, err == nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -138,8 +137,13 @@ func mayWrite(path string) error {
 	return f.Close()
 }
 
-// plainWord is what nobody dials at an account, and what users of the built-in server are called.
-var plainWord = regexp.MustCompile(`^[A-Za-z][A-Za-z._-]+$`)
+// plainWord reports whether text is what nobody dials at an account, and what users of the built-in server are
+// called: letters, with dots and dashes between them.
+func plainWord(text string) bool {
+	letter := func(r rune) bool { return 'a' <= r|0x20 && r|0x20 <= 'z' }
+	return len(text) > 1 && letter(rune(text[0])) &&
+		!strings.ContainsFunc(text, func(r rune) bool { return !letter(r) && !strings.ContainsRune("._-", r) })
+}
 
 // targets finds those that are dialled through an account and are probably phones of the built-in server.
 func (c *Checker) targets() (faults config.Faults) {
@@ -147,7 +151,7 @@ func (c *Checker) targets() (faults config.Faults) {
 		b := &c.cfg.Bells[i]
 		for j, text := range b.Targets {
 			t, err := c.cfg.Target(b, text)
-			if err != nil || t.Account == "" || !plainWord.MatchString(text) {
+			if err != nil || t.Account == "" || !plainWord(text) {
 				continue
 			}
 			faults = append(faults, c.fault(config.Warning, fmt.Sprintf("bell[%d].targets[%d]", i, j), text,

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// keptChip is how the last good copy remembers the chip of a line that names it by its number.
-var keptChip = regexp.MustCompile(`(?m)^# (\S+) was on (".*")$`)
+// wasOn stands between a line that names its chip by the number and the chip's label, in the last good copy.
+const wasOn = " was on "
 
 // withMarks appends to a file, as comments, whose it is and the labels of lines' chips.
 func withMarks(src []byte, machine string, chips map[string]string) []byte {
@@ -24,7 +24,7 @@ func withMarks(src []byte, machine string, chips map[string]string) []byte {
 		if i == 0 {
 			b.WriteString("\n# What the chips are called whose numbers stand above, as those may change:\n")
 		}
-		fmt.Fprintf(&b, "# %s was on %q\n", name, chips[name])
+		fmt.Fprintf(&b, "# %s%s%q\n", name, wasOn, chips[name])
 	}
 	if b.Len() > maxFile {
 		return src // a copy that is read is worth more
@@ -35,9 +35,14 @@ func withMarks(src []byte, machine string, chips map[string]string) []byte {
 // chipsKept reads what withMarks wrote.
 func chipsKept(src []byte) map[string]string {
 	chips := map[string]string{}
-	for _, m := range keptChip.FindAllSubmatch(src, -1) {
-		if label, err := strconv.Unquote(string(m[2])); err == nil {
-			chips[string(m[1])] = label
+	for line := range strings.Lines(string(src)) {
+		line, comment := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "# ")
+		name, quoted, ok := strings.Cut(line, wasOn)
+		if !comment || !ok || name == "" || strings.ContainsAny(name, blanks) || !strings.HasPrefix(quoted, `"`) {
+			continue
+		}
+		if label, err := strconv.Unquote(quoted); err == nil {
+			chips[name] = label
 		}
 	}
 	return chips

@@ -3,6 +3,7 @@
 //	sample.toml    the manual: every key with its meaning and default; embedded as Sample
 //	config.go      Config and its parts, Default, Redacted
 //	target.go      whom a bell calls, who may call in: the address forms of the file
+//	spelling.go    what names, numbers and addresses are made of
 //	board.go       bells, inputs, doors and lamps as package board wants them
 //	relays.go      the relays alone, from a file that may be faulty: to release them
 //	load.go        Load, Parse, versions

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"sort"
 	"strings"
 
@@ -22,8 +21,6 @@ type document struct {
 }
 
 const syntaxFaults = 20 // after so many the file is not TOML at all
-
-var keyLine = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+)\s*=\s*(.*)$`)
 
 // parseDocument reads src. A line "key = ..." that is not TOML is reported, replaced by an empty value, and
 // the rest is read on. The tree is nil when that is of no use.
@@ -54,10 +51,7 @@ func parseDocument(file string, src []byte) *document {
 		}
 		line = listBegins(lines, line, problem)
 		text := strings.TrimRight(string(lines[line-1]), "\r")
-		key, value := "", ""
-		if m := keyLine.FindStringSubmatch(visible(text)); m != nil {
-			key, value = m[1], m[2]
-		}
+		key, value := keyLine(visible(text))
 		f := syntaxFault(lines, line, problem, value, twice)
 		f.Key = key
 		d.add(f)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -14,8 +13,11 @@ func ofTheManual(secret Secret) bool { return manualSecrets()[strings.ToLower(st
 
 var manualSecrets = sync.OnceValue(func() map[string]bool {
 	found := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^#(?:code|password) = "(.+)"`).FindAllSubmatch(Sample, -1) {
-		found[strings.ToLower(string(m[1]))] = true
+	for line := range strings.Lines(string(Sample)) {
+		key, value := keyLine(strings.TrimPrefix(line, "#"))
+		if secret := strings.Trim(value, `"`); (key == "code" || key == "password") && secret != "" {
+			found[strings.ToLower(secret)] = true
+		}
 	}
 	return found
 })

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +72,7 @@ func LoadLastGood(path, dataDir string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if of := keptBy.FindSubmatch(*c.source); of != nil && machine() != "" && string(of[1]) != machine() {
+	if of := keptBy(*c.source); of != "" && machine() != "" && of != machine() {
 		return nil, fmt.Errorf("config: %q was kept by another machine: its wires and its accounts are not this one's; repair the file", from)
 	}
 	if c.Board.Sim && (file == nil || !file.Board.Sim) {
@@ -213,8 +212,15 @@ func readWires(path string) (file *Config, w wires) {
 	return file, w
 }
 
-// keptBy is how a last good copy names the machine that has kept it.
-var keptBy = regexp.MustCompile(`(?m)^# Kept by the machine ([0-9a-f]+)$`)
+// keptBy is the machine that has kept a last good copy, as its comment says; "" where it says nothing.
+func keptBy(copied []byte) string {
+	for line := range strings.Lines(string(copied)) {
+		if of, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "# Kept by the machine "); ok && madeOf(of, numerals+"abcdef") {
+			return of
+		}
+	}
+	return ""
+}
 
 // machineID is the name that a Linux system gives itself at its first start, for good (machine-id(5)).
 var machineID = "/etc/machine-id"

@@ -5,19 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
-)
-
-var (
-	bareText   = regexp.MustCompile(`^[A-Za-z*+/.:]|^[0-9]+[A-Za-z]|^0[0-9]|^[0-9]+[.-][0-9]+[.-]`)
-	firstWord  = regexp.MustCompile(`^\s*([A-Za-z0-9_-]+)\s*([:"'])`)
-	secretKeys = regexp.MustCompile(`(?i)code|pass`)
-	headerName = regexp.MustCompile(`^\s*\[+\s*([A-Za-z0-9_.-]+)`)
-	afterValue = regexp.MustCompile(`("[^"]*"|\]|\b[0-9]+|\btrue|\bfalse)\s*(;|,|//)`)
 )
 
 // syntaxFault says what is wrong with a line that is not TOML; problem is the parser's word on it, value what
@@ -25,22 +16,22 @@ var (
 func syntaxFault(lines [][]byte, line int, problem, value string, twice bool) Fault {
 	text := strings.TrimSpace(string(lines[line-1]))
 	f := Fault{Line: line, Problem: problem}
-	if secretKeys.MatchString(text) && !twice {
+	if mayHoldSecret(text) && !twice {
 		f.Problem = "this is not TOML" // the parser's words may hold a piece of the value
 	}
 	say := func(problem, remedy string) Fault {
 		f.Problem, f.Remedy = problem, remedy
 		return f
 	}
-	header := headerName.FindStringSubmatch(text)
-	first := firstWord.FindStringSubmatch(text)
+	header := headerName(text)
+	first, sign := firstWord(text)
 	word, _, _ := strings.Cut(strings.ToLower(value), "#")
 	word = strings.TrimRight(word, " \t;,")
 	key, _, _ := strings.Cut(text, "=")
 	key = strings.TrimSpace(key)
 	switch {
-	case header != nil && (twice || strings.Contains(problem, "already")):
-		return say(problem, headerTwice(lines, line, header[1]))
+	case header != "" && (twice || strings.Contains(problem, "already")):
+		return say(problem, headerTwice(lines, line, header))
 	case twice:
 		f.Remedy = "keep one of the two; for a further bell, door or code begin a new [[bell]], [[door]] or [[code]]"
 	case strings.ContainsAny(text, "“”„‘’«»"):
@@ -58,11 +49,11 @@ func syntaxFault(lines [][]byte, line int, problem, value string, twice bool) Fa
 		return say("not a comment", "begin a comment with #")
 	case strings.Contains(problem, "expected ',' or ']'"):
 		f.Remedy = `put a comma between two values and ] behind the last one: ["a", "b"]`
-	case header != nil:
+	case header != "":
 		f.Remedy = "a table is [name], one of several is [[name]]"
-	case strings.Contains(problem, "expected newline") && afterValue.MatchString(value):
+	case strings.Contains(problem, "expected newline") && moreBehind(value):
 		return say("there is more behind the value", "remove it, or begin a comment with #")
-	case bareText.MatchString(value):
+	case bareText(value):
 		if f.Problem == problem {
 			f.Problem = "text without quotes"
 		}
@@ -74,10 +65,10 @@ func syntaxFault(lines [][]byte, line int, problem, value string, twice bool) Fa
 		}
 	case strings.HasPrefix(value, "="):
 		return say("two =", "write one =")
-	case first != nil && first[2] == ":" && homes()[first[1]+"[]"] != "":
-		return say("not a table", "write "+homes()[first[1]+"[]"])
-	case first != nil:
-		return say("no = behind the key", fmt.Sprintf(`write %s = "text"`, first[1]))
+	case sign == ':' && homes()[first+"[]"] != "":
+		return say("not a table", "write "+homes()[first+"[]"])
+	case first != "":
+		return say("no = behind the key", fmt.Sprintf(`write %s = "text"`, first))
 	case strings.HasSuffix(text, "="):
 		return say("no value behind the =", fmt.Sprintf(`write %s = "text", or remove the line: the default holds then`, key))
 	default:
@@ -86,13 +77,88 @@ func syntaxFault(lines [][]byte, line int, problem, value string, twice bool) Fa
 	return f
 }
 
+// keyLine reads a line "key = value", "" from every other.
+func keyLine(text string) (key, value string) {
+	key, value, ok := strings.Cut(text, "=")
+	if key = strings.TrimSpace(key); !ok || !madeOf(key, alphanum+"_-") {
+		return "", ""
+	}
+	return key, strings.TrimSpace(value)
+}
+
+// firstWord is the name at the start of a line and the sign behind it, where that is none that belongs there.
+func firstWord(text string) (word string, sign byte) {
+	text = strings.TrimLeft(text, blanks)
+	rest := strings.TrimLeft(text, alphanum+"_-")
+	word = text[:len(text)-len(rest)]
+	if rest = strings.TrimLeft(rest, blanks); word == "" || rest == "" || strings.IndexByte(`:"'`, rest[0]) < 0 {
+		return "", 0
+	}
+	return word, rest[0]
+}
+
+// headerName is the name in a table's header, also in one that is not closed; "" of another line.
+func headerName(text string) string {
+	name, ok := strings.CutPrefix(strings.TrimLeft(text, blanks), "[")
+	if !ok {
+		return ""
+	}
+	name = strings.TrimLeft(strings.TrimLeft(name, "["), blanks)
+	return name[:len(name)-len(strings.TrimLeft(name, alphanum+"_.-"))]
+}
+
+// moreBehind reports whether a semicolon, a comma or a foreign comment stands behind a whole value.
+func moreBehind(value string) bool {
+	if rest, ok := strings.CutPrefix(value, `"`); ok {
+		_, rest, ok = strings.Cut(rest, `"`)
+		return ok && foreign(rest)
+	}
+	if i := strings.LastIndexByte(value, ']'); i >= 0 {
+		return foreign(value[i+1:])
+	}
+	for _, word := range []string{"true", "false"} {
+		if rest, ok := strings.CutPrefix(value, word); ok {
+			return foreign(rest)
+		}
+	}
+	rest := strings.TrimLeft(value, numerals+".-_")
+	return rest != value && foreign(rest)
+}
+
+func foreign(rest string) bool {
+	rest = strings.TrimLeft(rest, blanks)
+	return rest != "" && (rest[0] == ';' || rest[0] == ',' || strings.HasPrefix(rest, "//"))
+}
+
+// bareText reports whether a value begins as text, a number with its unit, one that is dialled, or an address.
+func bareText(value string) bool {
+	after := strings.TrimLeft(value, numerals)
+	number := value[:len(value)-len(after)]
+	switch {
+	case len(number) > 1 && number[0] == '0', after != "" && strings.IndexByte(letters, after[0]) >= 0:
+		return true
+	case number == "":
+		return after != "" && strings.IndexByte("*+/.:", after[0]) >= 0
+	case after == "" || after[0] != '.' && after[0] != '-':
+		return false
+	}
+	next := strings.IndexAny(after[1:], ".-")
+	return next > 0 && madeOf(after[1:1+next], numerals)
+}
+
+// mayHoldSecret reports whether a line may hold a code or a password.
+func mayHoldSecret(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "code") || strings.Contains(text, "pass")
+}
+
 // headerTwice is the remedy for a table that is there already.
 func headerTwice(lines [][]byte, line int, name string) string {
 	if _, several := homes()[name+"[]"]; several {
 		return fmt.Sprintf("there can be several of these: write [[%s]] with double brackets, each time", name)
 	}
 	for i, l := range lines[:line-1] {
-		if m := headerName.FindSubmatch(l); m != nil && string(m[1]) == name {
+		if headerName(string(l)) == name {
 			return fmt.Sprintf("put its keys under the [%s] in line %d", name, i+1)
 		}
 	}
@@ -105,13 +171,13 @@ func listBegins(lines [][]byte, line int, problem string) int {
 		return line
 	}
 	for i := line - 1; i >= 0; i-- {
-		if keyLine.Match(lines[i]) {
+		if key, _ := keyLine(string(lines[i])); key != "" {
 			_, value, _ := bytes.Cut(lines[i], []byte("="))
 			if bytes.HasPrefix(bytes.TrimSpace(value), []byte("[")) {
 				return i + 1
 			}
 		}
-		if i < line-1 && headerName.Match(lines[i]) {
+		if i < line-1 && headerName(string(lines[i])) != "" {
 			break
 		}
 	}

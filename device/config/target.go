@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,29 +23,22 @@ type Target struct {
 	User    string // user part, as in the URI
 }
 
-var (
-	sipURI = regexp.MustCompile(`^sip:(?:([A-Za-z0-9_.!~*'()&=+$,;?/%-]+)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)` + // user, host
-		`(?::([0-9]{1,5}))?((?:;[A-Za-z0-9_.!~*'+%=-]+)*)$`) // port, parameters
-	extension = regexp.MustCompile(`^[A-Za-z0-9_.!~*'()+#-]+$`)
-	hostName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?$`)
-)
-
 // Target reads one entry of a bell's targets: a user of the built-in server, else an extension at the bell's
 // account, or a SIP URI. A URI goes through the account whose domain or server it names, else through the
 // account that the bell names, else directly.
 func (c *Config) Target(b *Bell, text string) (Target, error) {
 	if strings.Contains(text, ":") {
-		m := sipURI.FindStringSubmatch(text)
-		if m == nil {
+		u, ok := splitURI(text)
+		if !ok {
 			return Target{}, fmt.Errorf("config: target %q: not a URI like sip:user@host or sip:host:port", text)
 		}
-		if !validHost(m[2]) || m[3] != "" && !validPort(m[3]) {
+		if !validHost(u.host) || u.port != "" && !validPort(u.port) {
 			return Target{}, fmt.Errorf("config: target %q: bad host or port", text)
 		}
 		if _, err := sip.ParseURI(text); err != nil { // what the station will dial it by
 			return Target{}, fmt.Errorf("config: target %q: %w", text, err)
 		}
-		return Target{Text: text, URI: text, User: m[1], Account: c.accountFor(b, m[2])}, nil
+		return Target{Text: text, URI: text, User: u.user, Account: c.accountFor(b, u.host)}, nil
 	}
 	if c.ServerOn() {
 		for _, u := range c.Server.Users {
@@ -63,7 +55,7 @@ func (c *Config) Target(b *Bell, text string) (Target, error) {
 	if a == nil {
 		return Target{}, fmt.Errorf("config: target %q: neither a user of the built-in server nor a SIP URI", text)
 	}
-	if !extension.MatchString(text) {
+	if !madeOf(text, alphanum+"_.!~*'()+#-") {
 		return Target{}, fmt.Errorf("config: target %q: not a number or name that can be dialled", text)
 	}
 	user := strings.ReplaceAll(text, "#", "%23") // RFC 3261 §25.1: '#' is no user character
@@ -72,8 +64,8 @@ func (c *Config) Target(b *Bell, text string) (Target, error) {
 
 // nearlyURI finds URIs whose parts look right, but which cannot be dialled.
 func nearlyURI(text string) bool {
-	m := sipURI.FindStringSubmatch(text)
-	return m != nil && validHost(m[2]) && (m[3] == "" || validPort(m[3]))
+	u, ok := splitURI(text)
+	return ok && validHost(u.host) && (u.port == "" || validPort(u.port))
 }
 
 // uriMeant puts the brackets round the IPv6 address of a SIP URI that has none; "" where it is not that.
@@ -90,12 +82,12 @@ func uriMeant(text string) string {
 	return "sip:" + user + "[" + host + "]"
 }
 
-// scheme is what people put before a host, and may be left out.
-var scheme = regexp.MustCompile(`^[A-Za-z]+:(//)?`)
-
-// serverIn finds the host[:port] in a URI; "" where text is none.
+// serverIn finds the host[:port] in a URI, whose scheme may be left out; "" where text is none.
 func serverIn(text string) string {
-	rest := scheme.ReplaceAllString(text, "")
+	rest := text
+	if scheme, behind, ok := strings.Cut(text, ":"); ok && madeOf(scheme, letters) {
+		rest = strings.TrimPrefix(behind, "//")
+	}
 	if _, host, ok := strings.Cut(rest, "@"); ok {
 		rest = host
 	}
@@ -217,7 +209,7 @@ func validHost(host string) bool {
 		addr, err := netip.ParseAddr(host)
 		return err == nil && addr.Is4()
 	}
-	return len(host) <= 253 && hostName.MatchString(host)
+	return len(host) <= 253 && hostName(host)
 }
 
 func validPort(text string) bool {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +48,14 @@ func (d *document) door(c *Config, i int) {
 		Remedy:  "keep the relay indoors, or where opening the case is noticed"})
 }
 
-var lineForm = regexp.MustCompile(`^[^\s:]+$|^\S+:[0-9]{1,4}$`)
+// lineForm reports whether a line is spelt as a name, or as a chip and an offset.
+func lineForm(line string) bool {
+	chip, offset := line, "0"
+	if i := strings.LastIndexByte(line, ':'); i >= 0 {
+		chip, offset = line[:i], line[i+1:]
+	}
+	return chip != "" && !strings.ContainsAny(line, blanks) && len(offset) <= 4 && madeOf(offset, numerals)
+}
 
 // pinOf names a line in one way: on a Raspberry Pi's own chip the offset is the GPIO number. bcm is -1 for
 // other lines.
@@ -72,7 +78,7 @@ func (d *document) boardLines(c *Config) {
 		case line == "":
 			d.fault(key, "", "missing", `write line = "GPIO17"; "portero pins" lists them`)
 			return
-		case !lineForm.MatchString(line),
+		case !lineForm(line),
 			len(line) > 4 && strings.EqualFold(line[:4], "GPIO") && line[4] >= '0' && line[4] <= '9' && bcm < 0,
 			bcm > 53:
 			d.fault(key, line, "not a line",

@@ -73,11 +73,11 @@ func (d *document) from(c *Config, key string, a *Allow) {
 // ExactCaller reports whether an [[incoming.allow]] may name a caller so: "sip:user@host", or a user of the
 // built-in server by its name.
 func ExactCaller(from, source string) bool {
-	if source == "server" && userName.MatchString(from) {
+	if source == "server" && userName(from) {
 		return true
 	}
-	m := sipURI.FindStringSubmatch(from)
-	return m != nil && m[1] != "" && m[3] == "" && m[4] == "" && validHost(m[2])
+	u, ok := splitURI(from)
+	return ok && u.user != "" && u.port == "" && u.params == "" && validHost(u.host)
 }
 
 // fromMeant is the exact caller that somebody means who has written a number, a name or another form of the
@@ -96,11 +96,11 @@ func (c *Config) fromMeant(a *Allow) string {
 	} else if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
 		host = "[" + host + "]"
 	}
-	m := sipURI.FindStringSubmatch("sip:" + user + "@" + host)
-	if m == nil || m[1] == "" || !validHost(m[2]) {
+	u, ok := splitURI("sip:" + user + "@" + host)
+	if !ok || u.user == "" || !validHost(u.host) {
 		return ""
 	}
-	return "sip:" + m[1] + "@" + m[2]
+	return "sip:" + u.user + "@" + u.host
 }
 
 // callersDomain is what stands behind the @ of a caller who is known by number or name: that of the account

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 
@@ -143,8 +142,6 @@ func (d *document) accountPassword(a *Account, key string) {
 // StationUser is the station's own user name at the built-in server, and in calls without an account.
 const StationUser = "door"
 
-var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
 func (d *document) server(c *Config) {
 	d.oneOf("server.enabled", c.Server.Enabled, "auto", "on", "off")
 	if dom := c.Server.Domain; dom != "" && (!validHost(dom) || strings.Contains(dom, ":")) {
@@ -158,7 +155,7 @@ func (d *document) server(c *Config) {
 		switch {
 		case u.Name == "":
 			d.fault(at+"name", "", "missing", `write name = "kitchen"`)
-		case !userName.MatchString(u.Name) || len(u.Name) > 64:
+		case !userName(u.Name) || len(u.Name) > 64:
 			d.fault(at+"name", u.Name, "not a user name", "use letters, digits, dot, hyphen and underscore")
 		case strings.EqualFold(u.Name, StationUser):
 			d.fault(at+"name", u.Name, "the station's own name at the built-in server", "choose another name")
