@@ -36,7 +36,7 @@ func newAllowRule(a config.Allow) (r allowRule, err error) {
 // name than its own, by whatever name of this machine.
 func (r *allowRule) isFrom(from sip.URI) bool {
 	if r.source.Server {
-		return r.from.Username() == from.Username()
+		return strings.EqualFold(r.from.Username(), from.Username())
 	}
 	return r.from.Username() == from.Username() && strings.EqualFold(r.from.Host, from.Host)
 }

@@ -141,6 +141,9 @@ func (s *Server) check(req *sip.Request, status int, now time.Time) (user string
 	if errors.Is(err, digest.ErrNoCredentials) {
 		user, err = s.digest.Check(req.Values("Authorization"), req.Method, now)
 	}
+	if err == nil {
+		user = s.userOf(user)
+	}
 	return user, err
 }
 

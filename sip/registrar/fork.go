@@ -82,7 +82,7 @@ func (f *fork) add(t target) {
 }
 
 // callee is the user that is called.
-func (f *fork) callee() string { return f.req.URI.Username() }
+func (f *fork) callee() string { return f.s.userOf(f.req.URI.Username()) }
 
 func (f *fork) branch(to target) *branch {
 	b := &branch{f: f, to: to}

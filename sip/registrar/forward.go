@@ -31,7 +31,7 @@ func (s *Server) proxyWithin(tx *transaction.Server, req *sip.Request, to end) {
 
 // proxyFor forwards the request of a user, who calls under no name but its own and makes no claims beyond it.
 func (s *Server) proxyFor(tx *transaction.Server, req *sip.Request, user string) {
-	if req.From.URI.Username() != user || !s.ours(req.From.URI) {
+	if s.userOf(req.From.URI.Username()) != user || !s.ours(req.From.URI) {
 		s.tellAnother(tx.Flow().Remote, req, user, req.From.URI)
 		tx.Respond(sip.NewResponse(req, 403, ""))
 		return
@@ -60,7 +60,7 @@ func (s *Server) proxy(tx *transaction.Server, req *sip.Request, user string, cl
 	clean(req)
 	f := newFork(s, tx, req)
 	if bell {
-		f.bell = req.URI.Username()
+		f.bell = f.callee()
 	}
 	if f.record = dialogMaking(req.Method); f.record {
 		var contact sip.URI
@@ -92,7 +92,7 @@ func (s *Server) targets(flow transport.Flow, req *sip.Request) ([]target, int) 
 	case len(req.Route) > 0 || !s.ours(req.URI):
 		return nil, 403 // no relay to others
 	}
-	callee := req.URI.Username()
+	callee := s.userOf(req.URI.Username())
 	if _, known := s.passwords[callee]; !known {
 		return nil, 404
 	}

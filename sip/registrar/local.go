@@ -80,6 +80,28 @@ func (s *Server) isNamed(host string, port uint16) bool {
 	return s.hosts[first]
 }
 
+// userOf is the user that a name stands for: phones write it with our domain behind it, and with the capital
+// or the space that a keyboard put there. "": no user, or more than one.
+func (s *Server) userOf(name string) string {
+	if _, exact := s.passwords[name]; exact {
+		return name
+	}
+	alone, domain, has := strings.Cut(name, "@")
+	if has && !s.domains[canonicalHost(domain)] {
+		return ""
+	}
+	found := ""
+	for user := range s.passwords {
+		if strings.EqualFold(user, strings.TrimSpace(alone)) {
+			if found != "" {
+				return ""
+			}
+			found = user
+		}
+	}
+	return found
+}
+
 func literalHost(host string) (netip.Addr, bool) {
 	if host == "" || host[0] != '[' && (host[0] < '0' || host[0] > '9') {
 		return netip.Addr{}, false

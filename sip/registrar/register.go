@@ -27,7 +27,7 @@ func (s *Server) register(tx *transaction.Server, req *sip.Request, user string)
 		s.tellForeign(tx.Flow().Remote, req, req.To.URI.Host)
 		tx.Respond(sip.NewResponse(req, 404, ""))
 		return
-	case req.To.URI.Username() != user:
+	case s.userOf(req.To.URI.Username()) != user:
 		s.tellAnother(tx.Flow().Remote, req, user, req.To.URI)
 		tx.Respond(sip.NewResponse(req, 403, ""))
 		return

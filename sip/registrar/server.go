@@ -102,7 +102,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	rand.Read(s.key[:])
 	s.digest = digest.NewServer(cmp.Or(realm, "portero"), func(user string) (string, bool) {
-		p, ok := s.passwords[user]
+		p, ok := s.passwords[s.userOf(user)]
 		return p, ok
 	})
 	s.digest.Also = func(realm string) bool { return s.isNamed(realm, 0) }

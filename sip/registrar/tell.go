@@ -30,7 +30,7 @@ func (s *Server) tellWrong(from netip.AddrPort, req *sip.Request, user string) {
 	if !s.first("wrong", user, from) {
 		return
 	}
-	if _, known := s.passwords[user]; known {
+	if s.userOf(user) != "" {
 		s.log.Warn("log-in refused, the password is wrong", "call", req.CallID, "user", user, "from", from, "method", req.Method,
 			"remedy", "type the password of this [[server.user]] into the phone anew")
 		return
@@ -41,17 +41,12 @@ func (s *Server) tellWrong(from netip.AddrPort, req *sip.Request, user string) {
 
 // rename says how a name that nobody has differs from those that there are.
 func (s *Server) rename(user string) string {
-	alone, _, domain := strings.Cut(user, "@")
 	if user == "" {
 		return "the phone shows no name: write one of the users into its user name and its authentication name"
 	}
-	for _, name := range s.names() {
-		switch {
-		case domain && strings.EqualFold(alone, name):
-			return "the phone's authentication name is to be " + name + " alone, without the @ and what follows"
-		case strings.EqualFold(strings.TrimSpace(user), name):
-			return "capitals and spaces count: write " + name + " into the phone"
-		}
+	alone, _, domain := strings.Cut(user, "@")
+	if name := s.userOf(alone); domain && name != "" {
+		return "the phone's authentication name is to be " + name + " alone, without the @ and what follows"
 	}
 	return "write the name of a [[server.user]] into the phone's user name and authentication name, or add one to the file"
 }
