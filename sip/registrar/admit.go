@@ -119,7 +119,7 @@ func (s *Server) authenticated(flow transport.Flow, req *sip.Request, status int
 			take(s, tx, req,
 				user)
 		},
-			Share: transaction.Share{User: user}}
+			Share: transaction.Share{User: user}, Reserved: s.cfg.Bell != "" && user == s.cfg.Bell}
 	}
 	if errors.Is(err, digest.ErrWrong) {
 		s.tellWrong(flow.Remote, req, user)

@@ -31,6 +31,8 @@ type Verdict struct {
 	Status int
 	// Share says whose share of this host the request counts against when it is taken.
 	Share Share
+	// Reserved has the request taken while others are refused for want of room: it is this host's own.
+	Reserved bool
 }
 
 // Refuse is the verdict that answers with a status and keeps no state.

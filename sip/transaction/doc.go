@@ -32,7 +32,8 @@
 // # Bounds
 //
 //	512    messages that wait for the loop; what comes beyond is dropped, as by a full socket buffer
-//	4096   server transactions; beyond, requests outside of dialogs get 503 without state
+//	4096   server transactions, 1024 of one user or source, 512 for this host's own (share.go); beyond, requests
+//	       get 503 without state
 //
 // A request of a stranger costs no state: Admit decides before there is a transaction, and the same request
 // gets the same To tag.

@@ -29,6 +29,9 @@ type Server struct {
 	repeat   *Timer // G
 	limit    *Timer // H, I, J, L
 
+	share   Share // that it counts against
+	charged bool
+
 	onCancel func(*sip.Request)
 	onFail   func(error)
 }
@@ -194,6 +197,7 @@ func (tx *Server) step(ev txEvent) {
 		tx.limit.Stop()
 		delete(tx.s.servers, tx.key)
 		delete(tx.s.byID, tx.id)
+		tx.s.settle(tx)
 	}
 }
 
@@ -217,6 +221,7 @@ func (tx *Server) completeInvite() {
 func (tx *Server) accept() {
 	tx.trying.Stop()
 	tx.resend()
+	tx.s.rests(tx)
 	tx.limit = tx.s.After(Lifetime, func() { tx.step(evTimerL) })
 }
 
@@ -227,6 +232,7 @@ func (tx *Server) retransmit() {
 }
 
 func (tx *Server) confirm() {
+	tx.s.rests(tx)
 	tx.repeat.Stop()
 	tx.limit.Stop()
 	linger := T4
@@ -238,6 +244,7 @@ func (tx *Server) confirm() {
 
 func (tx *Server) complete() {
 	tx.resend()
+	tx.s.rests(tx)
 	linger := Lifetime
 	if tx.target.Proto.Reliable() {
 		linger = 0

@@ -33,12 +33,8 @@ type Config struct {
 	AnswersFrom func(netip.Addr) bool
 }
 
-// The bounds of a stack.
-const (
-	InboxSize = 512 // messages from the network that may wait for the loop
-	// open server transactions; more requests outside of dialogs are answered 503 statelessly
-	MaxServers = 4096
-)
+// InboxSize is how many messages from the network may wait for the loop.
+const InboxSize = 512
 
 // ErrNoTransport is no failure that waiting would heal.
 var ErrNoTransport = errors.New("no such transport")
@@ -61,6 +57,7 @@ type Stack struct {
 	timers    timerHeap
 	clients   map[txKey]*Client
 	servers   map[txKey]*Server
+	shares    map[Share]*holding // of servers
 	byID      map[uint64]owner
 	lastID    uint64
 	elsewhere Told[netip.Addr] // responses that came from there
@@ -98,6 +95,7 @@ func NewStack(cfg Config, core Core, transports ...transport.Transport) *Stack {
 		timers:     newTimerHeap(),
 		clients:    map[txKey]*Client{},
 		servers:    map[txKey]*Server{},
+		shares:     map[Share]*holding{},
 		byID:       map[uint64]owner{},
 		odd:        Told[netip.Addr]{Most: oddSources},
 		elsewhere:  Told[netip.Addr]{Most: oddSources},
@@ -301,12 +299,12 @@ func (s *Stack) receiveRequest(flow transport.Flow, req *sip.Request) {
 		if v.Status != 0 {
 			s.respondStateless(flow, req, v.Status, "")
 		}
-	case len(s.servers) >= MaxServers && req.To.Tag() == "":
-		// What Admit lets into a dialog is not refused: the BYE of a call must reach it, however many
-		// strangers there are.
+	case !s.room(v, req):
 		s.full(flow, req, v.Share)
 	default:
-		v.Take(newServer(s, key, flow, req), req)
+		tx := newServer(s, key, flow, req)
+		s.charge(tx, v.Share)
+		v.Take(tx, req)
 	}
 }
 

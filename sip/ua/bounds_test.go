@@ -176,15 +176,23 @@ func flood(deliver func(transport.Packet) bool, method string, n int) {
 	synctest.Wait()
 }
 
-// TestTransactionBound opens more server transactions than the stack keeps: the rest is refused without
-// state.
+// TestTransactionBound opens more server transactions than one source may have: the rest is refused without
+// state, and others have room.
 func TestTransactionBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, p, deliver, _ := busy(t)
 		flood(deliver, "INVITE", transaction.MaxServers+500)
-		if _, servers, _, _ := a.Stack().Held(); servers != transaction.MaxServers ||
-			p.sent[486] != transaction.MaxServers || p.sent[503] != 500 {
+		const refused = transaction.MaxServers + 500 - transaction.MaxShare
+		if _, servers, _, _ := a.Stack().Held(); servers != transaction.MaxShare ||
+			p.sent[486] != transaction.MaxShare || p.sent[503] != refused {
 			t.Errorf("%d transactions, answers %v", servers, p.sent)
+		}
+		other := strangerFlow
+		other.Remote = netip.MustParseAddrPort("203.0.113.67:5060")
+		deliver(transport.Packet{Flow: other, Data: strangers("INVITE", 99998)})
+		synctest.Wait()
+		if p.sent[486] != transaction.MaxShare+1 {
+			t.Error("one source took the room of another")
 		}
 		flood(deliver, "ACK", transaction.MaxServers)
 		time.Sleep(time.Minute)
