@@ -249,18 +249,15 @@ func (d *demo) furnish(log *slog.Logger) error {
 	if d.keep {
 		targets = `"kitchen", "softphone"`
 	}
-	var cfg *config.Config
-	for cfg == nil || len(cfg.Codes) == 0 { // one like 1234 opens nothing
-		n, err := rand.Int(rand.Reader, big.NewInt(9000))
-		if err != nil {
-			return err
-		}
-		d.code = fmt.Sprint(n.Int64() + 1000)
-		cfg, err = config.Parse(fmt.Appendf(nil, demoConfig, d.dir, net.JoinHostPort(host, "0"), d.listen, d.password, d.soft, targets,
-			demoSwitchOn.String(), d.code))
-		if err != nil {
-			return err
-		}
+	n, err := rand.Int(rand.Reader, big.NewInt(9000))
+	if err != nil {
+		return err
+	}
+	d.code = fmt.Sprint(n.Int64() + 1000)
+	cfg, err := config.Parse(fmt.Appendf(nil, demoConfig, d.dir, net.JoinHostPort(host, "0"), d.listen, d.password, d.soft, targets,
+		demoSwitchOn.String(), d.code))
+	if err != nil {
+		return err
 	}
 	visitor, resident := filepath.Join(d.dir, "visitor.wav"), filepath.Join(d.dir, "resident.wav")
 	if err := errors.Join(os.WriteFile(visitor, visitorSpeech, 0o600), os.WriteFile(resident, residentSpeech, 0o600)); err != nil {

@@ -45,9 +45,8 @@ func easyPassword(password Secret, user string) string {
 	return ""
 }
 
-// easyCode says what makes the digits of a code easy to guess ("": nothing), and whether they are among the
-// first that anybody tries: a few guesses are free before each lock-out.
-func easyCode(digits string) (why string, first bool) {
+// easyCode says what makes the digits of a code easy to guess; "": nothing.
+func easyCode(digits string) string {
 	step, steady := 0, true // the same from each digit to the next, 9 being followed by 0
 	for i := 1; i < len(digits); i++ {
 		d := (int(digits[i]) - int(digits[i-1]) + 10) % 10
@@ -60,21 +59,21 @@ func easyCode(digits string) (why string, first bool) {
 	}
 	switch {
 	case oneDigit(digits):
-		return "one digit again and again", true
+		return "one digit again and again"
 	case steady && (step == 1 || step == 9):
-		return "digits in their order", true
+		return "digits in their order"
 	case steady:
-		return "digits in equal steps", false
+		return "digits in equal steps"
 	case len(different) == 2:
-		return "two digits only", false
+		return "two digits only"
 	case repeats(digits):
-		return "a group of digits again and again", false
+		return "a group of digits again and again"
 	case onKeypad(digits):
-		return "a pattern of the keypad", false
+		return "a pattern of the keypad"
 	case isDate(digits):
-		return "a date or a year, as birthdays are", false
+		return "a date or a year, as birthdays are"
 	}
-	return "", false
+	return ""
 }
 
 func oneDigit(s string) bool { return strings.Trim(s, s[:1]) == "" }
