@@ -83,16 +83,23 @@ func (s *Server) isNamed(host string, port uint16) bool {
 // userOf is the user that a name stands for: phones write it with our domain behind it, and with the capital
 // or the space that a keyboard put there. "": no user, or more than one.
 func (s *Server) userOf(name string) string {
+	alone, domain, has := strings.Cut(name, "@")
+	if has {
+		if u, err := sip.ParseURI("sip:" + domain); err != nil || !s.ours(u) {
+			return ""
+		}
+	}
+	return s.userNamed(alone)
+}
+
+// userNamed is userOf of a name alone. Any goroutine may call it.
+func (s *Server) userNamed(name string) string {
 	if _, exact := s.passwords[name]; exact {
 		return name
 	}
-	alone, domain, has := strings.Cut(name, "@")
-	if has && !s.domains[canonicalHost(domain)] {
-		return ""
-	}
 	found := ""
 	for user := range s.passwords {
-		if strings.EqualFold(user, strings.TrimSpace(alone)) {
+		if strings.EqualFold(user, strings.TrimSpace(name)) {
 			if found != "" {
 				return ""
 			}

@@ -87,7 +87,7 @@ func (s *Server) At(user string, host netip.Addr) bool {
 	l := &s.location
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, b := range l.users[s.userOf(user)] {
+	for _, b := range l.users[s.userNamed(user)] {
 		if b.hop.Addr.Addr().Unmap().WithZone("") == host.Unmap().WithZone("") {
 			return true
 		}

@@ -127,8 +127,8 @@ func TestRefusedLogInsAreBounded(t *testing.T) {
 func TestNamesOfUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, bell := bellServer(t, nil)
-		for i, name := range []string{"Anna", "ANNA", "anna ", "anna@portero.local", "Anna@Portero.local"} {
-			r := h.raw("anna", fmt.Sprintf("10.0.0.%d:5060", i+1))
+		for i, name := range []string{"Anna", "ANNA", "anna ", "anna@portero.local", "Anna@Portero.local", "anna@10.0.0.9", "anna@10.0.0.9:5060"} {
+			r := h.raw("anna", fmt.Sprintf("10.0.1.%d:5060", 50+i))
 			r.cred.User = name
 			aor := strings.TrimSpace(name)
 			aor, _, _ = strings.Cut(aor, "@")
@@ -140,8 +140,8 @@ func TestNamesOfUsers(t *testing.T) {
 			r.wantStatus(480, r.request("INVITE", "sip:Ben@"+domain))
 		}
 		bell.send(bell.request("INVITE", "sip:Anna@"+domain))
-		late := h.raw("anna", "10.0.0.7:5060")
-		late.wantStatus(200, late.register("<sip:anna@10.0.0.7>"))
+		late := h.raw("anna", "10.0.1.7:5060")
+		late.wantStatus(200, late.register("<sip:anna@10.0.1.7>"))
 		late.within(soon)
 		wrong := h.raw("anna", "10.0.0.9:6060")
 		wrong.cred.User, wrong.cred.Password = "Anna", "secret of ben"
