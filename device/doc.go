@@ -12,7 +12,8 @@
 //	station.go     the loop: what it is put together from, steps, lines that change
 //	command.go     what others may ask for, each with an answer
 //	snapshot.go    the one document that says how the station stands
-//	visit.go       a visit in the order it goes: press, call, ring, answer, talk, end
+//	visit.go       a visit in the order it goes: calls, answer, talk, end
+//	ring.go        how a bell calls its targets: at once or in turn, and those that are not there yet
 //	unheard.go     why nobody came, in one sentence
 //	words.go       why a call has failed, in plain words
 //	silence.go     a talk whose far end is not heard: who may hear, when it is asked and told, a new address

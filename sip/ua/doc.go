@@ -9,7 +9,7 @@
 //	         §10          register, binding (what is granted), patience (back-off), query (§10.2.3)
 //	         §11          options (those of others, and whether a far end is there still)
 //	         §12          dialog, reach (where its requests go)
-//	         §13          invite_out, invite_in, cancel, leg, call
+//	         §13          invite_out, invite_in, cancel, leg, call; doubt (a server that says nothing)
 //	         §15          bye
 //	         §14          reinvite (ours), invite_in (theirs)
 //	         §22          attempts, credentials (whose challenges are answered), package digest

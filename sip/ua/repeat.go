@@ -1,10 +1,12 @@
 package ua
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
 	"portero/sip"
+	"portero/sip/transport"
 )
 
 // A call that waits (Invite.Waits) goes on until Hangup where others end because nobody is there yet: its
@@ -80,6 +82,12 @@ func (a *Agent) mayRepeat(to sip.URI) bool {
 	}
 	a.repeats[key] = append(a.repeats[key], now)
 	return true
+}
+
+// offerer is whom an offer was made for, and at which address of ours.
+type offerer struct {
+	to    transport.Target
+	local netip.AddrPort
 }
 
 // addressEvery is how often a call that nobody has taken looks whether this host still has the address that
