@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// A burst of messages leaves memory behind that Go would keep until its next collection, minutes later, and in parts for good. All of it
-// is locked (package guard), so that on a small board the page cache, and with it the programs of the system, pay for it.
+// A burst of messages leaves memory behind that Go would keep until its next collection, minutes later, and in
+// parts for good. All of it is locked (package guard), so that on a small board the page cache, and with it the
+// programs of the system, pay for it.
 const (
 	memoryEvery = 15 * time.Second // how often it is looked at
 	memoryBurst = 2 << 20          // what is worth a collection
 )
 
-// giveBack returns to the system what a burst has left behind, some 30 s after its end, and not while somebody talks: what is given
-// back has to be fetched again.
+// giveBack returns to the system what a burst has left behind, some 30 s after its end, and not while somebody
+// talks: what is given back has to be fetched again.
 func giveBack(ctx context.Context, idle func() bool) error {
 	look := time.NewTicker(memoryEvery)
 	defer look.Stop()
@@ -29,7 +30,8 @@ func giveBack(ctx context.Context, idle func() bool) error {
 		}
 		held := memoryHeld()
 		least = min(least, held)
-		if held > least+memoryBurst && held < before+memoryBurst/2 && idle() { // more than there was, and no longer growing
+		grown, growing := held > least+memoryBurst, held >= before+memoryBurst/2
+		if grown && !growing && idle() {
 			debug.FreeOSMemory()
 			held = memoryHeld()
 			least = held // what is left is in use

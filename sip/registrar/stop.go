@@ -12,9 +12,10 @@ type stop struct {
 	done    func()             // nil: the server does not stop
 }
 
-// Shutdown takes back the calls that ring: their phones get a CANCEL, and their caller, who has not given up, a 503 once they have
-// ended, or after within at the latest. So no phone rings on for a caller who is no longer connected to it. New calls are refused
-// with 503; what is answered goes on without the server. done runs on the loop. Any goroutine may call it, once.
+// Shutdown takes back the calls that ring: their phones get a CANCEL, and their caller, who has not given up, a
+// 503 once they have ended, or after within at the latest. So no phone rings on for a caller who is no longer
+// connected to it. New calls are refused with 503; what is answered goes on without the server. done runs on the
+// loop. Any goroutine may call it, once.
 func (s *Server) Shutdown(within time.Duration, done func()) {
 	s.stack.Post(func() {
 		s.stop.done = done
