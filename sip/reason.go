@@ -9,6 +9,12 @@ func ReasonPhrase(status int) string {
 	return reasons[status/100*100]
 }
 
+// CompletedElsewhere is the Reason header (RFC 3326 §2) of a CANCEL to a phone that stops ringing because
+// another has answered: it shows no missed call.
+func CompletedElsewhere() Header {
+	return Header{Name: "Reason", Value: `SIP;cause=200;text="Call completed elsewhere"`}
+}
+
 // Keys without a phrase of their own in an RFC (200 aside) are the x00 of their class: RFC 3261 §21,
 // extensions as noted.
 var reasons = map[int]string{

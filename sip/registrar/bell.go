@@ -12,10 +12,6 @@ import (
 // ringing alone (§16.7 item 5 would cancel the others, but two phones of one household are two minds); when
 // all have been asked and somebody has declined, the bell hears of it.
 
-// elsewhere is what a phone is told whose ringing ends because another was answered (RFC 3326 §2): it shows
-// no missed call.
-var elsewhere = sip.Header{Name: "Reason", Value: `SIP;cause=200;text="Call completed elsewhere"`}
-
 // absent reports whether the final response of a branch says that nobody was asked: whoever registers later
 // may be there.
 func absent(status int) bool {
@@ -89,13 +85,13 @@ func (t target) samePhone(other target) bool {
 		len(t.path) == 0 && len(other.path) == 0 && t.hop == other.hop
 }
 
-// retryAfter is how long a network that is away is left alone while other phones ring.
-const retryAfter = time.Second
+// resendAfter is how long a network that is away is left alone while other phones ring.
+const resendAfter = time.Second
 
 // retryLater sends what could not be sent once more, to the phones that are still registered there.
 func (f *fork) retryLater() {
 	f.again.Stop()
-	f.again = f.s.stack.After(retryAfter, func() {
+	f.again = f.s.stack.After(resendAfter, func() {
 		var lost []target
 		f.branches = slices.DeleteFunc(f.branches, func(b *branch) bool {
 			if b.lost {

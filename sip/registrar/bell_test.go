@@ -85,7 +85,7 @@ func TestBellWaitsForPhone(t *testing.T) {
 		if res := bell.finalOf(sent); res.Status != 200 {
 			t.Errorf("status %d", res.Status)
 		}
-		if got := first.Request("CANCEL").Get("Reason"); got != elsewhere.Value {
+		if got := first.Request("CANCEL").Get("Reason"); got != sip.CompletedElsewhere().Value {
 			t.Errorf("Reason %q", got)
 		}
 		third := h.raw("anna", "10.0.0.3:5060")
@@ -192,7 +192,7 @@ func TestBellEndsByCancel(t *testing.T) {
 		anna := h.raw("anna", "10.0.0.1:5060")
 		anna.come()
 		anna.Silence(5 * time.Second) // the bell has ended
-		for _, reason := range []string{"", elsewhere.Value} {
+		for _, reason := range []string{"", sip.CompletedElsewhere().Value} {
 			bell.id += "x"
 			sent := bell.rings()
 			invite := anna.Request("INVITE")

@@ -163,7 +163,7 @@ func (f *fork) answer(b *branch, res *sip.Response) {
 	f.pass(res)
 	if first {
 		f.rest()
-		f.why = []sip.Header{elsewhere}
+		f.why = []sip.Header{sip.CompletedElsewhere()}
 		f.cancelOthers()
 	}
 }

@@ -110,7 +110,7 @@ func (c *Call) release() {
 func (c *Call) Hangup() { c.a.s.Post(func() { c.hangup() }) }
 
 // AnsweredElsewhere is Hangup for a call that has lost to another one: its phone shows no missed call.
-func (c *Call) AnsweredElsewhere() { c.a.s.Post(func() { c.hangup(elsewhere) }) }
+func (c *Call) AnsweredElsewhere() { c.a.s.Post(func() { c.hangup(sip.CompletedElsewhere()) }) }
 
 func (c *Call) hangup(why ...sip.Header) {
 	c.tell(CallEvent{Kind: Ended, Reason: "hung up"})

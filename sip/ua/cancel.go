@@ -2,10 +2,6 @@ package ua
 
 import "portero/sip"
 
-// elsewhere tells a phone that stops ringing that somebody else has answered, so that it shows no missed call
-// (RFC 3326 §2).
-var elsewhere = sip.Header{Name: "Reason", Value: `SIP;cause=200;text="Call completed elsewhere"`}
-
 // giveUp cancels all INVITEs but one, and any further attempt. why are fields for the CANCELs.
 func (c *Call) giveUp(but *attempts, why ...sip.Header) {
 	c.placed.failover.Stop()

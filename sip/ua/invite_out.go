@@ -353,7 +353,7 @@ func (c *Call) answered(out *attempts, res *sip.Response) {
 	l.d.confirmUAC(res)
 	if !lost {
 		c.placed.winner = l
-		c.giveUp(out, elsewhere)
+		c.giveUp(out, sip.CompletedElsewhere())
 	}
 	l.step(oa2xx, turn{out: out, res: res, lost: lost})
 }
